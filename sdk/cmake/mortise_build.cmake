@@ -1,0 +1,66 @@
+# Build rules of this repository: warnings, sanitizers, one library a folder, one test program a
+# folder. Pack authors use mortise_add_plugin() of mortise_plugin.cmake instead.
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+add_compile_options(-Wall -Wextra -Wconversion -fvisibility=hidden)
+if(MORTISE_SANITIZE)
+  add_compile_options(-fsanitize=${MORTISE_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${MORTISE_SANITIZE})
+endif()
+
+# mortise_folder(NAME [LINKS target...] [OPTIONS flag...]): the library mortise_NAME from the *.cpp
+# of the current folder; includes are written from host/ ("base/result.h").
+function(mortise_folder name)
+  cmake_parse_arguments(arg "" "" "LINKS;PRIVATE_LINKS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  if(sources)
+    add_library(mortise_${name} STATIC ${sources})
+    target_include_directories(mortise_${name} PUBLIC ${CMAKE_SOURCE_DIR}/host
+                               ${CMAKE_SOURCE_DIR}/sdk/include)
+    target_link_libraries(mortise_${name} PUBLIC ${arg_LINKS} PRIVATE ${arg_PRIVATE_LINKS})
+  endif()
+endfunction()
+
+# mortise_test(NAME [LABELS label...] [LINKS target...] [WHOLE]): one GoogleTest program from the
+# *_test.cpp of the current folder. WHOLE: one ctest entry for the program instead of one a test
+# (for programs whose start is dear).
+function(mortise_test name)
+  cmake_parse_arguments(arg "WHOLE" "TIMEOUT" "LABELS;LINKS" ${ARGN})
+  find_package(GTest REQUIRED)
+  include(GoogleTest)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cpp)
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/host ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(arg_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+                         PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+  endif()
+endfunction()
+
+# libtorch from the wheel. Its include folder carries its own fmt and protobuf, so it comes after
+# every system folder (-idirafter); only host/engine and its tests may link this.
+if(EXISTS ${MORTISE_TORCH_DIR}/lib/libtorch_cpu.so)
+  add_library(mortise_torch INTERFACE)
+  target_compile_options(mortise_torch INTERFACE
+    "SHELL:-idirafter ${MORTISE_TORCH_DIR}/include"
+    "SHELL:-idirafter ${MORTISE_TORCH_DIR}/include/torch/csrc/api/include")
+  target_compile_definitions(mortise_torch INTERFACE AT_PER_OPERATOR_HEADERS)
+  target_link_libraries(mortise_torch INTERFACE ${MORTISE_TORCH_DIR}/lib/libtorch_cpu.so
+                        ${MORTISE_TORCH_DIR}/lib/libc10.so)
+  target_link_options(mortise_torch INTERFACE -Wl,--allow-shlib-undefined
+                      -Wl,-rpath,${MORTISE_TORCH_DIR}/lib)
+endif()
