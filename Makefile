@@ -1,0 +1,38 @@
+# A thin face: every rule is one command that can be typed by hand.
+JOBS ?= $(shell nproc)
+CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
+
+.PHONY: all setup build test test-external test-slow demo bench format clean
+
+all: setup build
+
+setup:
+	@.ci/setup
+
+build:
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build build -j$(JOBS)
+
+# The default tests; the rest stand under the labels slow external browser fuzz bench gpu.
+test: all
+	@$(CTEST) -LE 'slow|external|browser|fuzz|bench|gpu'
+
+# Reads the fixtures in place; without MORTISE_FIXTURES each test says that it is skipped.
+test-external: all
+	@$(CTEST) -L external
+
+test-slow: all
+	@$(CTEST) -L slow
+
+demo: all
+	@python3 tests/e2e/demo.py
+
+bench: all
+	@$(CTEST) -L bench
+
+format:
+	@git ls-files '*.cpp' '*.h' '*.hpp' '*.c' | xargs clang-format-16 -i
+
+clean:
+	@rm -rf build build-*
