@@ -1,0 +1,43 @@
+// See finding.h.
+#include "ingest/finding.h"
+
+namespace mortise::ingest {
+
+using base::Json;
+
+Json Finding::to_json() const {
+  Json out = Json::object({{"severity", severity}, {"code", code}});
+  if (row >= 0) out["row"] = row;
+  if (byte_offset >= 0) out["byte_offset"] = byte_offset;
+  out["field"] = field;
+  out["message"] = message;
+  out["hint"] = hint;
+  out["patch"] = patch;
+  return out;
+}
+
+void Report::add(Finding finding) {
+  ++codes[finding.code];
+  if (findings.size() < kFindingsMax) findings.push_back(std::move(finding));
+}
+
+Json Report::to_json() const {
+  Json counts = Json::object();
+  for (const auto& [code, count] : codes) counts[code] = count;
+  Json listed = Json::array();
+  for (const Finding& finding : findings) listed.push_back(finding.to_json());
+  Json unused = Json::array();
+  for (const std::string& name : unused_media) unused.push_back(name);
+  return Json::object({{"task_type", task_type},
+                       {"rows_file", rows_file},
+                       {"rows_count", rows_count},
+                       {"bad_rows_count", bad_rows_count},
+                       {"media_count", media_count},
+                       {"media_size_bytes", media_size_bytes},
+                       {"mapping", mapping},
+                       {"codes", counts},
+                       {"findings", listed},
+                       {"unused_media", unused}});
+}
+
+}  // namespace mortise::ingest

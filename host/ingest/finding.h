@@ -1,0 +1,45 @@
+// What is wrong with a row, and the report of a whole data set. Values only; made by row_check,
+// media_check and ingest, read by people through cli and server.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace mortise::ingest {
+
+// One finding, as contract and schemas fix it. A finding of severity "error" makes its row bad.
+struct Finding {
+  std::string severity = "error";  // error | warning
+  std::string code;                // stable, "media_missing"
+  int64_t row = -1;                // from 1
+  int64_t byte_offset = -1;        // of the row in its file
+  std::string field;               // JSON pointer in the row
+  std::string message;             // whole sentence
+  std::string hint;                // what to do
+  base::Json patch;                // RFC 6902 array when the fix is mechanical, else null
+
+  base::Json to_json() const;
+};
+
+struct Report {
+  std::string task_type;
+  std::string rows_file;
+  int64_t rows_count = 0;
+  int64_t bad_rows_count = 0;
+  int64_t media_count = 0;
+  uint64_t media_size_bytes = 0;
+  base::Json mapping = base::Json::object();  // target -> source
+  std::map<std::string, int64_t> codes;       // how often each code was found
+  std::vector<Finding> findings;              // at most kFindingsMax, in row order
+  std::vector<std::string> unused_media;      // files of the upload that no row names
+
+  static constexpr size_t kFindingsMax = 1000;
+  void add(Finding finding);  // counts it; keeps it while there is room
+  base::Json to_json() const;
+};
+
+}  // namespace mortise::ingest

@@ -1,0 +1,212 @@
+// See ingest.h.
+#include "ingest/ingest.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "base/json_read.h"
+#include "ingest/media_check.h"
+#include "ingest/row_check.h"
+
+namespace mortise::ingest {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr size_t kSampleRows = 100;  // rows that the mapping is proposed from
+constexpr size_t kWriteBytes = 1 << 20;
+
+// Canonical rows on their way to rows.jsonl; nothing is written when there is no folder.
+class RowWriter {
+ public:
+  RowWriter(base::FileOps& files, const std::string& folder) : files_(files), folder_(folder) {}
+
+  Status begin() {
+    if (folder_.empty()) return {};
+    MORTISE_ASSIGN(file_,
+                   files_.open(base::join_path(folder_, "rows.jsonl"), base::OpenMode::kTruncate));
+    return {};
+  }
+
+  Status add(const Json& row) {
+    if (!file_) return {};
+    buffer_ += row.canonical();
+    buffer_ += '\n';
+    return buffer_.size() < kWriteBytes ? Status{} : flush();
+  }
+
+  Status finish() {
+    if (!file_) return {};
+    MORTISE_TRY(flush());
+    MORTISE_TRY(file_->sync());
+    MORTISE_TRY(file_->close());
+    return files_.sync_folder(folder_);
+  }
+
+ private:
+  Status flush() {
+    Status written = file_->write(std::as_bytes(std::span(buffer_)));
+    buffer_.clear();
+    return written;
+  }
+
+  base::FileOps& files_;
+  std::string folder_;
+  std::unique_ptr<base::File> file_;
+  std::string buffer_;
+};
+
+// Replaces what a mechanical patch replaces; only "replace" of a member is ever proposed.
+void apply_patch(Json& row, const Json& patch) {
+  for (const Json& step : patch.items()) {
+    const std::string& path = step["path"].as_string();
+    if (path.size() > 1) row[path.substr(1)] = step["value"];
+  }
+}
+
+// The state of one run.
+class Ingest {
+ public:
+  Ingest(base::FileOps& files, const IngestRequest& request, RowCheck check)
+      : files_(files),
+        request_(request),
+        check_(std::move(check)),
+        media_(request.media),
+        writer_(files, request.output_folder) {}
+
+  Status read_all(RowSource& source, const IngestHooks& hooks);
+  Result<IngestResult> finish();
+
+ private:
+  Status begin_rows();
+  Status take(const Json& row, int64_t byte_offset);
+
+  base::FileOps& files_;
+  const IngestRequest& request_;
+  RowCheck check_;
+  MediaCheck media_;
+  RowWriter writer_;
+  std::optional<FieldMap> map_;
+  std::vector<std::pair<Json, int64_t>> sample_;  // rows read before the mapping is known
+  std::set<std::string> used_;
+  Report report_;
+};
+
+Status Ingest::begin_rows() {
+  std::vector<Json> rows;
+  for (const auto& [row, offset] : sample_) rows.push_back(row);
+  MORTISE_ASSIGN(map_, propose_field_map(request_.task_type, rows, request_.overrides));
+  report_.mapping = map_->to_json();
+  MORTISE_TRY(writer_.begin());
+  for (const auto& [row, offset] : sample_) MORTISE_TRY(take(row, offset));
+  sample_.clear();
+  return {};
+}
+
+Status Ingest::take(const Json& row, int64_t byte_offset) {
+  const int64_t number = ++report_.rows_count;
+  auto mapped = apply_field_map(*map_, row);
+  std::vector<Finding> findings;
+  if (!mapped.ok()) {
+    Finding made;
+    made.code = "row_unreadable";
+    made.field = mapped.error().field;
+    made.message = mapped.error().message;
+    made.hint = mapped.error().hint;
+    findings.push_back(std::move(made));
+  } else {
+    findings = check_.check(*mapped);
+    for (const auto& [field, name] : media_of(*mapped)) {
+      if (auto broken = media_.check(name, field)) findings.push_back(std::move(*broken));
+    }
+  }
+  const bool is_bad = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.severity == "error";
+  });
+  for (Finding& finding : findings) {
+    finding.row = number;
+    finding.byte_offset = byte_offset;
+    if (request_.patch && mapped.ok()) apply_patch(*mapped, finding.patch);
+    report_.add(std::move(finding));
+  }
+  if (is_bad) {
+    ++report_.bad_rows_count;
+    return {};
+  }
+  for (const auto& [field, name] : media_of(*mapped)) used_.insert(name);
+  return writer_.add(*mapped);
+}
+
+Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
+  base::RowReader reader;
+  RowSource::Row row;
+  int64_t rows_read = 0;
+  while (true) {
+    MORTISE_ASSIGN(const bool more, source.next(row));
+    if (!more) break;
+    auto value = reader.parse(row.text);
+    if (!value.ok()) {
+      return std::move(value.error()).at_file(request_.rows_name).at_row(rows_read + 1);
+    }
+    ++rows_read;
+    if (map_) {
+      MORTISE_TRY(take(*value, row.byte_offset));
+    } else {
+      sample_.emplace_back(std::move(*value), row.byte_offset);
+      if (sample_.size() == kSampleRows) MORTISE_TRY(begin_rows());
+    }
+    if (hooks.progress && rows_read % 256 == 0) hooks.progress(rows_read);
+    if (hooks.is_cancelled && hooks.is_cancelled()) {
+      return Error(Code::kCancelled, "The check was cancelled.");
+    }
+  }
+  if (rows_read == 0) {
+    return Error(Code::kInvalidArgument, "The upload holds no rows.",
+                 "Upload a file with one JSON object a line.")
+        .at_file(request_.rows_name);
+  }
+  if (!map_) MORTISE_TRY(begin_rows());
+  if (hooks.progress) hooks.progress(rows_read);
+  return {};
+}
+
+Result<IngestResult> Ingest::finish() {
+  MORTISE_TRY(writer_.finish());
+  IngestResult result;
+  report_.task_type = request_.task_type;
+  report_.rows_file = request_.rows_name;
+  report_.media_count = static_cast<int64_t>(used_.size());
+  for (const auto& [name, path] : request_.media) {
+    if (!used_.contains(name)) report_.unused_media.push_back(name);
+  }
+  for (const std::string& name : used_) report_.media_size_bytes += media_.size_bytes(name);
+  result.used_media.assign(used_.begin(), used_.end());
+  const int64_t bad = report_.bad_rows_count;
+  result.accepted =
+      bad < report_.rows_count && (bad == 0 || (request_.patch && bad <= request_.max_bad_rows));
+  if (!request_.output_folder.empty()) {
+    MORTISE_TRY(base::write_file_durably(files_,
+                                         base::join_path(request_.output_folder, "report.json"),
+                                         report_.to_json().dump(2) + "\n"));
+  }
+  result.report = std::move(report_);
+  return result;
+}
+
+}  // namespace
+
+Result<IngestResult> run_ingest(base::FileOps& files, RowSource& source,
+                                const IngestRequest& request, const IngestHooks& hooks) {
+  MORTISE_ASSIGN(RowCheck check, RowCheck::open(request.task_type));
+  Ingest run(files, request, std::move(check));
+  MORTISE_TRY(run.read_all(source, hooks));
+  return run.finish();
+}
+
+}  // namespace mortise::ingest

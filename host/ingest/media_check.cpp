@@ -1,0 +1,75 @@
+// See media_check.h. Images are decoded in full: a truncated file has a perfect header.
+#include "ingest/media_check.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/file_ops.h"
+#include "ingest/image.h"
+
+namespace mortise::ingest {
+namespace {
+
+std::string ending_of(const std::string& name) {
+  const size_t dot = name.rfind('.');
+  std::string ending = dot == std::string::npos ? "" : name.substr(dot + 1);
+  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return ending;
+}
+
+bool is_image(const std::string& ending) {
+  return ending == "png" || ending == "jpg" || ending == "jpeg";
+}
+
+Finding finding(const char* code, std::string message, std::string hint) {
+  Finding made;
+  made.code = code;
+  made.message = std::move(message);
+  made.hint = std::move(hint);
+  return made;
+}
+
+}  // namespace
+
+std::optional<Finding> MediaCheck::check(const std::string& name, const std::string& field) {
+  auto known = known_.find(name);
+  if (known == known_.end()) known = known_.emplace(name, inspect(name)).first;
+  std::optional<Finding> answer = known->second;
+  if (answer) answer->field = field;
+  return answer;
+}
+
+uint64_t MediaCheck::size_bytes(const std::string& name) const {
+  const auto found = sizes_.find(name);
+  return found == sizes_.end() ? 0 : found->second;
+}
+
+std::optional<Finding> MediaCheck::inspect(const std::string& name) {
+  if (const auto safe = base::check_relative_path(name); !safe.ok()) {
+    return finding("media_name", "\"" + name + "\" is no name of a medium: " + safe.error().message,
+                   safe.error().hint);
+  }
+  const auto file = files_.find(name);
+  if (file == files_.end()) {
+    return finding(
+        "media_missing", "The row names " + name + ", which is not in the upload.",
+        "Add the file with --media DIR, or drop the row with --max-bad-rows and --patch.");
+  }
+  const auto bytes = base::read_file(base::posix_file_ops(), file->second);
+  if (!bytes.ok()) {
+    return finding("media_unreadable", name + " cannot be read: " + bytes.error().message,
+                   "Upload the file again.");
+  }
+  if (bytes->empty()) return finding("media_empty", name + " is empty.", "Upload the file again.");
+  if (is_image(ending_of(name))) {
+    const auto image = decode_image(base::as_bytes(*bytes));
+    if (!image.ok()) {
+      return finding("media_broken", name + ": " + image.error().message,
+                     image.error().hint.empty() ? "Upload the file again." : image.error().hint);
+    }
+  }
+  sizes_[name] = bytes->size();
+  return std::nullopt;
+}
+
+}  // namespace mortise::ingest

@@ -1,0 +1,32 @@
+// Opens each medium that a row names, once: it is in the upload, its type is known, it decodes
+// within the limits. [serial]
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "ingest/finding.h"
+
+namespace mortise::ingest {
+
+class MediaCheck {
+ public:
+  // files: name as rows write it -> file on this machine.
+  explicit MediaCheck(const std::map<std::string, std::string>& files) : files_(files) {}
+
+  // What is wrong with this medium, if anything. A second question for a name is answered from
+  // memory.
+  std::optional<Finding> check(const std::string& name, const std::string& field);
+  uint64_t size_bytes(const std::string& name) const;  // 0 for a name that was never good
+
+ private:
+  std::optional<Finding> inspect(const std::string& name);
+
+  const std::map<std::string, std::string>& files_;
+  std::map<std::string, std::optional<Finding>> known_;
+  std::map<std::string, uint64_t> sizes_;
+};
+
+}  // namespace mortise::ingest
