@@ -1,0 +1,94 @@
+// What a plugin may ask of the host: log, memory, progress, files, config, rng, pool. One
+// HostServices a worker; each loaded plugin sees it through a mortise_host of its own, with its own
+// name in the log and its own memory account. Never destroyed before the last plugin call.
+#pragma once
+
+#include <mortise/entry.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_ops.h"
+#include "base/result.h"
+
+namespace mortise::plugin {
+
+class Pool;  // pool.h
+
+// Bytes behind a granted name that is not a plain file (a sealed object, a part of an archive).
+class ReadSource {
+ public:
+  virtual ~ReadSource() = default;
+  virtual base::Result<uint64_t> size() = 0;
+  // Up to buffer.size() bytes; fewer only at the end. [parallel]
+  virtual base::Result<size_t> read_at(uint64_t offset, std::span<std::byte> buffer) = 0;
+};
+
+enum class Access { kRead, kReadWrite };
+
+struct HostOptions {
+  uint64_t seed = 0;                          // of mortise.rng/1
+  uint64_t memory_budget_bytes = UINT64_MAX;  // a plugin
+  uint32_t threads_count = 0;                 // of mortise.pool/1; 0: all cores of this process
+  std::function<void(uint64_t done, uint64_t total, std::string_view unit)> on_progress;
+  // Receives what plugins log, with the pack's name, instead of base::log. [any]
+  std::function<void(int32_t level, std::string_view pack, std::string_view message)> on_log;
+  std::set<std::string> withheld;  // service ids that are not given (tests, kit)
+  base::FileOps* files = nullptr;  // nullptr: posix_file_ops()
+  base::Clock* clock = nullptr;    // nullptr: system_clock()
+};
+
+struct MemoryUse {
+  uint64_t used_bytes = 0, peak_bytes = 0, budget_bytes = 0, allocations_count = 0;
+};
+
+class HostServices {
+ public:
+  explicit HostServices(HostOptions options = {});
+  ~HostServices();
+  HostServices(const HostServices&) = delete;
+  HostServices& operator=(const HostServices&) = delete;
+
+  // Grants a folder under a name: "data" makes data/train.jsonl readable. An empty name grants the
+  // folder's own names directly (one such folder; named roots win). Symbolic links inside are not
+  // followed. Errors: NOT_FOUND; INVALID_ARGUMENT for a name with "/". [serial]
+  base::Status grant(std::string_view name, const std::string& folder,
+                     Access access = Access::kRead);
+  // Grants one name, which may contain "/", for one file or source. [serial]
+  base::Status grant_file(std::string_view name, const std::string& path);
+  base::Status grant_source(std::string_view name, std::shared_ptr<ReadSource> source);
+  void revoke_all();
+
+  void cancel();  // from any thread or a signal handler
+  bool is_cancelled() const;
+  void set_deadline_ns(int64_t monotonic_ns);  // INT64_MAX: none
+
+  Pool& pool();
+  const HostOptions& options() const;
+
+  // For plugin.cpp: the handle that goes into a plugin's hello. Lives as long as the process.
+  mortise_host* open_host(const std::string& pack_label);
+  static const void* get_service(mortise_host* host, mortise_text id);
+
+  // Memory that the pack holds now. Zero bytes for an unknown label.
+  MemoryUse memory_use(const std::string& pack_label) const;
+  // Rules that plugins broke against the services ("freed a pointer that it never got"), by pack.
+  std::vector<std::string> violations(const std::string& pack_label) const;
+  // Test seam of the kit: allocation n (from 1) of this pack returns NULL; 0: none fails.
+  void fail_allocation(const std::string& pack_label, uint64_t n);
+
+  struct State;
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mortise::plugin
