@@ -1,0 +1,149 @@
+#include "ingest/ingest.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "tests/unit/ingest/rows.h"
+
+namespace mortise::ingest {
+namespace {
+
+using base::Code;
+
+class IngestTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = ::testing::TempDir() + "ingest_" +
+              ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    write("good.png", grey_png(4, 9));
+    write("cut.png", grey_png(64, 9).substr(0, 900));
+    request_.task_type = "vqa";
+    request_.rows_name = "rows.jsonl";
+    request_.output_folder = folder_;
+    request_.media = {{"good.png", folder_ + "/good.png"}, {"cut.png", folder_ + "/cut.png"}};
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  void write(const std::string& name, const std::string& bytes) {
+    ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), folder_ + "/" + name, bytes).ok());
+  }
+  base::Result<IngestResult> run(std::deque<std::string> rows) {
+    FakeRows source(std::move(rows));
+    return run_ingest(base::posix_file_ops(), source, request_, {});
+  }
+  std::string rows_written() {
+    return base::read_file(base::posix_file_ops(), folder_ + "/rows.jsonl").value();
+  }
+
+  std::string folder_;
+  IngestRequest request_;
+};
+
+constexpr const char* kGood = R"({"image":"good.png","query":"What?","response":"This."})";
+
+TEST_F(IngestTest, WritesCanonicalRowsAndNamesTheMapping) {
+  const auto result = run({kGood, kGood});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_TRUE(result->accepted);
+  EXPECT_EQ(result->report.rows_count, 2);
+  EXPECT_EQ(result->report.mapping["question"], base::Json("query"));
+  EXPECT_EQ(result->used_media, std::vector<std::string>{"good.png"});
+  EXPECT_EQ(result->report.unused_media, std::vector<std::string>{"cut.png"});
+  const std::string row =
+      "{\"image_path\":\"good.png\",\"output\":\"This.\",\"question\":\"What?\"}\n";
+  EXPECT_EQ(rows_written(), row + row);
+}
+
+TEST_F(IngestTest, AMissingImageNamesRowByteFieldAndRemedy) {
+  const auto result = run({kGood, R"({"image":"gone.png","query":"What?","response":"This."})"});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_FALSE(result->accepted);
+  ASSERT_EQ(result->report.findings.size(), 1u);
+  const Finding& found = result->report.findings[0];
+  EXPECT_EQ(found.code, "media_missing");
+  EXPECT_EQ(found.row, 2);
+  EXPECT_EQ(found.byte_offset, static_cast<int64_t>(std::string(kGood).size()) + 1);
+  EXPECT_EQ(found.field, "/image_path");
+  EXPECT_NE(found.message.find("gone.png"), std::string::npos);
+  EXPECT_NE(found.hint.find("--media"), std::string::npos);
+}
+
+TEST_F(IngestTest, ATruncatedImageIsFoundAlthoughItsHeaderIsWhole) {
+  const auto result = run({R"({"image":"cut.png","query":"What?","response":"This."})"});
+  ASSERT_TRUE(result.ok());
+  EXPECT_FALSE(result->accepted);
+  ASSERT_EQ(result->report.findings.size(), 1u);
+  EXPECT_EQ(result->report.findings[0].code, "media_broken");
+}
+
+TEST_F(IngestTest, ARowWithoutOutputIsRefusedWithTheFieldAndHowToMendIt) {
+  const auto result = run({R"({"image":"good.png","query":"What?"})"});
+  ASSERT_TRUE(result.ok());
+  EXPECT_FALSE(result->accepted);
+  ASSERT_FALSE(result->report.findings.empty());
+  EXPECT_EQ(result->report.findings[0].code, "schema_required");
+  EXPECT_NE(result->report.findings[0].message.find("output"), std::string::npos);
+  EXPECT_NE(result->report.findings[0].hint.find("--map"), std::string::npos);
+}
+
+TEST_F(IngestTest, LeavesBadRowsOutOnlyWhenAskedTo) {
+  request_.patch = true;
+  request_.max_bad_rows = 1;
+  const auto result = run({kGood, R"({"image":"gone.png","query":"Q","response":"R"})"});
+  ASSERT_TRUE(result.ok());
+  EXPECT_TRUE(result->accepted);
+  EXPECT_EQ(result->report.bad_rows_count, 1);
+  EXPECT_EQ(rows_written().find("gone.png"), std::string::npos);
+}
+
+TEST_F(IngestTest, RefusesOneBadRowMoreThanAllowed) {
+  request_.patch = true;
+  request_.max_bad_rows = 1;
+  const std::string bad = R"({"image":"gone.png","query":"Q","response":"R"})";
+  const auto result = run({kGood, bad, bad});
+  ASSERT_TRUE(result.ok());
+  EXPECT_FALSE(result->accepted);
+}
+
+TEST_F(IngestTest, APathOutsideTheUploadIsRefused) {
+  const auto result = run({R"({"image":"../../etc/passwd","query":"Q","response":"R"})"});
+  ASSERT_TRUE(result.ok());
+  EXPECT_FALSE(result->accepted);
+  EXPECT_EQ(result->report.findings.at(0).code, "media_name");
+}
+
+TEST_F(IngestTest, BrokenJsonNamesFileRowAndByte) {
+  const auto result = run({kGood, R"({"image":"good.png",})"});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().file, "rows.jsonl");
+  EXPECT_EQ(result.error().row, 2);
+}
+
+TEST_F(IngestTest, AnUploadWithoutRowsIsRefused) {
+  const auto result = run({});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::kInvalidArgument);
+}
+
+TEST_F(IngestTest, CancelsBetweenRows) {
+  FakeRows source({kGood, kGood});
+  const auto result = run_ingest(base::posix_file_ops(), source, request_,
+                                 {.progress = {}, .is_cancelled = [] { return true; }});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::kCancelled);
+}
+
+TEST_F(IngestTest, TagsMustMatchImages) {
+  request_.task_type = "sft";
+  const auto result = run({R"({"messages":[{"role":"user","content":"<image><image> differ?"},
+      {"role":"assistant","content":"Yes."}],"images":["good.png"]})"});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_FALSE(result->accepted);
+  EXPECT_EQ(result->report.findings.at(0).code, "media_count");
+}
+
+}  // namespace
+}  // namespace mortise::ingest

@@ -1,0 +1,42 @@
+// Rows and pictures that the ingest tests make for themselves.
+#pragma once
+
+#include <deque>
+#include <string>
+
+#include "base/json.h"
+#include "ingest/ingest.h"
+
+namespace mortise::ingest {
+
+inline base::Json json(const std::string& text) {
+  return base::parse_json(text).value();
+}
+
+// Gives the rows it was made with; the error, if any, comes after them.
+class FakeRows final : public RowSource {
+ public:
+  explicit FakeRows(std::deque<std::string> rows) : rows_(std::move(rows)) {}
+  void fail_at_end(base::Error error) { error_ = std::move(error); }
+  base::Result<bool> next(Row& row) override {
+    if (rows_.empty()) {
+      if (error_.code != base::Code::kUnknown) return error_;
+      return false;
+    }
+    row.text = rows_.front();
+    row.byte_offset = offset_;
+    offset_ += static_cast<int64_t>(row.text.size()) + 1;
+    rows_.pop_front();
+    return true;
+  }
+
+ private:
+  std::deque<std::string> rows_;
+  base::Error error_;
+  int64_t offset_ = 0;
+};
+
+// A PNG of `size` x `size` pixels, 8-bit grey, all of one value.
+std::string grey_png(int size, int value);
+
+}  // namespace mortise::ingest
