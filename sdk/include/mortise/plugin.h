@@ -2,9 +2,9 @@
  *
  * Idea. A plugin is one shared library in a pack (a folder with pack.json). It exports exactly one
  * function (entry.h) and hands out tables of functions, one table an interface id. The host hands
- * out tables too (service/). Nothing else crosses: rows as Arrow C data (arrow.h), tensors as DLPack
- * (dlpack.h), text as UTF-8 {pointer, length} (view.h), configuration as JSON text that was already
- * checked against the plugin's own schema, errors into a host-owned object (status.h).
+ * out tables too (service/). Nothing else crosses: rows as Arrow C data (arrow.h), tensors as
+ * DLPack (dlpack.h), text as UTF-8 {pointer, length} (view.h), configuration as JSON text that was
+ * already checked against the plugin's own schema, errors into a host-owned object (status.h).
  *
  * Thread words. The last word of each slot's comment:
  *   [init]      once, before any other call, on any thread.
@@ -18,7 +18,8 @@
  *   1. Bulk data (ArrowArray, ArrowSchema, ArrowArrayStream, DLManagedTensorVersioned) carries its
  *      own release or deleter; who holds it calls that once.
  *   2. A handle (an instance, a plan, a file) ends in the table that made it.
- *   3. All else is borrowed until the call returns. A result of unknown size goes to a mortise_sink.
+ *   3. All else is borrowed until the call returns. A result of unknown size goes to a sink
+ *      (mortise_sink).
  *
  * Growth. Every table and argument struct begins {struct_size, flags}: the bytes its maker filled.
  * It grows only at the tail; a reader accepts any larger size and takes a missing tail as zero, the
@@ -42,9 +43,9 @@
 #define MORTISE_ABI_MINOR 0
 
 /* MORTISE_HAS(table, type, slot): the table is long enough to hold the slot and the slot is set. */
-#define MORTISE_HAS(table, type, slot)                                                       \
-  ((table) != 0 &&                                                                           \
-   (table)->struct_size >= offsetof(type, slot) + sizeof(((const type*)0)->slot) &&          \
+#define MORTISE_HAS(table, type, slot)                                              \
+  ((table) != 0 &&                                                                  \
+   (table)->struct_size >= offsetof(type, slot) + sizeof(((const type*)0)->slot) && \
    (table)->slot != 0)
 
 #include <stddef.h>

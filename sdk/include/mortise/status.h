@@ -21,22 +21,22 @@ typedef int32_t mortise_status;
 
 /* Code                                                            whose fault, what to do */
 #define MORTISE_STATUS_OK INT32_C(0)
-#define MORTISE_STATUS_CANCELLED INT32_C(1)            /* nobody's: the host asked to stop */
-#define MORTISE_STATUS_UNKNOWN INT32_C(2)              /* a foreign error without a better code */
-#define MORTISE_STATUS_INVALID_ARGUMENT INT32_C(3)     /* the input's: mend it */
-#define MORTISE_STATUS_DEADLINE_EXCEEDED INT32_C(4)    /* time ran out */
-#define MORTISE_STATUS_NOT_FOUND INT32_C(5)            /* the named thing does not exist */
-#define MORTISE_STATUS_ALREADY_EXISTS INT32_C(6)       /* the thing to be made is there */
-#define MORTISE_STATUS_PERMISSION_DENIED INT32_C(7)    /* not allowed to this caller */
-#define MORTISE_STATUS_RESOURCE_EXHAUSTED INT32_C(8)   /* memory, disk, quota or a limit */
-#define MORTISE_STATUS_FAILED_PRECONDITION INT32_C(9)  /* right input, wrong state */
-#define MORTISE_STATUS_ABORTED INT32_C(10)             /* lost a race: start again */
-#define MORTISE_STATUS_OUT_OF_RANGE INT32_C(11)        /* past the end */
-#define MORTISE_STATUS_UNIMPLEMENTED INT32_C(12)       /* this plugin or host does not do it */
-#define MORTISE_STATUS_INTERNAL INT32_C(13)            /* the callee's own fault */
-#define MORTISE_STATUS_UNAVAILABLE INT32_C(14)         /* try again later */
-#define MORTISE_STATUS_DATA_LOSS INT32_C(15)           /* stored bytes are damaged or cut */
-#define MORTISE_STATUS_UNAUTHENTICATED INT32_C(16)     /* the caller is not known */
+#define MORTISE_STATUS_CANCELLED INT32_C(1)           /* nobody's: the host asked to stop */
+#define MORTISE_STATUS_UNKNOWN INT32_C(2)             /* a foreign error without a better code */
+#define MORTISE_STATUS_INVALID_ARGUMENT INT32_C(3)    /* the input's: mend it */
+#define MORTISE_STATUS_DEADLINE_EXCEEDED INT32_C(4)   /* time ran out */
+#define MORTISE_STATUS_NOT_FOUND INT32_C(5)           /* the named thing does not exist */
+#define MORTISE_STATUS_ALREADY_EXISTS INT32_C(6)      /* the thing to be made is there */
+#define MORTISE_STATUS_PERMISSION_DENIED INT32_C(7)   /* not allowed to this caller */
+#define MORTISE_STATUS_RESOURCE_EXHAUSTED INT32_C(8)  /* memory, disk, quota or a limit */
+#define MORTISE_STATUS_FAILED_PRECONDITION INT32_C(9) /* right input, wrong state */
+#define MORTISE_STATUS_ABORTED INT32_C(10)            /* lost a race: start again */
+#define MORTISE_STATUS_OUT_OF_RANGE INT32_C(11)       /* past the end */
+#define MORTISE_STATUS_UNIMPLEMENTED INT32_C(12)      /* this plugin or host does not do it */
+#define MORTISE_STATUS_INTERNAL INT32_C(13)           /* the callee's own fault */
+#define MORTISE_STATUS_UNAVAILABLE INT32_C(14)        /* try again later */
+#define MORTISE_STATUS_DATA_LOSS INT32_C(15)          /* stored bytes are damaged or cut */
+#define MORTISE_STATUS_UNAUTHENTICATED INT32_C(16)    /* the caller is not known */
 
 typedef struct mortise_error mortise_error;
 

@@ -1,6 +1,7 @@
 /* mortise/draft/device_collective.h: sums and gathers between the processes of a job. DRAFT.
  *
- * Work is queued on a stream as operations are. All ranks call the same functions in the same order.
+ * Work is queued on a stream as operations are. All ranks call the same functions in the same
+ * order.
  */
 #ifndef MORTISE_DRAFT_DEVICE_COLLECTIVE_H
 #define MORTISE_DRAFT_DEVICE_COLLECTIVE_H
@@ -39,8 +40,8 @@ typedef struct mortise_device_collective {
                                const DLTensor* out, mortise_stream* stream, mortise_error* error);
   /* in holds ranks_count times the elements of out. [serial] */
   mortise_status (*reduce_scatter)(mortise_communicator* communicator, const DLTensor* in,
-                                   const DLTensor* out, int32_t reduction,
-                                   mortise_stream* stream, mortise_error* error);
+                                   const DLTensor* out, int32_t reduction, mortise_stream* stream,
+                                   mortise_error* error);
   /* From rank `root`, in place. [serial] */
   mortise_status (*broadcast)(mortise_communicator* communicator, const DLTensor* tensor,
                               int32_t root, mortise_stream* stream, mortise_error* error);

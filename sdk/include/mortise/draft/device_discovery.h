@@ -23,18 +23,18 @@ extern "C" {
 /* One device. Views are borrowed until the sink returns. */
 typedef struct mortise_device_facts {
   uint32_t struct_size;
-  uint32_t flags;         /* MORTISE_DEVICE_* */
-  DLDevice device;        /* type and index of the views it takes */
-  mortise_text uuid;      /* the same after a reboot */
-  mortise_text name;      /* "EPYC 9B14" */
-  mortise_text pci;       /* "0000:3b:00.0", or empty */
-  mortise_text arch;      /* "x86_64 avx512_bf16 avx512_vnni", "sm_90" */
-  mortise_text driver;    /* version, or empty */
-  mortise_text unusable;  /* why it cannot be used and what to do, or empty */
+  uint32_t flags;        /* MORTISE_DEVICE_* */
+  DLDevice device;       /* type and index of the views it takes */
+  mortise_text uuid;     /* the same after a reboot */
+  mortise_text name;     /* "EPYC 9B14" */
+  mortise_text pci;      /* "0000:3b:00.0", or empty */
+  mortise_text arch;     /* "x86_64 avx512_bf16 avx512_vnni", "sm_90" */
+  mortise_text driver;   /* version, or empty */
+  mortise_text unusable; /* why it cannot be used and what to do, or empty */
   uint64_t memory_bytes;
-  int32_t numa_node;      /* -1 when unknown */
-  uint32_t units_count;   /* cores, multiprocessors */
-  uint64_t reserved[4];   /* zero */
+  int32_t numa_node;    /* -1 when unknown */
+  uint32_t units_count; /* cores, multiprocessors */
+  uint64_t reserved[4]; /* zero */
 } mortise_device_facts;
 
 typedef struct mortise_device_discovery {
@@ -43,9 +43,9 @@ typedef struct mortise_device_discovery {
 
   /* Gives each device to sink_device, by index. None at all is OK. sink_device returns OK to go on.
    * [any] */
-  mortise_status (*list)(mortise_status (*sink_device)(void* user,
-                                                       const mortise_device_facts* facts), /* [serial] */
-                         void* user, mortise_error* error);
+  mortise_status (*list)(
+      mortise_status (*sink_device)(void* user, const mortise_device_facts* facts), /* [serial] */
+      void* user, mortise_error* error);
 } mortise_device_discovery;
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* mortise/draft/device_memory.h: memory of a device, in stream order, and pinned host memory. DRAFT. */
+/* mortise/draft/device_memory.h: memory of a device, in stream order, and pinned host memory.
+ * DRAFT. */
 #ifndef MORTISE_DRAFT_DEVICE_MEMORY_H
 #define MORTISE_DRAFT_DEVICE_MEMORY_H
 

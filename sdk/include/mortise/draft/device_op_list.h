@@ -1,11 +1,13 @@
-/* mortise/draft/device_op_list.h: the operations of mortise.device_ops/1 and what each means. DRAFT.
+/* mortise/draft/device_op_list.h: the operations of mortise.device_ops/1 and what each means.
+ * DRAFT.
  *
- * Letters. N rows (packed tokens), M keys, C channels, K inner size, O outputs, H query heads, G key
- * and value heads (H a multiple of G), D head size, F inner size of an MLP, R rank, V vocabulary, L
- * labelled rows, S sequences, P parameters.
+ * Letters. N rows (packed tokens), M keys, C channels, K inner size, O outputs, H query heads, G
+ * key and value heads (H a multiple of G), D head size, F inner size of an MLP, R rank, V
+ * vocabulary, L labelled rows, S sequences, P parameters.
+ *
  * Types. A activations, float32 or bfloat16; W weights, float32 or bfloat16; f float32; i int32; l
- * int64. Inside, sums are float32 at least. Tensors are compact and row-major unless said; "?" may be
- * absent. Weights of linear are [O, K], y = x W^T + b, as in the checkpoints.
+ * int64. Inside, sums are float32 at least. Tensors are compact and row-major unless said; "?" may
+ * be absent. Weights of linear are [O, K], y = x W^T + b, as in the checkpoints.
  *
  * name: inputs; scalars -> outputs                                                              */
 #ifndef MORTISE_DRAFT_DEVICE_OP_LIST_H
@@ -21,7 +23,8 @@
 #define MORTISE_OP_LINEAR_GRAD_WEIGHT "linear_grad_weight"
 
 /* x A[N,K], w W[O,K], bias W[O]?, a f[R,K], b f[O,R]; scale -> y A[N,O], xa f[N,R]
- * xa = x a^T; y = x w^T + bias + scale * xa b^T (Hu et al. 2021, eq. 3); the sum is rounded once. */
+ * xa = x a^T; y = x w^T + bias + scale * xa b^T (Hu et al. 2021, eq. 3); the sum is rounded once.
+ */
 #define MORTISE_OP_LINEAR_LORA "linear_lora"
 /* dy A[N,O], x A[N,K], w W[O,K], a f[R,K], b f[O,R], xa f[N,R]; scale
  *   -> dx A[N,K]?, da f[R,K], db f[O,R] */
@@ -35,7 +38,8 @@
 #define MORTISE_OP_RMS_NORM_GRAD "rms_norm_grad"
 /* x A[N,C], weight A[C], bias A[C]; eps -> y A[N,C], mean f[N], rstd f[N] */
 #define MORTISE_OP_LAYER_NORM "layer_norm"
-/* dy A[N,C], x A[N,C], weight A[C], mean f[N], rstd f[N] -> dx A[N,C], dweight f[C]?, dbias f[C]? */
+/* dy A[N,C], x A[N,C], weight A[C], mean f[N], rstd f[N] -> dx A[N,C], dweight f[C]?, dbias f[C]?
+ */
 #define MORTISE_OP_LAYER_NORM_GRAD "layer_norm_grad"
 
 /* x A[N,H,D], cos A[N,D], sin A[N,D]; sign -> y A[N,H,D]
@@ -69,8 +73,8 @@
 #define MORTISE_OP_EMBEDDING_GRAD "embedding_grad"
 
 /* hidden A[N,C], w W[V,C], rows i[L], labels i[L] -> loss f[1], lse f[L]
- * loss = sum over l of lse[l] - z[l, labels[l]], z = float(A(hidden[rows[l]] w^T)); the logits of all
- * positions never exist at once. L may be 0: loss 0. */
+ * loss = sum over l of lse[l] - z[l, labels[l]], z = float(A(hidden[rows[l]] w^T)); the logits of
+ * all positions never exist at once. L may be 0: loss 0. */
 #define MORTISE_OP_LINEAR_CROSS_ENTROPY "linear_cross_entropy"
 /* hidden A[N,C], w W[V,C], rows i[L], labels i[L], lse f[L]; dloss
  *   -> dhidden A[N,C] (rows that are not labelled become 0)?, dw f[V,C]? in place: added to */
@@ -78,8 +82,9 @@
 
 /* grad f[P] -> param f[P], m f[P], v f[P], all in place;
  * scalars: lr, beta1, beta2, eps, weight_decay, step (from 1), grad_scale
- * g = grad * grad_scale; param *= 1 - lr*weight_decay; m, v updated; param -= lr * (m/(1-beta1^step))
- * / (sqrt(v)/sqrt(1-beta2^step) + eps) (Loshchilov & Hutter 2019, in torch's order). */
+ * g = grad * grad_scale; param *= 1 - lr*weight_decay; m, v updated;
+ * param -= lr * (m/(1-beta1^step)) / (sqrt(v)/sqrt(1-beta2^step) + eps)
+ * (Loshchilov & Hutter 2019, in torch's order). */
 #define MORTISE_OP_ADAMW "adamw"
 /* x A[P] -> sum f[1], of x*x, in a fixed order */
 #define MORTISE_OP_SUM_SQUARES "sum_squares"

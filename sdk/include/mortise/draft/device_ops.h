@@ -3,12 +3,12 @@
  * Idea. An operation has a name and a fixed meaning (device_op_list.h). The host asks once how the
  * device does it (query), prepares it once, and launches it any number of times on views of memory
  * of that device. Shapes may differ at every launch: packed rows never have the same length twice.
- * Outputs are always allocated by the host. A vendor gives the operations he has; for the others the
- * host composes the result from simpler calls, or falls back to the CPU with copies.
+ * Outputs are always allocated by the host. A vendor gives the operations he has; for the others
+ * the host composes the result from simpler calls, or falls back to the CPU with copies.
  *
  * launch on a device with queues returns when the work is queued on `stream`; errors of queued work
- * come from the stream's synchronize. Views may be freed by the host as soon as the stream has passed
- * the launch.
+ * come from the stream's synchronize. Views may be freed by the host as soon as the stream has
+ * passed the launch.
  */
 #ifndef MORTISE_DRAFT_DEVICE_OPS_H
 #define MORTISE_DRAFT_DEVICE_OPS_H

@@ -20,13 +20,13 @@ extern "C" {
 
 typedef struct mortise_slice_facts {
   uint32_t struct_size;
-  uint32_t flags;        /* zero */
-  mortise_text id;       /* stable; what a manifest names in resources.slice */
+  uint32_t flags;  /* zero */
+  mortise_text id; /* stable; what a manifest names in resources.slice */
   int32_t device_id;
-  int32_t isolation;     /* MORTISE_ISOLATION_* */
+  int32_t isolation; /* MORTISE_ISOLATION_* */
   uint64_t memory_bytes;
-  double share;          /* 0 .. 1 of the compute units */
-  uint64_t reserved[4];  /* zero */
+  double share;         /* 0 .. 1 of the compute units */
+  uint64_t reserved[4]; /* zero */
 } mortise_slice_facts;
 
 typedef struct mortise_lease mortise_lease;
@@ -36,10 +36,10 @@ typedef struct mortise_device_partition {
   uint32_t flags; /* zero */
 
   /* Gives each slice to sink_slice; returns OK to go on. [any] */
-  mortise_status (*list)(int32_t device_id,
-                         mortise_status (*sink_slice)(void* user,
-                                                      const mortise_slice_facts* slice), /* [serial] */
-                         void* user, mortise_error* error);
+  mortise_status (*list)(
+      int32_t device_id,
+      mortise_status (*sink_slice)(void* user, const mortise_slice_facts* slice), /* [serial] */
+      void* user, mortise_error* error);
   /* Confines this process to a slice, or to memory_bytes and share of the device when slice is
    * empty. Errors: RESOURCE_EXHAUSTED with what is free. [any] */
   mortise_status (*lease)(int32_t device_id, mortise_text slice, uint64_t memory_bytes,

@@ -40,8 +40,7 @@ typedef struct mortise_device_stream {
   mortise_status (*event_record)(mortise_event* event, mortise_stream* stream,
                                  mortise_error* error);
   /* Work queued on `stream` from now on waits for the event. [serial] */
-  mortise_status (*event_wait)(mortise_event* event, mortise_stream* stream,
-                               mortise_error* error);
+  mortise_status (*event_wait)(mortise_event* event, mortise_stream* stream, mortise_error* error);
   /* OK when the event has happened, UNAVAILABLE when not yet. [any] */
   mortise_status (*event_query)(mortise_event* event, mortise_error* error);
   /* Nanoseconds of the device between two events that have happened. [any] */

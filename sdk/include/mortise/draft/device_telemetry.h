@@ -1,4 +1,5 @@
-/* mortise/draft/device_telemetry.h: how a device is doing. DRAFT. Works while no context is open. */
+/* mortise/draft/device_telemetry.h: how a device is doing. DRAFT. Works while no context is open.
+ */
 #ifndef MORTISE_DRAFT_DEVICE_TELEMETRY_H
 #define MORTISE_DRAFT_DEVICE_TELEMETRY_H
 
@@ -19,13 +20,13 @@ extern "C" {
 
 typedef struct mortise_device_sample {
   uint32_t struct_size;
-  uint32_t flags;            /* MORTISE_SAMPLE_* that are filled */
-  double utilisation;        /* 0 .. 1 since the last sample */
+  uint32_t flags;     /* MORTISE_SAMPLE_* that are filled */
+  double utilisation; /* 0 .. 1 since the last sample */
   uint64_t memory_used_bytes;
   double power_watts;
   double temperature_celsius;
-  uint64_t errors_count;     /* uncorrected, since boot */
-  uint64_t reserved[4];      /* zero */
+  uint64_t errors_count; /* uncorrected, since boot */
+  uint64_t reserved[4];  /* zero */
 } mortise_device_sample;
 
 typedef struct mortise_device_telemetry {

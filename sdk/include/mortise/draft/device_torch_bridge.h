@@ -1,8 +1,8 @@
 /* mortise/draft/device_torch_bridge.h: how libtorch reaches this device. DRAFT.
  *
- * "cpu" and "cuda" are libtorch's own. A vendor with a libtorch adapter names it here with the exact
- * libtorch build it was made for; a pack without this interface is reached through the host's own
- * bridge over its memory, stream and ops. One backend family a worker.
+ * "cpu" and "cuda" are libtorch's own. A vendor with a libtorch adapter names it here with the
+ * exact libtorch build it was made for; a pack without this interface is reached through the host's
+ * own bridge over its memory, stream and ops. One backend family a worker.
  */
 #ifndef MORTISE_DRAFT_DEVICE_TORCH_BRIDGE_H
 #define MORTISE_DRAFT_DEVICE_TORCH_BRIDGE_H
@@ -30,8 +30,8 @@ typedef struct mortise_device_torch_bridge {
 
   /* Fills facts; views stay valid for the life of the process. [any] */
   mortise_status (*describe)(mortise_torch_bridge_facts* out_facts, mortise_error* error);
-  /* Handle for libtorch's current stream of a device, valid until the next call on this thread; NULL
-   * where libtorch has no streams. [any] */
+  /* Handle for libtorch's current stream of a device, valid until the next call on this thread;
+   * NULL where libtorch has no streams. [any] */
   mortise_status (*current_stream)(int32_t device_id, mortise_stream** out_stream,
                                    mortise_error* error);
 } mortise_device_torch_bridge;

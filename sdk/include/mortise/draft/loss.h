@@ -5,9 +5,9 @@
  * operations of the device are handed to prepare, so a loss can be written once for all devices.
  *
  * Two shapes of loss. mortise.loss/1 sees the outputs of the model (logits, or whatever `inputs`
- * says). mortise.loss.fused_linear/1 sees the last hidden states and the weight of the head instead,
- * so that the logits of all positions never exist. A plugin may give both; the host prefers the
- * second.
+ * says). mortise.loss.fused_linear/1 sees the last hidden states and the weight of the head
+ * instead, so that the logits of all positions never exist. A plugin may give both; the host
+ * prefers the second.
  *
  * The value is a sum over the labelled positions; the host divides by the count of the whole
  * accumulated batch (num_items_in_batch), since a mean of means is wrong.
@@ -34,7 +34,7 @@ typedef struct mortise_loss_shapes {
   uint64_t classes;      /* V */
   DLDataType dtype;      /* of logits or hidden and weight */
   DLDevice device;
-  uint64_t reserved[4];  /* zero */
+  uint64_t reserved[4]; /* zero */
 } mortise_loss_shapes;
 
 /* What a plan needs. Filled by the plugin. */
@@ -58,8 +58,8 @@ typedef struct mortise_loss_call {
   const DLTensor* grad_input;  /* as input, written by backward; rows without a label become 0 */
   const DLTensor* grad_weight; /* f[V,C] or NULL; backward adds to it */
   void* workspace;             /* workspace_bytes, 64-byte aligned */
-  void* saved;                 /* saved_bytes, 64-byte aligned; written by forward, read by backward */
-  double grad_loss;            /* dL/dloss, for backward */
+  void* saved;      /* saved_bytes, 64-byte aligned; written by forward, read by backward */
+  double grad_loss; /* dL/dloss, for backward */
   mortise_stream* stream;
 } mortise_loss_call;
 

@@ -23,15 +23,15 @@ typedef struct mortise_dataset_format_writer {
   uint32_t struct_size;
   uint32_t flags; /* zero */
 
-  /* Begins. uri: name for mortise.files/1. schema: borrowed; columns as describe gives them. config:
-   * JSON object. Errors: INVALID_ARGUMENT naming a column that this format cannot hold;
+  /* Begins. uri: name for mortise.files/1. schema: borrowed; columns as describe gives them.
+   * config: JSON object. Errors: INVALID_ARGUMENT naming a column that this format cannot hold;
    * ALREADY_EXISTS. [any] */
   mortise_status (*open)(mortise_text uri, const struct ArrowSchema* schema, mortise_text config,
                          mortise_format_writer_instance** out_instance, mortise_error* error);
 
   /* Adds a batch, a struct array of the schema, borrowed. [serial] */
-  mortise_status (*append)(mortise_format_writer_instance* instance,
-                           const struct ArrowArray* batch, mortise_error* error);
+  mortise_status (*append)(mortise_format_writer_instance* instance, const struct ArrowArray* batch,
+                           mortise_error* error);
 
   /* Makes the files visible and ends the instance, on failure too. [serial] */
   mortise_status (*commit)(mortise_format_writer_instance* instance, mortise_error* error);

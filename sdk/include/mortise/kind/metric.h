@@ -48,8 +48,8 @@ typedef struct mortise_metric_row {
   mortise_text name;  /* "rougeL_f" */
   mortise_text group; /* slice of the data, empty for all of it */
   double value;       /* in the unit of the published scorer */
-  double ci_low,
-      ci_high;         /* 95 % interval by seeded bootstrap, both NaN where the metric has none */
+  /* 95 % interval by seeded bootstrap, both NaN where the metric has none */
+  double ci_low, ci_high;
   uint64_t rows_count; /* rows that entered this value */
 } mortise_metric_row;
 

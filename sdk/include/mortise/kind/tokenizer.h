@@ -21,15 +21,16 @@ extern "C" {
 #define MORTISE_KIND_TOKENIZER "mortise.tokenizer/1"
 
 /* Flags of mortise_encode_options. */
-#define MORTISE_ENCODE_ADD_SPECIAL UINT32_C(1)    /* what the post-processor adds: bos, eos */
-#define MORTISE_ENCODE_PARSE_SPECIAL UINT32_C(2)  /* special tokens written in the text are tokens */
-#define MORTISE_ENCODE_OFFSETS UINT32_C(4)        /* also give byte offsets */
+#define MORTISE_ENCODE_ADD_SPECIAL UINT32_C(1)   /* what the post-processor adds: bos, eos */
+#define MORTISE_ENCODE_PARSE_SPECIAL UINT32_C(2) /* special tokens written in the text are tokens \
+                                                  */
+#define MORTISE_ENCODE_OFFSETS UINT32_C(4)       /* also give byte offsets */
 
 typedef struct mortise_encode_options {
   uint32_t struct_size;
-  uint32_t flags;            /* MORTISE_ENCODE_* */
+  uint32_t flags;             /* MORTISE_ENCODE_* */
   uint32_t length_tokens_max; /* 0: no bound; a longer text is cut at the right */
-  uint32_t reserved[5];      /* zero */
+  uint32_t reserved[5];       /* zero */
 } mortise_encode_options;
 
 /* Flags of mortise_decode_options. */
@@ -51,7 +52,8 @@ typedef struct mortise_tokenizer_facts {
 } mortise_tokenizer_facts;
 
 typedef struct mortise_tokenizer_instance mortise_tokenizer_instance;
-typedef struct mortise_decoder mortise_decoder; /* one stream of tokens; ends with decoder_destroy */
+typedef struct mortise_decoder
+    mortise_decoder; /* one stream of tokens; ends with decoder_destroy */
 
 /* The table of MORTISE_KIND_TOKENIZER. */
 typedef struct mortise_tokenizer {
@@ -72,23 +74,23 @@ typedef struct mortise_tokenizer {
                              mortise_tokenizer_facts* out_facts, mortise_error* error);
 
   /* texts: utf8 array ("u"), borrowed. out: struct array {ids: list<int32>, offsets: list<int64>},
-   * one row a text, in order; offsets hold begin and end of each token in bytes of the text, and are
-   * empty lists unless asked for. The caller releases out. Errors: INVALID_ARGUMENT with row and
-   * byte for text that is not UTF-8. [parallel] */
+   * one row a text, in order; offsets hold begin and end of each token in bytes of the text, and
+   * are empty lists unless asked for. The caller releases out. Errors: INVALID_ARGUMENT with row
+   * and byte for text that is not UTF-8. [parallel] */
   mortise_status (*encode_batch)(const mortise_tokenizer_instance* instance,
                                  const struct ArrowArray* texts,
                                  const mortise_encode_options* options, struct ArrowArray* out,
                                  mortise_error* error);
 
-  /* ids: list<int32> array ("+l" of "i"), borrowed. out: utf8 array; bytes that are no UTF-8 come as
-   * U+FFFD. Errors: OUT_OF_RANGE with row for an unknown id. [parallel] */
+  /* ids: list<int32> array ("+l" of "i"), borrowed. out: utf8 array; bytes that are no UTF-8 come
+   * as U+FFFD. Errors: OUT_OF_RANGE with row for an unknown id. [parallel] */
   mortise_status (*decode_batch)(const mortise_tokenizer_instance* instance,
                                  const struct ArrowArray* ids,
                                  const mortise_decode_options* options, struct ArrowArray* out,
                                  mortise_error* error);
 
-  /* out: binary array ("z") of vocab_count rows: the bytes that each id stands for, null where an id
-   * is unused. The caller releases it. [parallel] */
+  /* out: binary array ("z") of vocab_count rows: the bytes that each id stands for, null where an
+   * id is unused. The caller releases it. [parallel] */
   mortise_status (*vocab)(const mortise_tokenizer_instance* instance, struct ArrowArray* out,
                           mortise_error* error);
 

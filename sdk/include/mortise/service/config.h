@@ -1,7 +1,7 @@
 /* mortise/service/config.h: typed reads of a configuration text, for plugins without a JSON parser.
  *
- * path is a JSON pointer (RFC 6901). The text was already checked against the plugin's own schema, so
- * a missing optional field is the usual error here: NOT_FOUND. Another type is INVALID_ARGUMENT.
+ * path is a JSON pointer (RFC 6901). The text was already checked against the plugin's own schema,
+ * so a missing optional field is the usual error here: NOT_FOUND. Another type is INVALID_ARGUMENT.
  */
 #ifndef MORTISE_SERVICE_CONFIG_H
 #define MORTISE_SERVICE_CONFIG_H

@@ -1,9 +1,9 @@
 /* mortise/service/files.h: the only way to files.
  *
- * Idea. The host grants named roots to the present work; a name is a relative path inside them. What
- * lies behind a name may be a file, a part of an archive or a sealed object: the plugin cannot tell
- * and need not. Names with "..", a leading "/", NUL or "\" are refused with INVALID_ARGUMENT; a name
- * that is not granted is NOT_FOUND.
+ * Idea. The host grants named roots to the present work; a name is a relative path inside them.
+ * What lies behind a name may be a file, a part of an archive or a sealed object: the plugin cannot
+ * tell and need not. Names with "..", a leading "/", NUL or "\" are refused with INVALID_ARGUMENT;
+ * a name that is not granted is NOT_FOUND.
  */
 #ifndef MORTISE_SERVICE_FILES_H
 #define MORTISE_SERVICE_FILES_H
@@ -34,8 +34,8 @@ typedef struct mortise_files_service {
   mortise_status (*size)(mortise_file* file, uint64_t* out_size_bytes, mortise_error* error);
 
   /* Reads at an offset; *out_read is less than size_bytes only at the end. [parallel] */
-  mortise_status (*read_at)(mortise_file* file, uint64_t offset, void* buffer,
-                            uint64_t size_bytes, uint64_t* out_read, mortise_error* error);
+  mortise_status (*read_at)(mortise_file* file, uint64_t offset, void* buffer, uint64_t size_bytes,
+                            uint64_t* out_read, mortise_error* error);
 
   /* Appends to a new file. [serial] */
   mortise_status (*write)(mortise_file* file, const void* data, uint64_t size_bytes,
@@ -48,8 +48,8 @@ typedef struct mortise_files_service {
   /* Ends the file; a new one leaves no trace. NULL is allowed. [serial] */
   void (*discard)(mortise_file* file);
 
-  /* Gives each name below a folder to sink_name, sorted, folders with a trailing "/"; not recursive.
-   * sink_name returns OK to go on. [any] */
+  /* Gives each name below a folder to sink_name, sorted, folders with a trailing "/"; not
+   * recursive. sink_name returns OK to go on. [any] */
   mortise_status (*list)(mortise_host* host, mortise_text folder,
                          mortise_status (*sink_name)(void* user, mortise_text name), /* [serial] */
                          void* user, mortise_error* error);

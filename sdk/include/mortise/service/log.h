@@ -1,5 +1,5 @@
-/* mortise/service/log.h: one line to the host's log. Always there. Repeated lines are rate-limited by
- * the host. Never log contents of a data set.
+/* mortise/service/log.h: one line to the host's log. Always there. Repeated lines are rate-limited
+ * by the host. Never log contents of a data set.
  */
 #ifndef MORTISE_SERVICE_LOG_H
 #define MORTISE_SERVICE_LOG_H

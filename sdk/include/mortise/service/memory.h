@@ -1,5 +1,6 @@
-/* mortise/service/memory.h: aligned memory that is counted against the plugin's budget. Always there.
- * A plugin may use its own allocator for small things; what grows with the data belongs here.
+/* mortise/service/memory.h: aligned memory that is counted against the plugin's budget. Always
+ * there. A plugin may use its own allocator for small things; what grows with the data belongs
+ * here.
  */
 #ifndef MORTISE_SERVICE_MEMORY_H
 #define MORTISE_SERVICE_MEMORY_H

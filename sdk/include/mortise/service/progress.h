@@ -18,7 +18,8 @@ typedef struct mortise_progress_service {
   uint32_t struct_size;
   uint32_t flags; /* zero */
 
-  /* done of total units (total 0: unknown). unit: "rows", "bytes". Cheap; the host thins out. [any] */
+  /* done of total units (total 0: unknown). unit: "rows", "bytes". Cheap; the host thins out. [any]
+   */
   void (*report)(mortise_host* host, uint64_t done, uint64_t total, mortise_text unit);
 
   /* 1 when the work shall stop, else 0. Costs one load. [any] */

@@ -1,8 +1,8 @@
 /* mortise/service/rng.h: random numbers that a resumed run draws again.
  *
  * Idea. Counter-based: the value is a function of (job seed, stream name, counter) and of nothing
- * else, so there is no state to save and any order of calls gives the same. Philox4x32-10 (Salmon et
- * al. 2011); key = first 8 bytes of SHA-256(seed as 8 bytes, stream), counter = index.
+ * else, so there is no state to save and any order of calls gives the same. Philox4x32-10 (Salmon
+ * et al. 2011); key = first 8 bytes of SHA-256(seed as 8 bytes, stream), counter = index.
  */
 #ifndef MORTISE_SERVICE_RNG_H
 #define MORTISE_SERVICE_RNG_H
