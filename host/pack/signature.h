@@ -39,10 +39,11 @@ base::Result<Keyring> parse_keyring(std::string_view text, const std::string& la
 base::Result<Keyring> read_keyring(base::FileOps& files, const std::string& path);
 base::Result<Signature> parse_signature(std::string_view text, const std::string& label);
 
-// Whether `signature` over `manifest_text` is good for `pack_id` at now_ns. Returns the name of the
-// key. Errors: UNAUTHENTICATED for an unknown, expired or revoked key or a signature that does not
-// fit the bytes; PERMISSION_DENIED when the key may not sign this id.
-base::Result<std::string> verify(const Keyring& keyring, std::string_view pack_id,
+// Whether `signature` over `manifest_text` is good at now_ns for all of `ids`: the pack's own, then
+// its plugins'. Returns the name of the key. Errors: UNAUTHENTICATED for an unknown, expired or
+// revoked key or a signature that does not fit the bytes; PERMISSION_DENIED when the key may not
+// sign one of the ids.
+base::Result<std::string> verify(const Keyring& keyring, const std::vector<std::string>& ids,
                                  std::string_view manifest_text, const Signature& signature,
                                  int64_t now_ns);
 
