@@ -40,12 +40,12 @@ typedef int32_t mortise_status;
 
 typedef struct mortise_error mortise_error;
 
-/* Made and kept by the host; never NULL in a call; the plugin only calls its functions. The text is
- * copied at once. */
+/* Made and kept by the caller: the host in a call of a plugin, the plugin in a call of a service.
+ * Never NULL in a call; the callee only calls its functions. The text is copied at once. */
 struct mortise_error {
   uint32_t struct_size;
   uint32_t flags; /* zero */
-  void* host;     /* the host's own; leave it alone */
+  void* host;     /* the maker's own; leave it alone */
 
   /* Sets code and message, and forgets what was set before. message: UTF-8, borrowed. [serial] */
   void (*set)(mortise_error* error, mortise_status code, mortise_text message);
