@@ -1,7 +1,7 @@
 # Completes a pack: copies its files, and writes pack.json from the source's with what can be known.
 # Called by mortise_add_plugin after each link, as
 #   cmake -DMANIFEST= -DPACK= -DNAME= -DINCLUDE= [-DFILES=] [-DLIBRARIES=] -P fill_pack.cmake
-# Filled where absent: manifest_version, name, vendor, abi, libraries, permissions. Always written: the SHA-256 of
+# Filled where absent: manifest_version, abi, libraries, permissions. Always written: the SHA-256 of
 # each library and the list "files" of everything else in the pack.
 cmake_minimum_required(VERSION 3.25)
 
@@ -31,10 +31,7 @@ string(REGEX MATCH "MORTISE_ABI_GENERATION ([0-9]+)" found "${header}")
 set(generation ${CMAKE_MATCH_1})
 string(REGEX MATCH "MORTISE_ABI_MINOR ([0-9]+)" found "${header}")
 set(minor ${CMAKE_MATCH_1})
-string(JSON id GET "${manifest}" id)
 fill(manifest 1 manifest_version)
-fill(manifest "\"${id}\"" name)
-fill(manifest "\"\"" vendor)
 fill(manifest "{\"generation\": ${generation}, \"needs_minor\": 0}" abi)
 string(JSON manifest SET "${manifest}" abi built_minor ${minor})
 fill(manifest "{\"network\": false, \"spawn\": false}" permissions)

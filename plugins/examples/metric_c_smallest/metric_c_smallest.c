@@ -19,23 +19,21 @@ static mortise_status schema(const Sum* s, struct ArrowSchema* out, mortise_erro
   c->column = (struct ArrowSchema){"u", "prediction", NULL, 0, 0, NULL, NULL, release, NULL};
   *out = (struct ArrowSchema){"+s", "", NULL, 0, 1, c->list, NULL, release, c};
   return c->list[0] = &c->column, MORTISE_STATUS_OK; }
-static mortise_status update(Sum* s, const struct ArrowArray* b, mortise_sink* k, mortise_error* e) {
-  const int32_t* at = b->children[0]->buffers[1];
-  const int64_t i = b->offset + b->children[0]->offset;
+static mortise_status add(Sum* s, const struct ArrowArray* b, mortise_sink* k, mortise_error* e) {
+  const int32_t* at = b->children[0]->buffers[1]; int64_t i = b->offset + b->children[0]->offset;
   if (b->length) s->bytes += (uint64_t)(at[i + b->length] - at[i]);
   return s->rows += (uint64_t)b->length, MORTISE_STATUS_OK; }
-static mortise_status save(const Sum* s, mortise_sink* k, mortise_error* e) { return k->write(k, s, 16); }
-static mortise_status merge(Sum* s, mortise_bytes from, mortise_error* e) {
-  Sum t = {0, 0};
-  if (from.size_bytes != sizeof(Sum)) return MORTISE_STATUS_DATA_LOSS;
-  return memcpy(&t, from.data, 16), s->rows += t.rows, s->bytes += t.bytes, MORTISE_STATUS_OK; }
-static mortise_status finalize(const Sum* s, mortise_status (*give)(void*, const mortise_metric_row*),
+static mortise_status save(const Sum* s, mortise_sink* state, mortise_error* e) {
+  return state->write(state, s, sizeof(Sum)); }
+static mortise_status merge(Sum* s, mortise_bytes in, mortise_error* e) {
+  Sum t; if (in.size_bytes != sizeof(t)) return MORTISE_STATUS_DATA_LOSS;
+  return memcpy(&t, in.data, sizeof(t)), s->rows += t.rows, s->bytes += t.bytes, MORTISE_STATUS_OK; }
+static mortise_status report(const Sum* s, mortise_status (*give)(void*, const mortise_metric_row*),
                                void* user, mortise_error* e) {
-  const double none = 0 / 0.0, mean = s->rows ? (double)s->bytes / (double)s->rows : none;
-  return give(user, &(mortise_metric_row){sizeof(mortise_metric_row), 0, {"mean_length", 11}, {"", 0},
-                                          mean, none, none, s->rows}); }
-static const mortise_metric table = {sizeof(table), 0, create, destroy, describe, schema, update,
-                                     save, merge, finalize};
+  mortise_metric_row r = {sizeof(r), 0, {"mean_length", 11}, {"", 0}, 0, 0 / 0.0, 0 / 0.0, s->rows};
+  return r.value = (double)s->bytes / (double)s->rows, give(user, &r); }
+static const mortise_metric table = {sizeof(table), 0, create, destroy, describe, schema, add, save,
+                                     merge, report};
 static const void* get(mortise_text id) {
   return id.size_bytes == 16 && !memcmp(id.data, MORTISE_KIND_METRIC, 16) ? &table : NULL; }
 mortise_status mortise_entry_1(const mortise_hello* hello, mortise_hello_reply* reply) {

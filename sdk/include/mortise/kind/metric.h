@@ -81,7 +81,7 @@ typedef struct mortise_metric {
                                     struct ArrowSchema* out_schema, mortise_error* error);
 
   /* Adds a batch of rows. batch: struct array of that schema, borrowed; it may be empty, sliced
-   * (offset > 0) or hold nulls where the schema allows them. scores: NULL, or one value a row is
+   * (offset > 0) or hold nulls where the schema allows them. scores: NULL, or one double a row is
    * written to it, in order, if HAS_ROW_SCORES. On an error the instance is as before the call.
    * Errors: INVALID_ARGUMENT with the row's index. [serial] */
   mortise_status (*update)(mortise_metric_instance* instance, const struct ArrowArray* batch,

@@ -21,10 +21,11 @@ extern "C" {
 #define MORTISE_KIND_TOKENIZER "mortise.tokenizer/1"
 
 /* Flags of mortise_encode_options. */
-#define MORTISE_ENCODE_ADD_SPECIAL UINT32_C(1)   /* what the post-processor adds: bos, eos */
-#define MORTISE_ENCODE_PARSE_SPECIAL UINT32_C(2) /* special tokens written in the text are tokens \
-                                                  */
-#define MORTISE_ENCODE_OFFSETS UINT32_C(4)       /* also give byte offsets */
+#define MORTISE_ENCODE_ADD_SPECIAL UINT32_C(1) /* what the post-processor adds: bos, eos */
+#define MORTISE_ENCODE_PARSE_SPECIAL                                                        \
+  UINT32_C(2)                              /* special tokens written in the text are tokens \
+                                            */
+#define MORTISE_ENCODE_OFFSETS UINT32_C(4) /* also give byte offsets */
 
 typedef struct mortise_encode_options {
   uint32_t struct_size;
@@ -74,9 +75,9 @@ typedef struct mortise_tokenizer {
                              mortise_tokenizer_facts* out_facts, mortise_error* error);
 
   /* texts: utf8 array ("u"), borrowed. out: struct array {ids: list<int32>, offsets: list<int64>},
-   * one row a text, in order; offsets hold begin and end of each token in bytes of the text, and
-   * are empty lists unless asked for. The caller releases out. Errors: INVALID_ARGUMENT with row
-   * and byte for text that is not UTF-8. [parallel] */
+   * one row a text, in order; offsets holds two numbers a token, begin and end in bytes of the
+   * text, and is an empty list unless asked for. The caller releases out. Errors: INVALID_ARGUMENT
+   * with row and byte for text that is not UTF-8. [parallel] */
   mortise_status (*encode_batch)(const mortise_tokenizer_instance* instance,
                                  const struct ArrowArray* texts,
                                  const mortise_encode_options* options, struct ArrowArray* out,
