@@ -96,7 +96,8 @@ class Loss {
 
  private:
   struct Plan;
-  Plan& plan_for(Device& device, const at::Tensor& input, int64_t labelled, int64_t classes);
+  std::shared_ptr<Plan> plan_for(Device& device, const at::Tensor& input, int64_t labelled,
+                                 int64_t classes);
   at::Tensor on_input(Device& device, const at::Tensor& input, const at::Tensor& weight,
                       const at::Tensor& rows, const at::Tensor& labels, int64_t classes);
 

@@ -1,0 +1,83 @@
+// config.json of a checkpoint as plain values, read from the spellings of transformers 4 and 5.
+// Called by model/model, model/presets and engine/export. Knows no tensors.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace mortise::engine {
+
+struct RopeConfig {
+  std::string type = "default";  // default, linear or llama3
+  double theta = 10000;
+  double factor = 1, low_freq_factor = 1, high_freq_factor = 4;  // linear and llama3
+  int64_t original_positions = 8192;                             // llama3
+};
+
+// A decoder of the llama family.
+struct TextConfig {
+  std::string model_type;  // llama, mistral, qwen2, qwen3
+  int64_t vocab_size = 32000;
+  int64_t hidden_size = 4096, intermediate_size = 11008;
+  int64_t layers = 32, heads = 32, kv_heads = 32, head_dim = 128;
+  int64_t positions_max = 2048;
+  double rms_norm_eps = 1e-6;
+  RopeConfig rope;
+  bool qkv_bias = false, o_bias = false, mlp_bias = false;
+  bool qk_norm = false;          // RMSNorm over each head of q and k before the rotation (qwen3)
+  bool tied = false;             // lm_head is embed_tokens
+  std::vector<int32_t> windows;  // one a layer; 0: the whole sequence
+  std::vector<int32_t> eos_ids;
+  double initializer_range = 0.02;
+};
+
+// A CLIP encoder: the vision tower, or CLIP's own text tower (then the image fields are unused).
+struct EncoderConfig {
+  int64_t hidden_size = 768, intermediate_size = 3072;
+  int64_t layers = 12, heads = 12;
+  std::string activation = "quick_gelu";  // quick_gelu, gelu, gelu_pytorch_tanh
+  double layer_norm_eps = 1e-5;
+  int64_t channels = 3, image_size = 224, patch_size = 32;         // vision
+  int64_t vocab_size = 49408, positions_max = 77, eos_id = 49407;  // text
+
+  int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }
+};
+
+struct ModelConfig {
+  std::string model_type;  // llama, mistral, qwen2, qwen3, llava, clip, clip_vision_model
+  std::string dtype;       // "float32" or "bfloat16": what the checkpoint says; empty unknown
+  std::optional<TextConfig> text;       // absent in clip
+  std::optional<EncoderConfig> vision;  // llava, clip
+  std::optional<EncoderConfig> clip_text;
+  int64_t projection_dim = 512;  // clip
+  // llava: which layers' output feeds the projector (negative: from the end, -1 the last), whether
+  // the class token is dropped, and the id that stands for one patch in the text.
+  std::vector<int64_t> feature_layers;
+  bool drops_class_token = true;
+  std::string projector_activation = "gelu";
+  bool projector_bias = true;
+  int64_t image_token_id = -1;
+  base::Json source;  // the whole file, for export
+
+  bool is_multimodal() const { return model_type == "llava"; }
+  // Tokens that one image takes in the text (llava).
+  int64_t tokens_per_image() const {
+    return vision ? vision->patches() + (drops_class_token ? 0 : 1) : 0;
+  }
+};
+
+// Errors: INVALID_ARGUMENT naming the field for a value of the wrong kind or out of range;
+// UNIMPLEMENTED naming the value for an architecture, rotary scaling or activation that is not
+// known here, with the list of those that are.
+base::Result<ModelConfig> parse_config(const base::Json& json);
+
+// Reads folder/config.json (and eos ids of generation_config.json, when present).
+base::Result<ModelConfig> read_config(base::FileOps& files, const std::string& folder);
+
+}  // namespace mortise::engine

@@ -1,0 +1,194 @@
+#include "engine/model/decoder.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <string>
+
+#include "engine/op/failure.h"
+
+namespace mortise::engine {
+namespace {
+
+using at::Tensor;
+
+// Inverse frequencies [D/2], in fp32 as the reference computes them (Su et al. 2021).
+std::vector<float> inverse_frequencies(const TextConfig& config) {
+  const RopeConfig& rope = config.rope;
+  std::vector<float> result(static_cast<size_t>(config.head_dim / 2));
+  for (size_t i = 0; i < result.size(); ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_dim);
+    float inverse = 1.0f / std::pow(static_cast<float>(rope.theta), exponent);
+    if (rope.type == "linear") inverse /= static_cast<float>(rope.factor);
+    if (rope.type == "llama3") {
+      // Long wavelengths are divided by the factor, short ones kept, those between blended.
+      const double original = static_cast<double>(rope.original_positions);
+      const double wavelength = 2 * std::numbers::pi / static_cast<double>(inverse);
+      const double scaled = static_cast<double>(inverse) / rope.factor;
+      if (wavelength > original / rope.low_freq_factor) {
+        inverse = static_cast<float>(scaled);
+      } else if (wavelength >= original / rope.high_freq_factor) {
+        const double smooth = (original / wavelength - rope.low_freq_factor) /
+                              (rope.high_freq_factor - rope.low_freq_factor);
+        inverse = static_cast<float>((1 - smooth) * scaled + smooth * static_cast<double>(inverse));
+      }
+    }
+    result[i] = inverse;
+  }
+  return result;
+}
+
+struct Rotation {
+  Tensor cos, sin;  // [T, D] in the activations' type
+};
+
+// x [T, A*D] -> [T, A, D], normalised over each head when the layer has such a norm.
+Tensor heads_of(Pass& pass, const Tensor& x, const Norm& norm, int64_t head_dim) {
+  const int64_t heads = x.size(1) / head_dim;
+  if (!norm.weight.defined()) return x.view({x.size(0), heads, head_dim});
+  const Tensor flat = rms_norm(*pass.device, x.view({-1, head_dim}), norm.weight, norm.eps);
+  return flat.view({x.size(0), heads, head_dim});
+}
+
+// Every sequence against its own cache: the rows are stored first, then attended with all before.
+Tensor attend_cached(Pass& pass, size_t layer, const Tensor& q, const Tensor& k, const Tensor& v,
+                     const DecoderInputs& in, const AttentionShape& shape) {
+  std::vector<Tensor> outputs;
+  for (size_t s = 0; s < in.caches.size(); ++s) {
+    const int64_t begin = in.bounds.host[s], count = in.bounds.host[s + 1] - begin;
+    KvCache& cache = *in.caches[s];
+    cache.store(layer, k.narrow(0, begin, count), v.narrow(0, begin, count));
+    const int64_t keys = cache.length() + count;
+    outputs.push_back(attention(*pass.device, q.narrow(0, begin, count), cache.keys(layer, keys),
+                                cache.values(layer, keys),
+                                Bounds::of({0, static_cast<int32_t>(count)}),
+                                Bounds::of({0, static_cast<int32_t>(keys)}), shape));
+  }
+  return outputs.size() == 1 ? outputs[0] : at::cat(outputs, 0);
+}
+
+// x [T, C] -> [T, C]
+Tensor self_attention(Pass& pass, const Decoder& decoder, size_t index, const Tensor& x,
+                      const Rotation& rotation, const DecoderInputs& in) {
+  const DecoderLayer& layer = decoder.layers[index];
+  const int64_t head_dim = decoder.config.head_dim;
+  Tensor q = heads_of(pass, layer.q.forward(pass, x), layer.q_norm, head_dim);  // [T, H, D]
+  Tensor k = heads_of(pass, layer.k.forward(pass, x), layer.k_norm, head_dim);  // [T, G, D]
+  const Tensor v = layer.v.forward(pass, x).view({x.size(0), -1, head_dim});    // [T, G, D]
+  q = rope(*pass.device, q, rotation.cos, rotation.sin);
+  k = rope(*pass.device, k, rotation.cos, rotation.sin);
+  const AttentionShape shape{1 / std::sqrt(static_cast<double>(head_dim)), true, layer.window};
+  const Tensor o = in.caches.empty() ? attention(*pass.device, q, k, v, in.bounds, in.bounds, shape)
+                                     : attend_cached(pass, index, q, k, v, in, shape);
+  return layer.o.forward(pass, o.view({x.size(0), -1}));
+}
+
+// x [T, C] -> [T, C]
+Tensor mlp(Pass& pass, const DecoderLayer& layer, const Tensor& x) {
+  const Tensor gate = layer.gate.forward(pass, x);  // [T, F]
+  const Tensor up = layer.up.forward(pass, x);      // [T, F]
+  return layer.down.forward(pass, swiglu(*pass.device, gate, up));
+}
+
+void check_room(const DecoderInputs& in) {
+  for (size_t s = 0; s < in.caches.size(); ++s) {
+    const int64_t count = in.bounds.host[s + 1] - in.bounds.host[s];
+    if (in.caches[s]->length() + count > in.caches[s]->capacity()) {
+      fail(base::Code::kResourceExhausted, "The sequence is longer than the " +
+                                               std::to_string(in.caches[s]->capacity()) +
+                                               " tokens its cache was made for.");
+    }
+  }
+}
+
+}  // namespace
+
+KvCache::KvCache(const TextConfig& config, int64_t capacity, const Tensor& like)
+    : capacity_(capacity) {
+  for (int64_t i = 0; i < config.layers; ++i) {
+    keys_.push_back(at::empty({capacity, config.kv_heads, config.head_dim}, like.options()));
+    values_.push_back(at::empty({capacity, config.kv_heads, config.head_dim}, like.options()));
+  }
+}
+
+void KvCache::store(size_t layer, const Tensor& k, const Tensor& v) {
+  keys_[layer].narrow(0, length_, k.size(0)).copy_(k);
+  values_[layer].narrow(0, length_, v.size(0)).copy_(v);
+}
+
+Tensor KvCache::keys(size_t layer, int64_t count) const {
+  return keys_[layer].narrow(0, 0, count);
+}
+Tensor KvCache::values(size_t layer, int64_t count) const {
+  return values_[layer].narrow(0, 0, count);
+}
+
+std::pair<Tensor, Tensor> rotary_table(const TextConfig& config,
+                                       std::span<const int32_t> positions) {
+  const std::vector<float> inverse = inverse_frequencies(config);
+  const int64_t half = static_cast<int64_t>(inverse.size());
+  const int64_t rows = static_cast<int64_t>(positions.size());
+  const auto options = at::TensorOptions().dtype(at::kFloat);
+  Tensor cos = at::empty({rows, 2 * half}, options), sin = at::empty({rows, 2 * half}, options);
+  float* c = cos.mutable_data_ptr<float>();
+  float* s = sin.mutable_data_ptr<float>();
+  for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t i = 0; i < half; ++i) {
+      const float angle =
+          static_cast<float>(positions[static_cast<size_t>(t)]) * inverse[static_cast<size_t>(i)];
+      c[t * 2 * half + i] = c[t * 2 * half + half + i] = std::cos(angle);
+      s[t * 2 * half + i] = s[t * 2 * half + half + i] = std::sin(angle);
+    }
+  }
+  return {cos, sin};
+}
+
+DecoderOutputs run_decoder(Pass& pass, const Decoder& decoder, const DecoderInputs& in) {
+  check_room(in);
+  DecoderOutputs out;
+  const auto [cos, sin] = rotary_table(decoder.config, in.positions);
+  const Rotation rotation{cos.to(in.embeds.options()), sin.to(in.embeds.options())};
+  Tensor stream = in.embeds, normed, delta;  // [T, C]; delta: what the last block adds
+  const auto next_norm = [&](const Norm& norm) {
+    if (!delta.defined()) {
+      normed = rms_norm(*pass.device, stream, norm.weight, norm.eps);
+    } else {
+      std::tie(normed, stream) =
+          rms_norm_residual(*pass.device, delta, stream, norm.weight, norm.eps);
+    }
+  };
+  for (size_t i = 0; i < decoder.layers.size(); ++i) {
+    const DecoderLayer& layer = decoder.layers[i];
+    next_norm(layer.input_norm);
+    if (in.keep_states) out.states.push_back(stream);
+    delta = self_attention(pass, decoder, i, normed, rotation, in);
+    next_norm(layer.post_norm);
+    delta = mlp(pass, layer, normed);
+  }
+  next_norm(decoder.norm);
+  if (in.keep_states) out.states.push_back(stream);
+  for (size_t s = 0; s < in.caches.size(); ++s) {
+    in.caches[s]->advance(in.bounds.host[s + 1] - in.bounds.host[s]);
+  }
+  out.last = normed;
+  return out;
+}
+
+Tensor head_weight(const Decoder& decoder) {
+  const Tensor& weight = decoder.head.weight.defined() ? decoder.head.weight : decoder.embed.weight;
+  const LoraFactors* lora = decoder.head.lora;
+  if (lora == nullptr) return weight;
+  if (lora->dropout > 0 || lora->magnitude.defined()) {
+    fail(base::Code::kUnimplemented, "Dropout and DoRA on lm_head are not computed by this engine.",
+         "Leave lm_head out of target_modules, or set lora_dropout to 0 and use_dora to false.");
+  }
+  const Tensor delta = at::mm(lora->b, lora->a) * lora->scale;  // [V, C]
+  return (weight.to(at::kFloat) + delta).to(weight.scalar_type());
+}
+
+}  // namespace mortise::engine

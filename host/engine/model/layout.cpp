@@ -1,0 +1,181 @@
+#include "engine/model/layout.h"
+
+#include <span>
+
+namespace mortise::engine {
+namespace {
+
+struct NameRule {
+  std::string_view model_type, disk, memory;
+};
+
+// The first rule whose disk prefix fits applies when reading; when writing, the first whose memory
+// prefix fits.
+constexpr NameRule kNameRules[] = {
+    {"llava", "language_model.model.", "model.language_model."},
+    {"llava", "language_model.lm_head.", "lm_head."},
+    {"llava", "vision_tower.", "model.vision_tower."},
+    {"llava", "vision_tower.vision_model.", "model.vision_tower."},
+    {"llava", "model.vision_tower.vision_model.", "model.vision_tower."},
+    {"llava", "multi_modal_projector.", "model.multi_modal_projector."},
+};
+
+constexpr std::string_view kIgnorable[] = {"rotary_emb.inv_freq", "embeddings.position_ids",
+                                           "masked_bias", ".attn.bias"};
+
+// Grows the list in the order of the layers.
+class Layout {
+ public:
+  explicit Layout(double std) : std_(std) {}
+  void normal(std::string name, std::vector<int64_t> shape) {
+    specs_.push_back({std::move(name), std::move(shape), Init::kNormal, std_});
+  }
+  void linear(const std::string& name, int64_t out, int64_t in, bool bias) {
+    normal(name + ".weight", {out, in});
+    if (bias) specs_.push_back({name + ".bias", {out}, Init::kZeros});
+  }
+  void rms_norm(const std::string& name, int64_t size) {
+    specs_.push_back({name + ".weight", {size}, Init::kOnes});
+  }
+  void layer_norm(const std::string& name, int64_t size) {
+    rms_norm(name, size);
+    specs_.push_back({name + ".bias", {size}, Init::kZeros});
+  }
+  void scalar(std::string name) { specs_.push_back({std::move(name), {}, Init::kOnes}); }
+  std::vector<TensorSpec> take() { return std::move(specs_); }
+
+ private:
+  double std_;
+  std::vector<TensorSpec> specs_;
+};
+
+void add_text(Layout& layout, const TextConfig& text, const ModulePrefixes& prefixes) {
+  const int64_t hidden = text.hidden_size, q_size = text.heads * text.head_dim;
+  const int64_t kv_size = text.kv_heads * text.head_dim;
+  layout.normal(prefixes.text + "embed_tokens.weight", {text.vocab_size, hidden});
+  for (int64_t i = 0; i < text.layers; ++i) {
+    const std::string layer = prefixes.text + "layers." + std::to_string(i) + ".";
+    layout.rms_norm(layer + "input_layernorm", hidden);
+    layout.linear(layer + "self_attn.q_proj", q_size, hidden, text.qkv_bias);
+    layout.linear(layer + "self_attn.k_proj", kv_size, hidden, text.qkv_bias);
+    layout.linear(layer + "self_attn.v_proj", kv_size, hidden, text.qkv_bias);
+    layout.linear(layer + "self_attn.o_proj", hidden, q_size, text.o_bias);
+    if (text.qk_norm) {
+      layout.rms_norm(layer + "self_attn.q_norm", text.head_dim);
+      layout.rms_norm(layer + "self_attn.k_norm", text.head_dim);
+    }
+    layout.rms_norm(layer + "post_attention_layernorm", hidden);
+    layout.linear(layer + "mlp.gate_proj", text.intermediate_size, hidden, text.mlp_bias);
+    layout.linear(layer + "mlp.up_proj", text.intermediate_size, hidden, text.mlp_bias);
+    layout.linear(layer + "mlp.down_proj", hidden, text.intermediate_size, text.mlp_bias);
+  }
+  layout.rms_norm(prefixes.text + "norm", hidden);
+  if (!text.tied) layout.linear(prefixes.head, text.vocab_size, hidden, /*bias=*/false);
+}
+
+void add_encoder_layers(Layout& layout, const EncoderConfig& encoder, const std::string& prefix) {
+  const int64_t hidden = encoder.hidden_size;
+  for (int64_t i = 0; i < encoder.layers; ++i) {
+    const std::string layer = prefix + "encoder.layers." + std::to_string(i) + ".";
+    for (const char* name : {"k_proj", "v_proj", "q_proj", "out_proj"}) {
+      layout.linear(layer + "self_attn." + name, hidden, hidden, /*bias=*/true);
+    }
+    layout.layer_norm(layer + "layer_norm1", hidden);
+    layout.linear(layer + "mlp.fc1", encoder.intermediate_size, hidden, /*bias=*/true);
+    layout.linear(layer + "mlp.fc2", hidden, encoder.intermediate_size, /*bias=*/true);
+    layout.layer_norm(layer + "layer_norm2", hidden);
+  }
+}
+
+void add_vision(Layout& layout, const EncoderConfig& vision, const std::string& prefix) {
+  const int64_t hidden = vision.hidden_size, patch = vision.patch_size;
+  layout.normal(prefix + "embeddings.class_embedding", {hidden});
+  layout.normal(prefix + "embeddings.patch_embedding.weight",
+                {hidden, vision.channels, patch, patch});
+  layout.normal(prefix + "embeddings.position_embedding.weight", {vision.patches() + 1, hidden});
+  layout.layer_norm(prefix + "pre_layrnorm", hidden);  // the spelling is transformers' own
+  add_encoder_layers(layout, vision, prefix);
+  layout.layer_norm(prefix + "post_layernorm", hidden);
+}
+
+void add_clip_text(Layout& layout, const EncoderConfig& text) {
+  layout.normal("text_model.embeddings.token_embedding.weight",
+                {text.vocab_size, text.hidden_size});
+  layout.normal("text_model.embeddings.position_embedding.weight",
+                {text.positions_max, text.hidden_size});
+  add_encoder_layers(layout, text, "text_model.");
+  layout.layer_norm("text_model.final_layer_norm", text.hidden_size);
+}
+
+void add_projector(Layout& layout, const ModelConfig& config, const std::string& prefix) {
+  const int64_t in =
+      config.vision->hidden_size * static_cast<int64_t>(config.feature_layers.size());
+  const int64_t out = config.text->hidden_size;
+  layout.linear(prefix + "linear_1", out, in, config.projector_bias);
+  layout.linear(prefix + "linear_2", out, out, config.projector_bias);
+}
+
+bool replace_prefix(std::string_view name, std::string_view from, std::string_view to,
+                    std::string& out) {
+  if (!name.starts_with(from)) return false;
+  out = std::string(to) + std::string(name.substr(from.size()));
+  return true;
+}
+
+}  // namespace
+
+ModulePrefixes prefixes_of(const std::string& model_type) {
+  if (model_type == "llava") {
+    return {"model.language_model.", "lm_head", "model.vision_tower.",
+            "model.multi_modal_projector."};
+  }
+  return {"model.", "lm_head", "vision_model.", ""};
+}
+
+std::vector<TensorSpec> layout_of(const ModelConfig& config) {
+  const ModulePrefixes prefixes = prefixes_of(config.model_type);
+  Layout layout(config.text ? config.text->initializer_range : 0.02);
+  if (config.vision) add_vision(layout, *config.vision, prefixes.vision);
+  if (config.clip_text) {
+    add_clip_text(layout, *config.clip_text);
+    layout.linear("visual_projection", config.projection_dim, config.vision->hidden_size, false);
+    layout.linear("text_projection", config.projection_dim, config.clip_text->hidden_size, false);
+    layout.scalar("logit_scale");
+  }
+  if (config.is_multimodal()) add_projector(layout, config, prefixes.projector);
+  if (config.text) add_text(layout, *config.text, prefixes);
+  return layout.take();
+}
+
+std::string memory_name(const std::string& model_type, std::string_view disk_name) {
+  std::string best(disk_name), candidate;
+  size_t longest = 0;  // the longest prefix wins: vision_tower.vision_model. before vision_tower.
+  for (const NameRule& rule : kNameRules) {
+    if (rule.model_type == model_type && rule.disk.size() > longest &&
+        replace_prefix(disk_name, rule.disk, rule.memory, candidate)) {
+      best = candidate;
+      longest = rule.disk.size();
+    }
+  }
+  return best;
+}
+
+std::string disk_name(const std::string& model_type, std::string_view memory_name) {
+  std::string name;
+  for (const NameRule& rule : kNameRules) {
+    if (rule.model_type == model_type &&
+        replace_prefix(memory_name, rule.memory, rule.disk, name)) {
+      return name;
+    }
+  }
+  return std::string(memory_name);
+}
+
+bool is_ignorable(const ModelConfig& config, std::string_view memory_name) {
+  for (const std::string_view suffix : kIgnorable) {
+    if (memory_name.ends_with(suffix)) return true;
+  }
+  return config.text && config.text->tied && memory_name == "lm_head.weight";
+}
+
+}  // namespace mortise::engine
