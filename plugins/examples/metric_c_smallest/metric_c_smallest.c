@@ -27,7 +27,7 @@ static mortise_status save(const Sum* s, mortise_sink* state, mortise_error* e) 
   return state->write(state, s, sizeof(Sum)); }
 static mortise_status merge(Sum* s, mortise_bytes in, mortise_error* e) {
   Sum t; if (in.size_bytes != sizeof(t)) return MORTISE_STATUS_DATA_LOSS;
-  return memcpy(&t, in.data, sizeof(t)), s->rows += t.rows, s->bytes += t.bytes, MORTISE_STATUS_OK; }
+  return memcpy(&t, in.data, sizeof t), s->rows += t.rows, s->bytes += t.bytes, MORTISE_STATUS_OK; }
 static mortise_status report(const Sum* s, mortise_status (*give)(void*, const mortise_metric_row*),
                                void* user, mortise_error* e) {
   mortise_metric_row r = {sizeof(r), 0, {"mean_length", 11}, {"", 0}, 0, 0 / 0.0, 0 / 0.0, s->rows};
