@@ -30,6 +30,8 @@ class Schema {  // [any] once loaded
   std::vector<SchemaFinding> check(const Json& value, size_t findings_max = 64) const;
   // The first finding as an error that names `what` ("job.json"), or OK.
   Status require(const Json& value, std::string_view what) const;
+  // `value` with the `default` of every absent property of its objects filled in.
+  Json with_defaults(const Json& value) const;
 
   Schema(Schema&&) noexcept;
   Schema& operator=(Schema&&) noexcept;
