@@ -1,0 +1,43 @@
+// From tensors named as transformers names its arguments to packed rows, and back. Called by
+// infer/forward. Knows nothing of models or devices.
+//
+// Letters: B rows of a batch, N its columns, T packed tokens, S sequences, L labelled positions.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/op/op.h"
+
+namespace mortise::engine {
+
+using TensorMap = std::map<std::string, at::Tensor>;
+
+// The tokens that count, end to end.
+struct PackedBatch {
+  at::Tensor ids;                  // int32 [T]
+  std::vector<int32_t> positions;  // [T]
+  Bounds bounds;                   // S+1
+  at::Tensor rows, labels;         // int32 [L]: position t predicts labels[t]; shifted already
+  bool has_labels = false;
+
+  // Puts values [T, ...] back where the tokens came from: [B, N, ...] with zeros at the padding, or
+  // unchanged when the input was packed.
+  at::Tensor unpacked(const at::Tensor& values) const;
+
+  bool was_packed = false;
+  int64_t batch = 0, columns = 0;
+  std::vector<int64_t> places;  // of each token in B*N
+};
+
+// Reads input_ids [B, N] (or [N], [1, N] with cu_seqlens [S+1]), attention_mask, position_ids and
+// labels (-100: none; not shifted). Without position_ids they count columns, and restart at each
+// packed sequence. Throws OpFailure INVALID_ARGUMENT naming the tensor and both shapes.
+PackedBatch pack_batch(const TensorMap& inputs);
+
+}  // namespace mortise::engine

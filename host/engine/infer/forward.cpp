@@ -1,0 +1,234 @@
+#include "engine/infer/forward.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/norm.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "engine/op/failure.h"
+#include "engine/op/node.h"
+
+namespace mortise::engine {
+namespace {
+
+using at::Tensor;
+using base::Code;
+
+constexpr std::array<std::string_view, 7> kKnownInputs = {
+    "input_ids",  "attention_mask", "position_ids",     "labels",
+    "cu_seqlens", "pixel_values",   "mm_token_type_ids"};
+
+void check_names(const TensorMap& inputs) {
+  for (const auto& [name, tensor] : inputs) {
+    if (std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end()) continue;
+    base::Error error(Code::kInvalidArgument,
+                      "The input \"" + name + "\" is not one that this model takes.",
+                      "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens and "
+                      "pixel_values.");
+    throw OpFailure(error.at_field(name));
+  }
+}
+
+// Runs the backward pass of `loss` and adds the gradients.
+void add_gradients(const Tensor& loss, const std::vector<Parameter>& trained, NamedTensors& out) {
+  if (trained.empty()) return;
+  for (const Parameter& parameter : trained) parameter.tensor->mutable_grad() = Tensor();
+  loss.backward();
+  for (const Parameter& parameter : trained) {
+    const Tensor& grad = parameter.tensor->grad();
+    if (grad.defined()) out.emplace_back("grad." + parameter.name, grad);
+  }
+}
+
+void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
+                  const std::vector<Parameter>& trained, NamedTensors& out) {
+  const PackedBatch batch = pack_batch(inputs);
+  const auto pixels = inputs.find("pixel_values");
+  const TextOutputs result = run_text(pass, model,
+                                      {.ids = batch.ids,
+                                       .positions = batch.positions,
+                                       .bounds = batch.bounds,
+                                       .pixels = pixels == inputs.end() ? Tensor() : pixels->second,
+                                       .image_features = {},
+                                       .caches = {},
+                                       .keep_states = true});
+  {
+    const NoRecord quiet;
+    out.emplace_back("logits", batch.unpacked(logits_of(pass, model, result.last)));
+  }
+  for (size_t k = 0; k < result.states.size(); ++k) {
+    out.emplace_back("hidden_states." + std::to_string(k), batch.unpacked(result.states[k]));
+  }
+  out.emplace_back("hidden_states.norm", batch.unpacked(result.last));
+  if (result.image_features.defined()) {
+    out.emplace_back("image_features", result.image_features);
+  }
+  if (!batch.has_labels) {
+    if (trained.empty()) return;
+    fail(Code::kInvalidArgument, "Gradients were asked for, but the input holds no labels.");
+  }
+  const int64_t labelled = batch.rows.size(0);
+  if (labelled == 0) {
+    fail(Code::kInvalidArgument, "No position of the input has a label, so there is no loss.",
+         "Give at least one label other than -100 after the first token of a row.");
+  }
+  const Tensor loss =
+      loss_of(pass, model, result.last, batch.rows, batch.labels) / static_cast<double>(labelled);
+  out.emplace_back("loss", loss);
+  add_gradients(loss, trained, out);
+}
+
+// Where each sequence is pooled: at its first eos, or (eos id 2, an old convention) at its largest
+// id.
+std::vector<int64_t> pooling_places(const PackedBatch& batch, int64_t eos_id) {
+  std::vector<int64_t> places;
+  const int32_t* ids = batch.ids.const_data_ptr<int32_t>();
+  for (size_t s = 0; s + 1 < batch.bounds.host.size(); ++s) {
+    const int32_t* begin = ids + batch.bounds.host[s];
+    const int32_t* end = ids + batch.bounds.host[s + 1];
+    if (begin == end) fail(Code::kInvalidArgument, "A row of input_ids is masked as a whole.");
+    const int32_t* at = eos_id == 2 ? std::max_element(begin, end)
+                                    : std::find(begin, end, static_cast<int32_t>(eos_id));
+    places.push_back((at == end ? begin : at) - ids);
+  }
+  return places;
+}
+
+// [I, D] projected and pooled images; also writes the tower's states.
+Tensor forward_images(Pass& pass, const Model& model, const Tensor& pixels, NamedTensors& out,
+                      Tensor& last) {
+  const auto states = run_vision(pass, *model.vision, pixels, model.vision->config.layers);
+  for (size_t k = 0; k < states.size(); ++k) {
+    out.emplace_back("vision_hidden_states." + std::to_string(k), states[k]);
+  }
+  last = states.back();
+  const Tensor pooled = pool_vision(pass, *model.vision, last);  // [I, C]
+  out.emplace_back("vision_pooler_output", pooled);
+  if (!model.clip_text) return pooled;
+  return model.visual_projection.forward(pass, pooled);
+}
+
+// [B, D] projected and pooled texts.
+Tensor forward_texts(Pass& pass, const Model& model, const TensorMap& inputs, NamedTensors& out,
+                     Tensor& last) {
+  const PackedBatch batch = pack_batch(inputs);
+  const auto states = run_clip_text(pass, *model.clip_text, batch.ids, batch.bounds);
+  for (size_t k = 0; k + 1 < states.size(); ++k) {
+    out.emplace_back("text_hidden_states." + std::to_string(k), batch.unpacked(states[k]));
+  }
+  out.emplace_back("text_hidden_states.norm", batch.unpacked(states.back()));
+  last = batch.unpacked(states.back());
+  const auto places = pooling_places(batch, model.clip_text->config.eos_id);
+  const Tensor pooled = at::index_select(
+      states.back(), 0, at::tensor(at::ArrayRef<int64_t>(places), at::kLong));  // [B, C]
+  out.emplace_back("text_pooler_output", pooled);
+  return model.text_projection.forward(pass, pooled);
+}
+
+// Cross entropy of the diagonal: row i belongs to column i. logits [B, B] -> []
+Tensor diagonal_loss(const Tensor& logits) {
+  const Tensor z = logits.to(at::kFloat);
+  return (at::logsumexp(z, {-1}) - z.diagonal()).mean();
+}
+
+// The contrastive objective (Radford et al. 2021, figure 3).
+void forward_clip(Pass& pass, const Model& model, const TensorMap& inputs,
+                  const std::vector<Parameter>& trained, NamedTensors& out) {
+  const auto pixels = inputs.find("pixel_values");
+  const bool has_text = inputs.contains("input_ids");
+  Tensor images, texts, last;
+  if (pixels != inputs.end()) images = forward_images(pass, model, pixels->second, out, last);
+  if (has_text && !model.clip_text) {
+    fail(Code::kInvalidArgument, "input_ids were given, but this model has only a vision tower.");
+  }
+  if (has_text) texts = forward_texts(pass, model, inputs, out, last);
+  if (!images.defined() && !texts.defined()) {
+    fail(Code::kInvalidArgument, "The input holds neither pixel_values nor input_ids.");
+  }
+  if (!images.defined() || !texts.defined()) {
+    if (!trained.empty()) {
+      fail(Code::kInvalidArgument, "The loss of CLIP needs both pixel_values and input_ids.");
+    }
+    out.emplace_back("last_hidden_state", last);
+    if (model.clip_text) {
+      out.emplace_back(images.defined() ? "image_features" : "text_features",
+                       images.defined() ? images : texts);
+    }
+    return;
+  }
+  const Tensor v = images / at::norm(images, 2, {-1}, /*keepdim=*/true);  // [I, D]
+  const Tensor t = texts / at::norm(texts, 2, {-1}, /*keepdim=*/true);    // [B, D]
+  const Tensor per_text = at::mm(t, v.t()) * model.logit_scale.exp();     // [B, I]
+  out.emplace_back("image_embeds", v);
+  out.emplace_back("text_embeds", t);
+  out.emplace_back("logits_per_text", per_text);
+  out.emplace_back("logits_per_image", per_text.t());
+  if (v.size(0) != t.size(0)) {
+    if (trained.empty()) return;
+    fail(Code::kInvalidArgument, "The loss of CLIP needs as many images as texts.");
+  }
+  const Tensor loss = ((diagonal_loss(per_text) + diagonal_loss(per_text.t())) / 2).reshape({1});
+  out.emplace_back("loss", loss);
+  add_gradients(loss, trained, out);
+}
+
+base::Result<std::optional<at::ScalarType>> dtype_of(const std::string& name) {
+  if (name.empty()) return std::optional<at::ScalarType>();
+  if (name == "float32") return std::optional<at::ScalarType>(at::kFloat);
+  if (name == "bfloat16") return std::optional<at::ScalarType>(at::kBFloat16);
+  return base::Error(Code::kInvalidArgument, "The dtype \"" + name + "\" is not known.",
+                     "Use float32 or bfloat16.");
+}
+
+}  // namespace
+
+base::Result<NamedTensors> forward_tensors(Device& device, const Model& model,
+                                           const TensorMap& inputs,
+                                           const std::vector<Parameter>& trained) {
+  return guarded([&]() -> base::Result<NamedTensors> {
+    check_names(inputs);
+    Pass pass{.device = &device};
+    NamedTensors out;
+    std::optional<NoRecord> quiet;
+    if (trained.empty()) quiet.emplace();
+    if (model.text) {
+      forward_text(pass, model, inputs, trained, out);
+    } else {
+      forward_clip(pass, model, inputs, trained, out);
+    }
+    for (auto& [name, tensor] : out) tensor = tensor.detach();
+    return out;
+  });
+}
+
+base::Status run_forward(base::FileOps& files, Device& device, const ForwardRequest& request) {
+  MORTISE_ASSIGN(const auto dtype, dtype_of(request.dtype));
+  if (!request.adapter_folder.empty()) {
+    return base::Error(Code::kUnimplemented, "Adapters cannot be loaded here yet.");
+  }
+  MORTISE_ASSIGN(const auto model, load_model(files, request.model_folder, {.dtype = dtype}));
+  MORTISE_ASSIGN(const Checkpoint input, Checkpoint::open_file(files, request.input_path));
+  TensorMap inputs;
+  for (const std::string& name : input.names()) {
+    MORTISE_ASSIGN(inputs[name], input.tensor(name));
+  }
+  std::vector<Parameter> trained;
+  if (request.grad) {
+    for (Parameter& parameter : model->parameters) {
+      make_trainable(parameter);
+      trained.push_back(parameter);
+    }
+  }
+  MORTISE_ASSIGN(const NamedTensors outputs, forward_tensors(device, *model, inputs, trained));
+  return save_tensors(files, request.output_path, outputs);
+}
+
+}  // namespace mortise::engine

@@ -1,0 +1,41 @@
+// `mortise model forward`: tensors in, what the model computes of them out, with gradients on wish.
+// Called by app/mortise-worker and by tests. Knows nothing of tokenizers or of command lines.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/result.h"
+#include "engine/infer/batch.h"
+#include "engine/model/model.h"
+
+namespace mortise::engine {
+
+struct ForwardRequest {
+  std::string model_folder;
+  std::string adapter_folder;  // PEFT layout; empty: none
+  std::string dtype;           // "float32", "bfloat16", or empty: the checkpoint's own
+  bool grad = false;           // of the loss, for every parameter that trains
+  std::string input_path;      // safetensors, names of transformers' arguments
+  std::string output_path;     // written durably
+};
+
+// Errors: those of load_model, of the adapter, of forward_tensors and of FileOps; INVALID_ARGUMENT
+// for a dtype that is not one of the two.
+base::Status run_forward(base::FileOps& files, Device& device, const ForwardRequest& request);
+
+// The same in memory. A decoder gives `logits` [rows, tokens, V] and `hidden_states.{k}` (the
+// stream entering layer k; k = number of layers: leaving the last) and `hidden_states.norm` (after
+// the final norm), all with zeros at masked positions; `loss` [1] when labels are given;
+// `image_features` with images. With cu_seqlens the outputs have no batch axis. CLIP gives
+// `image_embeds`, `text_embeds`, `logits_per_image`, `logits_per_text`, `loss`,
+// `vision_hidden_states.{k}`, `text_hidden_states.{k}`; a tower alone `image_features` or
+// `last_hidden_state`. `trained` are the parameters whose gradients are written as `grad.<name>`
+// (unreached ones are left out); empty: no backward pass. Errors: INVALID_ARGUMENT naming an input
+// that is unknown, missing or of a wrong shape, and for gradients without labels.
+base::Result<NamedTensors> forward_tensors(Device& device, const Model& model,
+                                           const TensorMap& inputs,
+                                           const std::vector<Parameter>& trained);
+
+}  // namespace mortise::engine
