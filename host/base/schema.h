@@ -4,7 +4,6 @@
 // and the documents handed to load(); nothing is fetched.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,12 +32,12 @@ class Schema {  // [any] once loaded
   // `value` with the `default` of every absent property of its objects filled in.
   Json with_defaults(const Json& value) const;
 
+  struct State;  // schema_state.h
   Schema(Schema&&) noexcept;
   Schema& operator=(Schema&&) noexcept;
   ~Schema();
 
  private:
-  struct State;
   explicit Schema(std::shared_ptr<const State> state);
   std::shared_ptr<const State> state_;
 };

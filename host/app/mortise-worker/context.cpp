@@ -1,0 +1,60 @@
+// See context.h.
+#include "app/mortise-worker/context.h"
+
+#include <utility>
+
+namespace mortise::worker {
+
+void Context::progress(std::string_view phase, int64_t step, int64_t steps_total) const {
+  job::StatusLine line;
+  line.state = job::State::kRunning;
+  line.phase = phase;
+  line.step = step;
+  line.steps_total = steps_total;
+  // A status line that cannot be written must not end the work; the final one is checked.
+  (void)status.write(std::move(line));
+}
+
+std::string Context::output_path(std::string_view name) const {
+  return base::join_path(task.output_folder, name);
+}
+
+base::Status Context::print(std::string_view text) const {
+  MORTISE_ASSIGN(auto file,
+                 files.open(base::join_path(task_folder, "output"), base::OpenMode::kAppend));
+  MORTISE_TRY(file->write(std::as_bytes(std::span(text))));
+  return file->close();
+}
+
+TaskFunction task_of(std::string_view kind) {
+  static constexpr std::pair<std::string_view, TaskFunction> kTasks[] = {
+      {"ingest", task_ingest},
+      {"train", task_train},
+      {"evaluate", task_evaluate},
+      {"export", task_export},
+      {"serve", task_serve},
+      {"dataset.check", dataset_check},
+      {"tokenizer.encode", tokenizer_encode},
+      {"tokenizer.decode", tokenizer_decode},
+      {"tokenizer.show", tokenizer_show},
+      {"tokenizer.train", tokenizer_train},
+      {"template.render", template_render},
+      {"metric.score", metric_score},
+      {"media.preprocess", media_preprocess},
+      {"model.new", model_new},
+      {"model.forward", model_forward},
+      {"model.generate", model_generate},
+      {"plugin.list", plugin_list},
+      {"plugin.why", plugin_why},
+      {"plugin.pack", plugin_pack},
+      {"plugin.sign", plugin_sign},
+      {"plugin.install", plugin_install},
+      {"plugin.check", plugin_check},
+  };
+  for (const auto& [name, function] : kTasks) {
+    if (name == kind) return function;
+  }
+  return nullptr;
+}
+
+}  // namespace mortise::worker

@@ -1,0 +1,72 @@
+// What every task of the worker shares: the task, its folder, the way to tell and to be told, the
+// plugins. Made once by main.cpp; the tasks are functions over it, one file each.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/file_ops.h"
+#include "base/result.h"
+#include "job/channel.h"
+#include "job/result.h"
+#include "job/status.h"
+#include "job/task.h"
+#include "plugin/host_services.h"
+#include "plugin/registry.h"
+
+namespace mortise::worker {
+
+struct Context {
+  job::Task task;
+  std::string task_folder;
+  base::FileOps& files;
+  job::StatusWriter& status;
+  plugin::HostServices& services;
+  plugin::Registry& registry;
+  std::atomic<bool> is_cancelled{false};
+  std::atomic<bool> checkpoint_asked{false};
+  // Verbs of the channel beyond cancel and checkpoint; set by the task that answers them (serve).
+  std::function<base::Result<base::Json>(const base::Json&, job::ChannelReply&)> on_request;
+
+  // An argument of a local command; null when absent.
+  const base::Json& argument(std::string_view name) const { return task.inputs.arguments[name]; }
+  std::string text(std::string_view name) const { return argument(name).as_string(); }
+  // Tells the watcher how far it is; steps_total -1 when unknown.
+  void progress(std::string_view phase, int64_t step, int64_t steps_total) const;
+  std::string output_path(std::string_view name) const;
+  // What a local command prints goes into the file "output" of the task folder; cli copies it.
+  base::Status print(std::string_view text) const;
+};
+
+using TaskFunction = base::Result<job::TaskResult> (*)(Context&);
+
+// The tasks, by the kind in task.json. nullptr for an unknown one.
+TaskFunction task_of(std::string_view kind);
+
+base::Result<job::TaskResult> task_ingest(Context& context);
+base::Result<job::TaskResult> task_train(Context& context);
+base::Result<job::TaskResult> task_evaluate(Context& context);
+base::Result<job::TaskResult> task_export(Context& context);
+base::Result<job::TaskResult> task_serve(Context& context);
+base::Result<job::TaskResult> dataset_check(Context& context);
+base::Result<job::TaskResult> tokenizer_encode(Context& context);
+base::Result<job::TaskResult> tokenizer_decode(Context& context);
+base::Result<job::TaskResult> tokenizer_show(Context& context);
+base::Result<job::TaskResult> tokenizer_train(Context& context);
+base::Result<job::TaskResult> template_render(Context& context);
+base::Result<job::TaskResult> metric_score(Context& context);
+base::Result<job::TaskResult> media_preprocess(Context& context);
+base::Result<job::TaskResult> model_new(Context& context);
+base::Result<job::TaskResult> model_forward(Context& context);
+base::Result<job::TaskResult> model_generate(Context& context);
+base::Result<job::TaskResult> plugin_list(Context& context);
+base::Result<job::TaskResult> plugin_why(Context& context);
+base::Result<job::TaskResult> plugin_pack(Context& context);
+base::Result<job::TaskResult> plugin_sign(Context& context);
+base::Result<job::TaskResult> plugin_install(Context& context);
+base::Result<job::TaskResult> plugin_check(Context& context);
+
+}  // namespace mortise::worker

@@ -1,0 +1,144 @@
+// mortise-worker TASK_FOLDER: does the one task that task.json describes, tells of it in
+// status.jsonl, answers on control.sock, and ends. Started by job/launch. Nothing of a task
+// outlives the process.
+#include <signal.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "app/mortise-worker/context.h"
+#include "base/log.h"
+#include "job/exit_code.h"
+#include "pack/find.h"
+#include "plugin/guard.h"
+
+namespace mortise::worker {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+// The task's pack folders come first, in their order; then the usual places.
+Result<pack::Search> search_of(const job::Task& task) {
+  const char* home = ::getenv("MORTISE_HOME");
+  const bool developer = ::getenv("MORTISE_PACK_PATH") != nullptr;
+  MORTISE_ASSIGN(pack::Search search, pack::usual_search(base::posix_file_ops(),
+                                                         home == nullptr ? "" : home, developer));
+  for (const std::string& folder : task.pack_folders) {
+    search.places.push_back({pack::Tier::kSystem, folder});
+  }
+  return search;
+}
+
+Result<Json> answer(Context& context, const Json& request, job::ChannelReply& reply) {
+  const std::string& verb = request["verb"].as_string();
+  if (verb == "cancel") {
+    context.is_cancelled = true;
+    context.services.cancel();
+    return Json::object({{"cancelling", true}});
+  }
+  if (verb == "checkpoint") {
+    context.checkpoint_asked = true;
+    return Json::object({{"asked", true}});
+  }
+  if (context.on_request) return context.on_request(request, reply);
+  return Error(Code::kUnimplemented, "This task does not answer \"" + verb + "\".");
+}
+
+// A worker whose lease was lost ends itself: another may already do its work.
+void watch_lease(Context& context, const job::ChannelServer& channel, std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    if (channel.lease_lost() && !context.is_cancelled.exchange(true)) context.services.cancel();
+    base::system_clock().sleep_ms(50);
+  }
+}
+
+job::StatusLine last_line(const Result<job::TaskResult>& result, bool was_cancelled) {
+  job::StatusLine line;
+  line.state = job::State::kDone;
+  if (!result.ok()) {
+    const bool cancelled = was_cancelled && result.error().code == Code::kCancelled;
+    line.state = cancelled ? job::State::kCancelled : job::State::kFailed;
+    line.error = result.error();
+    line.message = result.error().text();
+  } else {
+    line.message = result->summary;
+    if (!result->ok) line.state = job::State::kFailed;
+  }
+  return line;
+}
+
+Result<job::TaskResult> run_task(Context& context) {
+  const TaskFunction function = task_of(context.task.kind);
+  if (function == nullptr) {
+    return Error(Code::kUnimplemented,
+                 "This worker does not know the task \"" + context.task.kind + "\".");
+  }
+  MORTISE_ASSIGN(job::TaskResult result, function(context));
+  Json packs = Json::array();
+  for (const plugin::UsedPlugin& used : context.registry.used()) packs.push_back(used.json());
+  result.record["packs"] = std::move(packs);
+  return result;
+}
+
+// Returns the exit code, or an error that came before a status file was there to tell it.
+Result<int> run(const std::string& task_folder) {
+  base::FileOps& files = base::posix_file_ops();
+  MORTISE_ASSIGN(job::Task task, job::read_task(files, task_folder));
+  MORTISE_ASSIGN(auto status, job::StatusWriter::open(files, base::system_clock(), task_folder));
+  base::start_log(task.log_level);
+  MORTISE_TRY(plugin::start_death_record(base::join_path(task_folder, "death_record")));
+  job::StatusLine starting;
+  starting.state = job::State::kStarting;
+  MORTISE_TRY(status->write(starting));
+  plugin::HostOptions options;
+  options.seed = task.seed;
+  options.threads_count = static_cast<uint32_t>(std::max(task.threads, 1));
+  plugin::HostServices services(options);
+  MORTISE_ASSIGN(pack::Search search, search_of(task));
+  plugin::Registry registry(std::move(search), services);
+  const int64_t lease_ms = task.lease_ms;
+  Context context{.task = std::move(task),
+                  .task_folder = task_folder,
+                  .files = files,
+                  .status = *status,
+                  .services = services,
+                  .registry = registry,
+                  .on_request = {}};
+  MORTISE_ASSIGN(auto channel, job::ChannelServer::start(
+                                   task_folder,
+                                   [&](const Json& request, job::ChannelReply& reply) {
+                                     return answer(context, request, reply);
+                                   },
+                                   lease_ms));
+  std::jthread lease([&](std::stop_token stop) { watch_lease(context, *channel, stop); });
+  Result<job::TaskResult> result = run_task(context);
+  if (result.ok()) {
+    if (auto written = job::write_result(files, task_folder, *result); !written.ok()) {
+      result = written.error();
+    }
+  }
+  const job::StatusLine line = last_line(result, context.is_cancelled);
+  MORTISE_TRY(status->write(line));
+  if (!result.ok()) return static_cast<int>(job::exit_code_of(result.error()));
+  return static_cast<int>(result->ok ? job::ExitCode::kDone : job::ExitCode::kFailed);
+}
+
+}  // namespace
+}  // namespace mortise::worker
+
+int main(int count, char** arguments) {
+  ::signal(SIGPIPE, SIG_IGN);
+  if (count != 2) {
+    std::fputs("usage: mortise-worker TASK_FOLDER (started by mortised and mortise)\n", stderr);
+    return static_cast<int>(mortise::job::ExitCode::kUsage);
+  }
+  const auto code = mortise::worker::run(arguments[1]);
+  if (code.ok()) return *code;
+  std::fprintf(stderr, "mortise-worker: %s\n", code.error().text().c_str());
+  return static_cast<int>(mortise::job::exit_code_of(code.error()));
+}

@@ -1,0 +1,117 @@
+// `mortise tokenizer encode|decode|show|train` in the worker: through the tokenizer pack, as a job
+// does it.
+#include "app/mortise-worker/context.h"
+
+namespace mortise::worker {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+constexpr const char* kTokenizerId = "mortise.tokenizer_bpe";
+constexpr size_t kBatchTexts = 1024;
+
+// arguments: {tokenizer: folder or file, pattern?}
+Result<plugin::Tokenizer> open(Context& context) {
+  const std::string path = context.text("tokenizer");
+  Json config = Json::object();
+  if (!context.text("pattern").empty()) config["pattern"] = context.text("pattern");
+  const bool is_folder = context.files.list(path).ok();
+  const size_t slash = path.rfind('/');
+  const std::string folder = is_folder ? path : path.substr(0, slash);
+  MORTISE_TRY(context.services.grant("tokenizer", folder));
+  const std::string uri = is_folder ? "tokenizer" : "tokenizer/" + path.substr(slash + 1);
+  return context.registry.open_tokenizer(kTokenizerId, uri, config);
+}
+
+// Gives the lines of the spooled standard input to `take` in batches, one JSON value a line.
+base::Status each_batch(Context& context,
+                        const std::function<base::Status(const std::vector<Json>&)>& take) {
+  job::LineFollower lines(context.files, base::join_path(context.task_folder, "input"));
+  std::vector<Json> batch;
+  int64_t row = 0;
+  while (true) {
+    MORTISE_ASSIGN(const auto read, lines.read());
+    if (read.empty()) break;
+    for (const std::string& line : read) {
+      ++row;
+      auto value = base::parse_json(line);
+      if (!value.ok()) return std::move(value.error()).at_file("standard input").at_row(row);
+      batch.push_back(std::move(*value));
+      if (batch.size() == kBatchTexts) {
+        MORTISE_TRY(take(batch));
+        batch.clear();
+      }
+    }
+  }
+  return batch.empty() ? base::Status{} : take(batch);
+}
+
+job::TaskResult done() {
+  job::TaskResult result;
+  result.ok = true;
+  return result;
+}
+
+}  // namespace
+
+Result<job::TaskResult> tokenizer_encode(Context& context) {
+  MORTISE_ASSIGN(const plugin::Tokenizer tokenizer, open(context));
+  plugin::EncodeOptions options;
+  options.add_special = context.argument("special").as_bool();
+  options.parse_special = options.add_special;
+  MORTISE_TRY(each_batch(context, [&](const std::vector<Json>& batch) -> base::Status {
+    std::vector<std::string> texts;
+    for (const Json& value : batch) {
+      if (!value.is_string()) {
+        return Error(Code::kInvalidArgument, "A line of standard input is no JSON string.",
+                     "Write one quoted text a line.");
+      }
+      texts.push_back(value.as_string());
+    }
+    MORTISE_ASSIGN(const auto encoded, tokenizer.encode_batch(texts, options));
+    std::string out;
+    for (const auto& ids : encoded) {
+      out += '[';
+      for (size_t i = 0; i < ids.size(); ++i) out += (i == 0 ? "" : ",") + std::to_string(ids[i]);
+      out += "]\n";
+    }
+    return context.print(out);
+  }));
+  return done();
+}
+
+Result<job::TaskResult> tokenizer_decode(Context& context) {
+  MORTISE_ASSIGN(const plugin::Tokenizer tokenizer, open(context));
+  MORTISE_TRY(each_batch(context, [&](const std::vector<Json>& batch) -> base::Status {
+    std::vector<std::vector<int32_t>> lists;
+    for (const Json& value : batch) {
+      std::vector<int32_t> ids;
+      for (const Json& id : value.items()) ids.push_back(static_cast<int32_t>(id.as_int(-1)));
+      lists.push_back(std::move(ids));
+    }
+    MORTISE_ASSIGN(const auto texts,
+                   tokenizer.decode_batch(lists, context.argument("skip_special").as_bool()));
+    std::string out;
+    for (const std::string& text : texts) out += base::json_quote(text) + "\n";
+    return context.print(out);
+  }));
+  return done();
+}
+
+Result<job::TaskResult> tokenizer_show(Context& context) {
+  MORTISE_ASSIGN(const plugin::Tokenizer tokenizer, open(context));
+  const plugin::TokenizerFacts& facts = tokenizer.facts();
+  const Json shown = Json::object({{"vocab_count", static_cast<int64_t>(facts.vocab_count)},
+                                   {"bos_id", facts.bos_id},
+                                   {"eos_id", facts.eos_id},
+                                   {"unk_id", facts.unk_id},
+                                   {"pad_id", facts.pad_id},
+                                   {"fingerprint", tokenizer.fingerprint()}});
+  MORTISE_TRY(context.print(shown.dump(2) + "\n"));
+  return done();
+}
+
+}  // namespace mortise::worker
