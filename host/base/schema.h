@@ -15,9 +15,9 @@
 namespace mortise::base {
 
 struct SchemaFinding {
-  std::string pointer;   // RFC 6901 place in the value
-  std::string keyword;   // "required"
-  std::string message;   // whole sentence
+  std::string pointer;  // RFC 6901 place in the value
+  std::string keyword;  // "required"
+  std::string message;  // whole sentence
 };
 
 class Schema {  // [any] once loaded
