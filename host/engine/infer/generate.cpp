@@ -1,0 +1,144 @@
+#include "engine/infer/generate.h"
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "engine/op/failure.h"
+#include "engine/op/node.h"
+
+namespace mortise::engine {
+namespace {
+
+using at::Tensor;
+using base::Code;
+
+base::Status check_request(const Model& model, const GenerateRequest& request) {
+  if (!model.text) {
+    return base::Error(Code::kInvalidArgument,
+                       "A " + model.config.model_type + " model cannot generate text.");
+  }
+  if (request.prompt.empty()) {
+    return base::Error(Code::kInvalidArgument, "The prompt holds no token.");
+  }
+  if (request.new_tokens_max < 1) {
+    return base::Error(Code::kInvalidArgument, "At least one new token must be asked for.");
+  }
+  const int64_t room = model.text->config.positions_max;
+  const auto prompt = static_cast<int64_t>(request.prompt.size());
+  if (prompt > room || request.new_tokens_max > room - prompt) {
+    return base::Error(Code::kInvalidArgument,
+                       "The prompt of " + std::to_string(prompt) + " tokens and " +
+                           std::to_string(request.new_tokens_max) +
+                           " new ones do not fit the model's " + std::to_string(room) +
+                           " positions.",
+                       "Shorten the prompt or ask for fewer tokens.");
+  }
+  return check_sampling(request.sampling);
+}
+
+}  // namespace
+
+Sequence::Sequence(const Model& model, GenerateRequest request)
+    : request_(std::move(request)),
+      cache_(model.text->config,
+             static_cast<int64_t>(request_.prompt.size()) + request_.new_tokens_max,
+             model.text->embed.weight),
+      pending_(request_.prompt) {}
+
+base::Result<std::unique_ptr<Sequence>> Sequence::create(const Model& model,
+                                                         GenerateRequest request) {
+  MORTISE_TRY(check_request(model, request));
+  return guarded([&]() -> base::Result<std::unique_ptr<Sequence>> {
+    return std::unique_ptr<Sequence>(new Sequence(model, std::move(request)));
+  });
+}
+
+void Sequence::take_logits(const Model& model, std::span<const float> logits) {
+  GeneratedToken token;
+  token.id = sample_token(logits, request_.sampling, tokens_.size());
+  const auto ends = [&](const std::vector<int32_t>& ids) {
+    return std::find(ids.begin(), ids.end(), token.id) != ids.end();
+  };
+  const bool is_eos = !request_.ignores_eos && ends(model.text->config.eos_ids);
+  if (is_eos || ends(request_.stop_ids)) {
+    finish_ = Finish::kStop;
+    return;
+  }
+  if (request_.logprobs >= 0) {
+    token.logprob = logprob_of(logits, token.id);
+    token.best = top_logprobs(logits, request_.logprobs);
+  }
+  tokens_.push_back(token);
+  pending_.assign(1, token.id);
+  if (static_cast<int64_t>(tokens_.size()) >= request_.new_tokens_max) finish_ = Finish::kLength;
+}
+
+base::Status generate_step(Device& device, const Model& model,
+                           std::span<Sequence* const> sequences) {
+  return guarded([&]() -> base::Status {
+    const NoRecord quiet;
+    std::vector<Sequence*> active;
+    std::vector<int32_t> ids, bounds = {0};
+    std::vector<int64_t> last_rows;
+    std::vector<Tensor> pixels;
+    TextInputs in;
+    for (Sequence* sequence : sequences) {
+      if (sequence->finish_ != Finish::kNone) continue;
+      active.push_back(sequence);
+      const auto start = static_cast<int32_t>(sequence->cache_.length());
+      for (size_t i = 0; i < sequence->pending_.size(); ++i) {
+        ids.push_back(sequence->pending_[i]);
+        in.positions.push_back(start + static_cast<int32_t>(i));
+      }
+      bounds.push_back(static_cast<int32_t>(ids.size()));
+      last_rows.push_back(static_cast<int64_t>(ids.size()) - 1);
+      in.caches.push_back(&sequence->cache_);
+      if (start == 0 && sequence->request_.pixels.defined()) {
+        pixels.push_back(sequence->request_.pixels);
+      }
+    }
+    if (active.empty()) return {};
+    in.ids = at::tensor(at::ArrayRef<int32_t>(ids), at::kInt);
+    in.bounds = Bounds::of(std::move(bounds));
+    if (!pixels.empty()) in.pixels = at::cat(pixels, 0);
+    Pass pass{.device = &device};
+    const TextOutputs out = run_text(pass, model, in);
+    const Tensor rows = at::tensor(at::ArrayRef<int64_t>(last_rows), at::kLong);
+    const Tensor logits = logits_of(pass, model, at::index_select(out.last, 0, rows))
+                              .to(at::kFloat)
+                              .cpu()
+                              .contiguous();  // [sequences, V]
+    const auto size = static_cast<size_t>(logits.size(1));
+    for (size_t i = 0; i < active.size(); ++i) {
+      active[i]->take_logits(model, std::span(logits.const_data_ptr<float>() + i * size, size));
+    }
+    return {};
+  });
+}
+
+std::vector<int32_t> GenerateResult::ids() const {
+  std::vector<int32_t> ids;
+  for (const GeneratedToken& token : tokens) ids.push_back(token.id);
+  return ids;
+}
+
+base::Result<GenerateResult> generate(Device& device, const Model& model, GenerateRequest request,
+                                      const std::function<bool(const GeneratedToken&)>& on_token) {
+  MORTISE_ASSIGN(const auto sequence, Sequence::create(model, std::move(request)));
+  Sequence* const one[] = {sequence.get()};
+  while (sequence->finish() == Finish::kNone) {
+    const size_t before = sequence->tokens().size();
+    MORTISE_TRY(generate_step(device, model, one));
+    const bool grew = sequence->tokens().size() > before;
+    if (grew && on_token && !on_token(sequence->tokens().back())) {
+      return base::Error(Code::kCancelled, "The caller ended the answer.");
+    }
+  }
+  return GenerateResult{sequence->tokens(), sequence->finish()};
+}
+
+}  // namespace mortise::engine
