@@ -1,0 +1,311 @@
+// See datasets.h.
+#include "hub/datasets.h"
+
+#include "base/crypto.h"
+#include "job/manifest.h"
+
+namespace mortise::hub {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+constexpr const char* kVersionColumns =
+    "SELECT v.id, d.name, v.state, v.number, v.manifest, v.digest, v.row_count, v.media_count,"
+    " v.size_bytes, v.rows_digest, v.rows_size_bytes, v.job_id, v.created_ns"
+    " FROM versions v JOIN datasets d ON d.id = v.dataset_id ";
+
+constexpr const char* kDatasetColumns =
+    "SELECT d.id, d.name, d.description, d.task_type, d.labels, d.created_ns,"
+    " coalesce(v.number, 0), (SELECT count(*) FROM versions c WHERE c.dataset_id = d.id"
+    " AND c.state <> 'deleted'), coalesce(v.row_count, 0), coalesce(v.size_bytes, 0)"
+    " FROM datasets d LEFT JOIN versions v ON v.dataset_id = d.id AND v.number ="
+    " (SELECT max(number) FROM versions m WHERE m.dataset_id = d.id AND m.state = 'released') ";
+
+Version version_of(const Row& row) {
+  Version version;
+  version.id = row.text(0);
+  version.dataset = row.text(1);
+  version.state = row.text(2);
+  version.number = row.integer(3);
+  version.manifest = stored_json(row.text(4));
+  version.digest = row.text(5);
+  version.row_count = row.integer(6);
+  version.media_count = row.integer(7);
+  version.size_bytes = row.integer(8);
+  version.rows = {row.text(9), static_cast<uint64_t>(row.integer(10))};
+  version.job_id = row.text(11);
+  version.created_ns = row.integer(12);
+  return version;
+}
+
+Dataset dataset_of(const Row& row) {
+  Dataset dataset;
+  dataset.id = row.text(0);
+  dataset.name = row.text(1);
+  dataset.description = row.text(2);
+  dataset.task_type = row.text(3);
+  dataset.labels = stored_json(row.text(4));
+  dataset.created_ns = row.integer(5);
+  dataset.newest = row.integer(6);
+  dataset.versions_count = row.integer(7);
+  dataset.row_count = row.integer(8);
+  dataset.size_bytes = row.integer(9);
+  return dataset;
+}
+
+// One digest over all media, so that the manifest stays small with a million files.
+std::string digest_of_media(const std::map<std::string, store::BlobRef>& media) {
+  base::Sha256 hash;
+  for (const auto& [name, blob] : media) {
+    hash.update(base::as_bytes(base::json_quote(name) + " " + blob.digest + "\n"));
+  }
+  return "sha256:" + base::to_hex(hash.finish());
+}
+
+Json manifest_of(const NewVersion& version, int64_t media_size_bytes) {
+  Json manifest = Json::object({{"manifest_version", 1}, {"task_type", version.task_type}});
+  manifest["rows"] = Json::object({{"digest", version.rows.digest},
+                                   {"size_bytes", version.rows.size_bytes},
+                                   {"count", version.row_count}});
+  manifest["media"] = Json::object({{"digest", digest_of_media(version.media)},
+                                    {"count", static_cast<int64_t>(version.media.size())},
+                                    {"size_bytes", media_size_bytes}});
+  manifest["facts"] = version.facts;
+  return manifest;
+}
+
+std::string like_pattern(const std::string& word) {
+  std::string pattern = "%";
+  for (const char c : word) {
+    if (c == '%' || c == '_' || c == '\\') pattern += '\\';
+    pattern += c;
+  }
+  return pattern + "%";
+}
+
+}  // namespace
+
+Json Version::to_json() const {
+  return Json::object({{"id", id},
+                       {"dataset", dataset},
+                       {"version", number},
+                       {"reference", dataset + "@" + std::to_string(number)},
+                       {"state", state},
+                       {"digest", digest},
+                       {"row_count", row_count},
+                       {"media_count", media_count},
+                       {"size_bytes", size_bytes},
+                       {"manifest", manifest},
+                       {"job", job_id},
+                       {"created_at", base::format_utc(created_ns)}});
+}
+
+Json Dataset::to_json() const {
+  return Json::object({{"id", id},
+                       {"name", name},
+                       {"task_type", task_type},
+                       {"description", description},
+                       {"labels", labels},
+                       {"newest_version", newest == 0 ? Json() : Json(newest)},
+                       {"versions_count", versions_count},
+                       {"row_count", row_count},
+                       {"size_bytes", size_bytes},
+                       {"created_at", base::format_utc(created_ns)}});
+}
+
+Result<std::string> Datasets::add_version(Connection& connection, const NewVersion& version) {
+  std::string id, task_type;
+  int64_t number = 1;
+  MORTISE_TRY(connection.run("SELECT id, task_type FROM datasets WHERE name = ?1", {version.name},
+                             [&](const Row& row) {
+                               id = row.text(0);
+                               task_type = row.text(1);
+                             }));
+  const int64_t now = clock_->now_ns();
+  if (id.empty()) {
+    id = base::random_hex(*random_, 8);
+    const Json labels = version.labels.is_object() ? version.labels : Json::object();
+    MORTISE_TRY(connection.run(
+        "INSERT INTO datasets VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        {id, version.name, version.description, labels.dump(), version.task_type, now}));
+  } else if (task_type != version.task_type) {
+    return Error(Code::kFailedPrecondition,
+                 "The data set \"" + version.name + "\" holds rows of task type " + task_type +
+                     ", the new rows are " + version.task_type + ".",
+                 "Upload them under another name.");
+  }
+  MORTISE_TRY(
+      connection.run("SELECT coalesce(max(number), 0) + 1 FROM versions WHERE dataset_id = ?1",
+                     {id}, [&](const Row& row) { number = row.integer(0); }));
+  uint64_t media_size = 0;
+  for (const auto& [name, blob] : version.media) media_size += blob.size_bytes;
+  const Json manifest = manifest_of(version, static_cast<int64_t>(media_size));
+  const std::string digest =
+      "sha256:" + base::to_hex(base::sha256(base::as_bytes(manifest.canonical())));
+  const std::string version_id = base::random_hex(*random_, 16);
+  MORTISE_TRY(connection.run(
+      "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+      {version_id, id, number, std::string(version.draft ? "draft" : "released"), manifest.dump(),
+       digest, version.row_count, static_cast<int64_t>(version.media.size()),
+       static_cast<int64_t>(media_size + version.rows.size_bytes), version.rows.digest,
+       static_cast<int64_t>(version.rows.size_bytes), version.job_id, now}));
+  for (const auto& [name, blob] : version.media) {
+    MORTISE_TRY(
+        connection.run("INSERT INTO version_media VALUES (?1, ?2, ?3, ?4)",
+                       {version_id, name, blob.digest, static_cast<int64_t>(blob.size_bytes)}));
+  }
+  return version.name + "@" + std::to_string(number);
+}
+
+Result<Page<Dataset>> Datasets::list(const std::string& query, const PageRequest& page) {
+  std::string where = "WHERE d.name > ?1 ";
+  Values values = {page.cursor, page.limit + 1};
+  size_t begin = 0;
+  while (begin < query.size() && values.size() < 10) {
+    const size_t end = std::min(query.find(' ', begin), query.size());
+    if (end > begin) {
+      values.emplace_back(like_pattern(query.substr(begin, end - begin)));
+      where += "AND d.name || ' ' || d.description || ' ' || d.labels LIKE ?" +
+               std::to_string(values.size()) + " ESCAPE '\\' ";
+    }
+    begin = end + 1;
+  }
+  Page<Dataset> result;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(kDatasetColumns + where + "ORDER BY d.name LIMIT ?2", values,
+                               [&](const Row& row) { result.items.push_back(dataset_of(row)); }));
+    return {};
+  }));
+  if (static_cast<int64_t>(result.items.size()) > page.limit) {
+    result.items.pop_back();
+    result.next_cursor = result.items.back().name;
+  }
+  return result;
+}
+
+Result<Dataset> Datasets::get(const std::string& name) {
+  std::vector<Dataset> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(std::string(kDatasetColumns) + "WHERE d.name = ?1", {name},
+                               [&](const Row& row) { found.push_back(dataset_of(row)); }));
+    return {};
+  }));
+  if (found.empty()) return not_found("data set", name, "mortise dataset list shows them.");
+  return std::move(found[0]);
+}
+
+Result<std::vector<Version>> Datasets::versions(const std::string& name) {
+  MORTISE_TRY(get(name));
+  std::vector<Version> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(
+        connection.run(std::string(kVersionColumns) + "WHERE d.name = ?1 ORDER BY v.number DESC",
+                       {name}, [&](const Row& row) { found.push_back(version_of(row)); }));
+    return {};
+  }));
+  return found;
+}
+
+Result<Version> Datasets::resolve(const std::string& reference) {
+  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
+  std::vector<Version> found;
+  const auto collect = [&found](const Row& row) { found.push_back(version_of(row)); };
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        std::string(kVersionColumns) +
+            "WHERE (d.name = ?1 AND (v.number = ?2 OR (?2 = 0 AND v.state = 'released')))"
+            " ORDER BY v.number DESC LIMIT 1",
+        {wanted.name, wanted.version}, collect));
+    if (found.empty() && wanted.version == 0) {
+      MORTISE_TRY(
+          connection.run(std::string(kVersionColumns) + "WHERE v.id = ?1", {wanted.name}, collect));
+    }
+    return {};
+  }));
+  if (found.empty()) {
+    return not_found("data set", reference, "mortise dataset versions NAME shows what there is.");
+  }
+  if (found[0].state == "deleted") {
+    return Error(Code::kNotFound, "The data set version \"" + reference + "\" was deleted.",
+                 "mortise dataset restore brings it back while its rows are kept.");
+  }
+  return std::move(found[0]);
+}
+
+Result<std::map<std::string, store::BlobRef>> Datasets::media(const std::string& version_id) {
+  std::map<std::string, store::BlobRef> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "SELECT name, digest, size_bytes FROM version_media WHERE version_id = ?1", {version_id},
+        [&](const Row& row) {
+          found.emplace(row.text(0),
+                        store::BlobRef{row.text(1), static_cast<uint64_t>(row.integer(2))});
+        }));
+    return {};
+  }));
+  return found;
+}
+
+Status Datasets::describe(const std::string& name, const Json& description, const Json& labels) {
+  return database_->write([&](Connection& connection) -> Status {
+    Json merged;
+    MORTISE_TRY(connection.run("SELECT labels FROM datasets WHERE name = ?1", {name},
+                               [&](const Row& row) { merged = stored_json(row.text(0)); }));
+    if (merged.is_null()) return not_found("data set", name);
+    for (const auto& [key, value] : labels.members()) {
+      if (value.is_null()) {
+        merged.erase(key);
+      } else {
+        merged[key] = value;
+      }
+    }
+    MORTISE_TRY(
+        connection.run("UPDATE datasets SET labels = ?2 WHERE name = ?1", {name, merged.dump()}));
+    if (description.is_string()) {
+      MORTISE_TRY(connection.run("UPDATE datasets SET description = ?2 WHERE name = ?1",
+                                 {name, description.as_string()}));
+    }
+    return {};
+  });
+}
+
+Status Datasets::set_state(const std::string& name, int64_t number, const std::string& from,
+                           const std::string& to) {
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(const int64_t changed,
+                   connection.run("UPDATE versions SET state = ?4 WHERE state = ?3 AND"
+                                  " (?2 = 0 OR number = ?2) AND dataset_id ="
+                                  " (SELECT id FROM datasets WHERE name = ?1)",
+                                  {name, number, from, to}));
+    if (changed > 0) return {};
+    return Error(Code::kNotFound,
+                 "No version of \"" + name + "\" that was asked for is " + from + ".");
+  });
+}
+
+Status Datasets::release(const std::string& reference) {
+  MORTISE_ASSIGN(const Version version, resolve(reference));
+  return set_state(version.dataset, version.number, "draft", "released");
+}
+
+Status Datasets::restore(const std::string& name, int64_t number) {
+  return set_state(name, number, "deleted", "released");
+}
+
+Status Datasets::remove(const std::string& reference) {
+  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(const int64_t changed,
+                   connection.run("UPDATE versions SET state = 'deleted' WHERE state <> 'deleted'"
+                                  " AND (?2 = 0 OR number = ?2) AND dataset_id ="
+                                  " (SELECT id FROM datasets WHERE name = ?1)",
+                                  {wanted.name, wanted.version}));
+    return changed > 0 ? Status() : Status(not_found("data set", reference));
+  });
+}
+
+}  // namespace mortise::hub

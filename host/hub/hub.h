@@ -1,0 +1,56 @@
+// Everything stored under MORTISE_HOME, opened together: the database, the blobs and the parts that
+// speak of them. Made once by app/mortised; run and server get a reference.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "hub/database.h"
+#include "hub/datasets.h"
+#include "hub/endpoints.h"
+#include "hub/jobs.h"
+#include "hub/models.h"
+#include "hub/uploads.h"
+#include "store/blob_store.h"
+
+namespace mortise::hub {
+
+class Hub {
+ public:
+  // Opens or makes the store in `home`. The caller holds the lock of the home: one server at a
+  // time. Errors: as Database::open and FileOps.
+  static base::Result<std::unique_ptr<Hub>> open(base::FileOps& files, base::Clock& clock,
+                                                 base::Random& random, const std::string& home);
+
+  base::FileOps& files() { return *files_; }
+  base::Clock& clock() { return *clock_; }
+  Database& database() { return *database_; }
+  store::BlobStore& blobs() { return *blobs_; }
+  Jobs& jobs() { return jobs_; }
+  Datasets& datasets() { return datasets_; }
+  Uploads& uploads() { return uploads_; }
+  Models& models() { return models_; }
+  Endpoints& endpoints() { return endpoints_; }
+  const std::string& home() const { return home_; }
+  // HOME/jobs/ID/ATTEMPT: the task folder of one attempt.
+  std::string task_folder(const std::string& job_id, int64_t attempt) const;
+  // Removes blobs that no upload and no version names. Errors: FAILED_PRECONDITION while uploads
+  // are open, for a blob is stored a moment before its row.
+  base::Result<uint64_t> collect();
+
+ private:
+  Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::string home,
+      std::unique_ptr<Database> database, std::unique_ptr<store::BlobStore> blobs);
+  base::FileOps* files_;
+  base::Clock* clock_;
+  std::string home_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<store::BlobStore> blobs_;
+  Jobs jobs_;
+  Datasets datasets_;
+  Uploads uploads_;
+  Models models_;
+  Endpoints endpoints_;
+};
+
+}  // namespace mortise::hub

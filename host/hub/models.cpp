@@ -1,0 +1,222 @@
+// See models.h.
+#include "hub/models.h"
+
+#include <set>
+
+#include "job/manifest.h"
+
+namespace mortise::hub {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+constexpr const char* kColumns =
+    "SELECT id, name, kind, base, state, number, folder, files, description, job_id, created_ns"
+    " FROM models ";
+
+Json files_to_json(const std::vector<job::Artifact>& files) {
+  Json list = Json::array();
+  for (const job::Artifact& file : files) {
+    list.push_back(Json::object(
+        {{"name", file.name}, {"sha256", file.sha256}, {"size_bytes", file.size_bytes}}));
+  }
+  return list;
+}
+
+Model model_of(const Row& row) {
+  Model model;
+  model.id = row.text(0);
+  model.name = row.text(1);
+  model.kind = row.text(2);
+  model.base = row.text(3);
+  model.state = row.text(4);
+  model.number = row.integer(5);
+  model.folder = row.text(6);
+  const Json files = stored_json(row.text(7));
+  for (const Json& item : files.items()) {
+    const std::string& name = item["name"].as_string();
+    model.files.push_back({name, name, item["sha256"].as_string(), item["size_bytes"].as_uint()});
+  }
+  model.description = row.text(8);
+  model.job_id = row.text(9);
+  model.created_ns = row.integer(10);
+  return model;
+}
+
+}  // namespace
+
+Json Model::to_json() const {
+  uint64_t size_bytes = 0;
+  for (const job::Artifact& file : files) size_bytes += file.size_bytes;
+  return Json::object({{"id", id},
+                       {"name", name},
+                       {"version", number},
+                       {"reference", reference()},
+                       {"kind", kind},
+                       {"base", base.empty() ? Json() : Json(base)},
+                       {"description", description},
+                       {"job", job_id.empty() ? Json() : Json(job_id)},
+                       {"size_bytes", size_bytes},
+                       {"files", files_to_json(files)},
+                       {"created_at", base::format_utc(created_ns)}});
+}
+
+Result<PreparedModel> Models::prepare(const std::vector<job::Artifact>& files,
+                                      const std::map<std::string, std::string>& sources) {
+  PreparedModel model;
+  model.files = files;
+  for (const job::Artifact& file : files) {
+    MORTISE_TRY(base::check_relative_path(file.name));
+    if (file.name == "adapter_config.json") model.kind = "adapter";
+    if (file.name == "config.json" && model.kind.empty()) model.kind = "model";
+  }
+  if (model.kind.empty()) {
+    return Error(Code::kInvalidArgument,
+                 "The folder has neither config.json nor adapter_config.json: it is no model.",
+                 "Give the folder in which Hugging Face keeps config.json.");
+  }
+  model.id = base::random_hex(*random_, 8);
+  model.folder = base::join_path(root_, model.id);
+  Status status = base::make_folders(*files_, model.folder);
+  std::set<std::string> folders = {model.folder};
+  for (auto it = files.begin(); status.ok() && it != files.end(); ++it) {
+    const std::string path = base::join_path(model.folder, it->name);
+    const std::string parent = path.substr(0, path.rfind('/'));
+    if (folders.insert(parent).second) status = base::make_folders(*files_, parent);
+    if (status.ok()) status = files_->link(sources.at(it->name), path);
+  }
+  for (auto it = folders.begin(); status.ok() && it != folders.end(); ++it) {
+    status = files_->sync_folder(*it);
+  }
+  if (status.ok()) return model;
+  discard(model);
+  return std::move(status).error();
+}
+
+Result<PreparedModel> Models::prepare_upload(const std::map<std::string, store::BlobRef>& files,
+                                             store::BlobStore& blobs) {
+  std::vector<job::Artifact> listed;
+  std::map<std::string, std::string> sources;
+  for (const auto& [name, blob] : files) {
+    MORTISE_ASSIGN(sources[name], blobs.path_of(blob));
+    listed.push_back({name, name, blob.digest.substr(blob.digest.find(':') + 1), blob.size_bytes});
+  }
+  return prepare(listed, sources);
+}
+
+Result<PreparedModel> Models::prepare_output(const std::string& output_folder,
+                                             const job::ModelOutput& output,
+                                             const std::vector<job::Artifact>& artifacts) {
+  std::vector<job::Artifact> listed;
+  std::map<std::string, std::string> sources;
+  const std::string prefix = output.folder + "/";
+  for (const job::Artifact& artifact : artifacts) {
+    if (!artifact.path.starts_with(prefix)) continue;
+    job::Artifact file = artifact;
+    file.name = file.path = artifact.path.substr(prefix.size());
+    sources[file.name] = base::join_path(output_folder, artifact.path);
+    listed.push_back(std::move(file));
+  }
+  MORTISE_ASSIGN(PreparedModel model, prepare(listed, sources));
+  model.name = output.name;
+  return model;
+}
+
+Result<std::string> Models::add(Connection& connection, const PreparedModel& model) {
+  if (!job::is_valid_name(model.name)) {
+    return Error(Code::kInvalidArgument, "\"" + model.name + "\" is not a name for a model.",
+                 "Use 1 to 128 letters, digits, '.', '_' and '-', a letter or digit first.");
+  }
+  int64_t number = 1;
+  MORTISE_TRY(connection.run("SELECT coalesce(max(number), 0) + 1 FROM models WHERE name = ?1",
+                             {model.name}, [&](const Row& row) { number = row.integer(0); }));
+  MORTISE_TRY(connection.run(
+      "INSERT INTO models VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9, ?10)",
+      {model.id, model.name, number, model.kind, model.base, model.folder,
+       files_to_json(model.files).dump(), model.description, model.job_id, clock_->now_ns()}));
+  return model.name + "@" + std::to_string(number);
+}
+
+Result<Model> Models::import(PreparedModel model) {
+  std::string reference;
+  const Status status = database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(reference, add(connection, model));
+    return {};
+  });
+  if (!status.ok()) {
+    discard(model);
+    return status.error();
+  }
+  return resolve(reference);
+}
+
+void Models::discard(const PreparedModel& model) {
+  if (!model.folder.empty()) (void)base::remove_tree(*files_, model.folder);
+}
+
+Status Models::remove_orphans() {
+  std::set<std::string> known;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run("SELECT id FROM models WHERE state = 'ready'", {},
+                               [&](const Row& row) { known.insert(row.text(0)); }));
+    return {};
+  }));
+  MORTISE_TRY(base::make_folders(*files_, root_));
+  MORTISE_ASSIGN(const auto folders, files_->list(root_));
+  for (const base::FileInfo& folder : folders) {
+    if (known.contains(folder.name)) continue;
+    MORTISE_TRY(base::remove_tree(*files_, base::join_path(root_, folder.name)));
+  }
+  return {};
+}
+
+Result<Page<Model>> Models::list(const std::string& query, const PageRequest& page) {
+  MORTISE_ASSIGN(const TimeCursor after, parse_time_cursor(page.cursor));
+  Page<Model> result;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        std::string(kColumns) +
+            "WHERE state = 'ready' AND instr(name || ' ' || description, ?1) > 0"
+            " AND (created_ns, id) < (?2, ?3) ORDER BY created_ns DESC, id DESC LIMIT ?4",
+        {query, after.created_ns, after.id, page.limit + 1},
+        [&](const Row& row) { result.items.push_back(model_of(row)); }));
+    return {};
+  }));
+  if (static_cast<int64_t>(result.items.size()) > page.limit) {
+    result.items.pop_back();
+    result.next_cursor = write_time_cursor(result.items.back().created_ns, result.items.back().id);
+  }
+  return result;
+}
+
+Result<Model> Models::resolve(const std::string& reference) {
+  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
+  std::vector<Model> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        std::string(kColumns) + "WHERE name = ?1 AND (number = ?2 OR ?2 = 0) AND"
+                                " state = 'ready' ORDER BY number DESC LIMIT 1",
+        {wanted.name, wanted.version}, [&](const Row& row) { found.push_back(model_of(row)); }));
+    return {};
+  }));
+  if (found.empty()) return not_found("model", reference, "mortise model list shows them.");
+  return std::move(found[0]);
+}
+
+Status Models::remove(const std::string& reference) {
+  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
+  // The folder stays until the next start: a running job may be reading it.
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(const int64_t changed,
+                   connection.run("UPDATE models SET state = 'deleted' WHERE name = ?1 AND"
+                                  " (?2 = 0 OR number = ?2) AND state = 'ready'",
+                                  {wanted.name, wanted.version}));
+    return changed > 0 ? Status() : Status(not_found("model", reference));
+  });
+}
+
+}  // namespace mortise::hub

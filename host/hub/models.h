@@ -1,0 +1,77 @@
+// Models and adapters: folders in Hugging Face or PEFT layout that never change once they have a
+// number. Made from an upload (import) or from what a job left. Called by run and server. Knows
+// nothing of what the files mean beyond which of two layouts they follow.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_ops.h"
+#include "base/json.h"
+#include "hub/database.h"
+#include "hub/page.h"
+#include "job/result.h"
+#include "store/blob_store.h"
+
+namespace mortise::hub {
+
+struct Model {
+  std::string id, name, kind, base, state;  // kind: model | adapter; base: of an adapter
+  int64_t number = 0;
+  std::string folder;  // absolute
+  std::vector<job::Artifact> files;
+  std::string description, job_id;
+  int64_t created_ns = 0;
+  std::string reference() const { return name + "@" + std::to_string(number); }
+  base::Json to_json() const;
+};
+
+// A folder that is durable and waits for its row; see prepare_*.
+struct PreparedModel {
+  std::string id, name, kind, base, description, job_id, folder;
+  std::vector<job::Artifact> files;
+};
+
+class Models {  // [any]
+ public:
+  Models(Database& database, base::FileOps& files, base::Clock& clock, base::Random& random,
+         std::string root)
+      : database_(&database),
+        files_(&files),
+        clock_(&clock),
+        random_(&random),
+        root_(std::move(root)) {}
+
+  // Gathers the files under names of their own (hard links, no copy) into a folder of the model
+  // store and syncs it. A crash before add() leaves a folder that remove_orphans() takes away.
+  // Errors: INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
+  base::Result<PreparedModel> prepare_upload(const std::map<std::string, store::BlobRef>& files,
+                                             store::BlobStore& blobs);
+  // output.folder below output_folder, whose artifacts were checked.
+  base::Result<PreparedModel> prepare_output(const std::string& output_folder,
+                                             const job::ModelOutput& output,
+                                             const std::vector<job::Artifact>& artifacts);
+  // In a transaction of the caller; answers "name@n".
+  base::Result<std::string> add(Connection& connection, const PreparedModel& model);
+  base::Result<Model> import(PreparedModel model);  // add in a transaction of its own
+  void discard(const PreparedModel& model);
+  base::Status remove_orphans();  // at start, before anything is prepared
+
+  base::Result<Page<Model>> list(const std::string& query, const PageRequest& page);
+  // "name" (newest) or "name@n". Errors: NOT_FOUND, also for a deleted one.
+  base::Result<Model> resolve(const std::string& reference);
+  base::Status remove(const std::string& reference);
+
+ private:
+  base::Result<PreparedModel> prepare(const std::vector<job::Artifact>& files,
+                                      const std::map<std::string, std::string>& sources);
+  Database* database_;
+  base::FileOps* files_;
+  base::Clock* clock_;
+  base::Random* random_;
+  std::string root_;
+};
+
+}  // namespace mortise::hub

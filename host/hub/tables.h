@@ -1,0 +1,63 @@
+// The tables, as a list of migrations: step n brings a database from user_version n-1 to n. A step
+// that was released is never edited. Read by database.cpp only.
+#pragma once
+
+#include <array>
+
+namespace mortise::hub {
+
+inline constexpr std::array<const char*, 1> kMigrations = {
+    R"sql(
+CREATE TABLE datasets (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
+  labels TEXT NOT NULL, task_type TEXT NOT NULL, created_ns INTEGER NOT NULL) STRICT;
+CREATE TABLE versions (
+  id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets(id), number INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('draft', 'released', 'deleted')),
+  manifest TEXT NOT NULL, digest TEXT NOT NULL, row_count INTEGER NOT NULL,
+  media_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, rows_digest TEXT NOT NULL,
+  rows_size_bytes INTEGER NOT NULL, job_id TEXT NOT NULL, created_ns INTEGER NOT NULL,
+  UNIQUE (dataset_id, number)) STRICT;
+CREATE TABLE version_media (
+  version_id TEXT NOT NULL REFERENCES versions(id), name TEXT NOT NULL, digest TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL, PRIMARY KEY (version_id, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE uploads (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('open', 'checking', 'committed', 'failed', 'removed')),
+  options TEXT NOT NULL, job_id TEXT NOT NULL, result TEXT NOT NULL,
+  created_ns INTEGER NOT NULL) STRICT;
+CREATE TABLE upload_files (
+  upload_id TEXT NOT NULL REFERENCES uploads(id), name TEXT NOT NULL, digest TEXT NOT NULL,
+  size_bytes INTEGER NOT NULL, PRIMARY KEY (upload_id, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE models (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, number INTEGER NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('model', 'adapter')), base TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('ready', 'deleted')), folder TEXT NOT NULL,
+  files TEXT NOT NULL, description TEXT NOT NULL, job_id TEXT NOT NULL,
+  created_ns INTEGER NOT NULL, UNIQUE (name, number)) STRICT;
+CREATE TABLE jobs (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN
+    ('queued', 'running', 'done', 'failed', 'cancelled')),
+  attempt INTEGER NOT NULL, priority INTEGER NOT NULL, manifest TEXT NOT NULL,
+  parent TEXT NOT NULL, cancel_wanted INTEGER NOT NULL, resume_from TEXT NOT NULL,
+  pid INTEGER NOT NULL, start_ticks INTEGER NOT NULL, boot_id TEXT NOT NULL,
+  progress TEXT NOT NULL, error TEXT NOT NULL, record TEXT NOT NULL,
+  created_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL, finished_ns INTEGER NOT NULL) STRICT;
+CREATE INDEX jobs_by_state ON jobs (state, priority, created_ns);
+CREATE TABLE job_events (
+  id INTEGER PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs(id), at_ns INTEGER NOT NULL,
+  from_state TEXT NOT NULL, to_state TEXT NOT NULL, attempt INTEGER NOT NULL,
+  reason TEXT NOT NULL) STRICT;
+CREATE INDEX events_by_job ON job_events (job_id, id);
+CREATE TABLE artifacts (
+  job_id TEXT NOT NULL REFERENCES jobs(id), name TEXT NOT NULL, path TEXT NOT NULL,
+  sha256 TEXT NOT NULL, size_bytes INTEGER NOT NULL, PRIMARY KEY (job_id, name))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE endpoints (
+  name TEXT PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs(id), model TEXT NOT NULL,
+  adapters TEXT NOT NULL, created_ns INTEGER NOT NULL) STRICT;
+)sql",
+};
+
+}  // namespace mortise::hub

@@ -1,0 +1,202 @@
+// See uploads.h.
+#include "hub/uploads.h"
+
+#include "base/file_ops.h"
+
+namespace mortise::hub {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+constexpr const char* kColumns =
+    "SELECT u.id, u.name, u.state, u.options, u.job_id, u.result, u.created_ns,"
+    " (SELECT count(*) FROM upload_files f WHERE f.upload_id = u.id),"
+    " (SELECT coalesce(sum(size_bytes), 0) FROM upload_files f WHERE f.upload_id = u.id)"
+    " FROM uploads u ";
+
+Upload upload_of(const Row& row) {
+  Upload upload;
+  upload.id = row.text(0);
+  upload.name = row.text(1);
+  upload.state = row.text(2);
+  upload.options = stored_json(row.text(3));
+  upload.job_id = row.text(4);
+  upload.result = stored_json(row.text(5));
+  upload.created_ns = row.integer(6);
+  upload.files_count = row.integer(7);
+  upload.size_bytes = row.integer(8);
+  return upload;
+}
+
+// The ingest job that checks this upload.
+Result<job::Manifest> check_manifest_of(const Upload& upload) {
+  Json ingest = Json::object({{"upload", upload.id}});
+  for (const char* key :
+       {"rows", "modalities", "map", "labels", "max_bad_rows", "draft", "patch"}) {
+    if (const Json* value = upload.options.find(key)) ingest[key] = *value;
+  }
+  Json manifest = Json::object({{"kind", "ingest"}, {"name", upload.name}, {"ingest", ingest}});
+  if (const Json* task = upload.options.find("task_type")) manifest["task"] = *task;
+  if (const Json* text = upload.options.find("description")) manifest["description"] = *text;
+  if (const Json* format = upload.options.find("format")) {
+    manifest["plugins"] = Json::object({{"format", *format}});
+  }
+  return job::check_manifest(std::move(manifest), "the upload's options");
+}
+
+Error not_open(const Upload& upload) {
+  return Error(Code::kFailedPrecondition,
+               "The upload " + upload.id + " is " + upload.state + " and takes no change.",
+               upload.state == "checking" ? "Wait for its check." : "Start a new upload.");
+}
+
+}  // namespace
+
+Json Upload::to_json() const {
+  return Json::object({{"id", id},
+                       {"name", name},
+                       {"state", state},
+                       {"options", options},
+                       {"job", job_id.empty() ? Json() : Json(job_id)},
+                       {"result", result},
+                       {"files_count", files_count},
+                       {"size_bytes", size_bytes},
+                       {"created_at", base::format_utc(created_ns)}});
+}
+
+Result<Upload> Uploads::create(const std::string& name, const Json& options) {
+  if (!job::is_valid_name(name)) {
+    return Error(Code::kInvalidArgument, "\"" + name + "\" is not a name for a data set or model.",
+                 "Use 1 to 128 letters, digits, '.', '_' and '-', a letter or digit first.")
+        .at_field("/name");
+  }
+  const std::string id = base::random_hex(*random_, 16);
+  MORTISE_TRY(database_->write([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run("INSERT INTO uploads VALUES (?1, ?2, 'open', ?3, '', 'null', ?4)",
+                               {id, name, options.dump(), clock_->now_ns()}));
+    return {};
+  }));
+  return get(id);
+}
+
+Result<Upload> Uploads::get(const std::string& id) {
+  std::vector<Upload> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(std::string(kColumns) + "WHERE u.id = ?1 AND u.state <> 'removed'",
+                               {id}, [&](const Row& row) { found.push_back(upload_of(row)); }));
+    return {};
+  }));
+  if (found.empty()) return not_found("upload", id);
+  return std::move(found[0]);
+}
+
+Result<Page<Upload>> Uploads::list(const PageRequest& page) {
+  MORTISE_ASSIGN(const TimeCursor after, parse_time_cursor(page.cursor));
+  Page<Upload> result;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(std::string(kColumns) +
+                                   "WHERE u.state <> 'removed' AND (u.created_ns, u.id) < (?1, ?2)"
+                                   " ORDER BY u.created_ns DESC, u.id DESC LIMIT ?3",
+                               {after.created_ns, after.id, page.limit + 1},
+                               [&](const Row& row) { result.items.push_back(upload_of(row)); }));
+    return {};
+  }));
+  if (static_cast<int64_t>(result.items.size()) > page.limit) {
+    result.items.pop_back();
+    result.next_cursor = write_time_cursor(result.items.back().created_ns, result.items.back().id);
+  }
+  return result;
+}
+
+Result<std::map<std::string, store::BlobRef>> Uploads::files(const std::string& id) {
+  std::map<std::string, store::BlobRef> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "SELECT name, digest, size_bytes FROM upload_files WHERE upload_id = ?1", {id},
+        [&](const Row& row) {
+          found.emplace(row.text(0),
+                        store::BlobRef{row.text(1), static_cast<uint64_t>(row.integer(2))});
+        }));
+    return {};
+  }));
+  return found;
+}
+
+Status Uploads::put_file(const std::string& id, const std::string& name,
+                         const store::BlobRef& blob) {
+  MORTISE_TRY(base::check_relative_path(name));
+  MORTISE_ASSIGN(const Upload upload, get(id));
+  if (upload.state != "open" && upload.state != "failed") return not_open(upload);
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(const int64_t changed,
+                   connection.run("INSERT OR REPLACE INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM"
+                                  " uploads WHERE id = ?1 AND state IN ('open', 'failed')",
+                                  {id, name, blob.digest, static_cast<int64_t>(blob.size_bytes)}));
+    return changed == 1 ? Status() : Status(not_open(upload));
+  });
+}
+
+Status Uploads::remove_file(const std::string& id, const std::string& name) {
+  MORTISE_ASSIGN(const Upload upload, get(id));
+  if (upload.state != "open" && upload.state != "failed") return not_open(upload);
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(
+        const int64_t changed,
+        connection.run("DELETE FROM upload_files WHERE upload_id = ?1 AND name = ?2", {id, name}));
+    return changed == 1 ? Status() : Status(not_found("file", name));
+  });
+}
+
+Status Uploads::remove(const std::string& id) {
+  MORTISE_ASSIGN(const Upload upload, get(id));
+  if (upload.state == "checking") return not_open(upload);
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_TRY(
+        connection.run("UPDATE uploads SET state = 'removed' WHERE id = ?1 AND"
+                       " state <> 'checking'",
+                       {id}));
+    MORTISE_TRY(connection.run("DELETE FROM upload_files WHERE upload_id = ?1", {id}));
+    return {};
+  });
+}
+
+Result<Job> Uploads::begin_check(const std::string& id) {
+  MORTISE_ASSIGN(const Upload upload, get(id));
+  if (upload.state != "open" && upload.state != "failed") return not_open(upload);
+  if (upload.files_count == 0) {
+    return Error(Code::kFailedPrecondition, "The upload " + id + " has no files.",
+                 "PUT at least the file with the rows.");
+  }
+  MORTISE_ASSIGN(const job::Manifest manifest, check_manifest_of(upload));
+  std::string job_id;
+  MORTISE_TRY(database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(job_id, jobs_->submit_in(connection, {manifest, "", "", ""}));
+    MORTISE_ASSIGN(const int64_t changed,
+                   connection.run("UPDATE uploads SET state = 'checking', job_id = ?2,"
+                                  " result = 'null' WHERE id = ?1 AND state IN ('open', 'failed')",
+                                  {id, job_id}));
+    return changed == 1 ? Status() : Status(not_open(upload));
+  }));
+  return jobs_->get(job_id);
+}
+
+Status Uploads::set_result(Connection& connection, const std::string& id, const char* state,
+                           const Json& result) {
+  MORTISE_TRY(connection.run("UPDATE uploads SET state = ?2, result = ?3 WHERE id = ?1",
+                             {id, std::string(state), result.dump()}));
+  return {};
+}
+
+Status Uploads::set_committed(Connection& connection, const std::string& id, const Json& result) {
+  return set_result(connection, id, "committed", result);
+}
+
+Status Uploads::set_failed(Connection& connection, const std::string& id, const Json& result) {
+  return set_result(connection, id, "failed", result);
+}
+
+}  // namespace mortise::hub
