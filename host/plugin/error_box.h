@@ -4,9 +4,9 @@
 
 #include <mortise/status.h>
 
+#include <atomic>
 #include <string>
 #include <string_view>
-#include <thread>
 
 #include "base/result.h"
 
@@ -25,22 +25,26 @@ class ErrorBox {  // [serial]
   base::Status check(mortise_status status) const;
   // The words alone, whatever the code.
   base::Error described(mortise_status status) const;
-  // Whether a thread other than the maker's wrote into it (a broken [serial] rule).
-  bool was_misused() const { return was_misused_; }
+  // Whether two threads wrote into it at once (a broken [serial] rule).
+  bool is_misused() const { return is_misused_.load(std::memory_order_relaxed); }
+  // Whether the plugin has called set since the last clear, and with which code.
+  bool is_set() const { return is_set_; }
+  mortise_status code() const { return code_; }
   void clear();
+  // The box behind an error that this host made, or nullptr for a foreign one.
+  static ErrorBox* from(mortise_error* error);
 
  private:
+  class Entry;
   static void set(mortise_error* error, mortise_status code, mortise_text message);
   static void locate(mortise_error* error, mortise_text file, int64_t row, int64_t byte_offset,
                      mortise_text field);
   static void detail(mortise_error* error, mortise_text key, mortise_text value);
-  static ErrorBox* owner(mortise_error* error);
-
   mortise_error error_;
-  std::thread::id maker_;
   base::Error words_;
   mortise_status code_ = MORTISE_STATUS_OK;
-  bool was_set_ = false, was_misused_ = false;
+  bool is_set_ = false;
+  std::atomic<bool> is_busy_{false}, is_misused_{false};
 };
 
 // Collects what a plugin writes, up to a limit.

@@ -84,6 +84,7 @@ class FormatStream {  // [serial]
   friend class Format;
   FormatStream() = default;
   base::Error stream_error(int code);
+  void end();
 
   std::shared_ptr<Format::State> owner_;
   std::unique_ptr<ArrowArrayStream> stream_;  // at a fixed address: cursor() names it by pointer

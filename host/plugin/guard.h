@@ -24,7 +24,7 @@ struct Violation {
   std::string text;  // one sentence
 };
 
-// Starts the record in `path` (a new file of about 100 KiB, mapped) and installs handlers for
+// Starts the record in `path` (a new file of about 230 KiB, mapped) and installs handlers for
 // SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, which mark it and then let the process die as it
 // would. Once a process; before, calls are traced into memory only. Errors: of opening the file.
 base::Status start_death_record(const std::string& path);
@@ -51,7 +51,7 @@ struct DeathCall {
 struct DeathRecord {
   int signal = 0;                 // 0: no handler ran (killed, or still alive)
   std::vector<DeathCall> inside;  // calls that had not returned, the culprit's first
-  std::vector<DeathCall> last;    // calls that had returned, newest first; at most one a thread
+  std::vector<DeathCall> last;    // the last call of each thread that was in none
 
   // "mortise.metric_bleu 1.0.0 died with SIGSEGV in mortise.metric/1 update on rows 1..32."
   std::string text() const;

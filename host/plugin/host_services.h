@@ -80,15 +80,13 @@ class HostServices {
 
   // Memory that the pack holds now. Zero bytes for an unknown label.
   MemoryUse memory_use(const std::string& pack_label) const;
-  // Rules that plugins broke against the services ("freed a pointer that it never got"), by pack.
-  std::vector<std::string> violations(const std::string& pack_label) const;
   // Test seam of the kit: allocation n (from 1) of this pack returns NULL; 0: none fails.
   void fail_allocation(const std::string& pack_label, uint64_t n);
 
   struct State;
 
  private:
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;  // shared with the handles of the plugins, which outlive this
 };
 
 }  // namespace mortise::plugin

@@ -21,4 +21,7 @@ using EntryFunction = mortise_status (*)(const mortise_hello*, mortise_hello_rep
 // no mortise_entry_1. [any]
 base::Result<EntryFunction> open_library(const std::string& path, const std::string& sha256);
 
+// The checks of open_library on the bytes alone; for the private libraries of a pack.
+base::Status check_library(const std::string& path, const std::string& sha256);
+
 }  // namespace mortise::plugin

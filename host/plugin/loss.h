@@ -20,6 +20,7 @@ class Loss {  // [serial]
                                    bool want_fused = true);
   bool is_fused() const;  // the table takes hidden states and the head's weight
   const mortise_loss* table() const;
+  mortise_loss_instance* instance() const;
   // ops: the device's table or nullptr; it must outlive the plan.
   base::Result<LossPlan> prepare(const mortise_loss_shapes& shapes,
                                  const mortise_device_ops* ops) const;

@@ -14,6 +14,7 @@
 #include "pack/find.h"
 #include "plugin/guard.h"
 #include "plugin/host_services.h"
+#include "plugin/wrapped.h"
 
 namespace mortise::plugin {
 
@@ -44,7 +45,10 @@ class Plugin {
   // unknown flags or lacks a slot that the interface requires; RESOURCE_EXHAUSTED when too many
   // plugins of this kind are loaded in one worker. [any]
   template <class Table>
-  base::Result<const Table*> get_interface(std::string_view id) const;
+  base::Result<const Table*> get_interface(std::string_view id) const {
+    MORTISE_ASSIGN(const void* raw, find_interface(id));
+    return wrap_table<Table>(raw, label_, std::string(id), is_guarded_);
+  }
   // The plugin's own pointer, unwrapped and unchecked: for the kit.
   const void* raw_interface(std::string_view id) const;
 
@@ -57,13 +61,14 @@ class Plugin {
   friend base::Result<std::shared_ptr<Plugin>> load(const pack::Decision&, HostServices&,
                                                     const LoadOptions&);
   Plugin() = default;
+  base::Result<const void*> find_interface(std::string_view id) const;
 
   std::string id_, label_;
   pack::Decision decision_;
   HostServices* services_ = nullptr;
   mortise_hello_reply reply_{};
   uint32_t built_minor_ = 0;
-  bool is_guarded_ = false;
+  bool is_guarded_ = false, allow_draft_ = false;
 };
 
 // Loads the decided library and negotiates. Errors: of open_library; FAILED_PRECONDITION naming the

@@ -20,6 +20,8 @@ class Pool {
   // loop at a time; a second caller waits its turn. [any]
   void parallel_for(uint64_t count, uint64_t grain, void (*body)(void*, uint64_t, uint64_t),
                     void* user);
+  // Whether the calling thread is in a body now.
+  static bool is_inside_body();
 
  private:
   struct State;

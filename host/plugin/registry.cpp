@@ -1,0 +1,161 @@
+// See registry.h.
+#include "plugin/registry.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "base/schema.h"
+
+namespace mortise::plugin {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+}  // namespace
+
+struct Registry::State {
+  State(pack::Search search_in, HostServices& services_in, LoadOptions options_in)
+      : search(std::move(search_in)), services(services_in), options(options_in) {}
+
+  pack::Search search;
+  HostServices& services;
+  LoadOptions options;
+  std::mutex mutex;  // guards what follows
+  std::map<std::string, std::shared_ptr<Plugin>, std::less<>> loaded;
+  std::vector<UsedPlugin> used;
+
+  base::FileOps& files() const { return base::posix_file_ops(); }
+};
+
+Json UsedPlugin::json() const {
+  Json out = Json::object({{"id", id}, {"version", version}, {"sha256", pack_sha256}});
+  if (!signer.empty()) out["signer"] = signer;
+  return out;
+}
+
+Registry::Registry(pack::Search search, HostServices& services, LoadOptions options)
+    : state_(std::make_unique<State>(std::move(search), services, options)) {}
+Registry::~Registry() = default;
+
+HostServices& Registry::services() const {
+  return state_->services;
+}
+
+Result<std::shared_ptr<Plugin>> Registry::load(std::string_view plugin_id) {
+  const std::lock_guard lock(state_->mutex);
+  if (const auto known = state_->loaded.find(plugin_id); known != state_->loaded.end()) {
+    return known->second;
+  }
+  MORTISE_ASSIGN(const pack::Decision decision,
+                 pack::find_plugin(state_->files(), state_->search, plugin_id));
+  MORTISE_ASSIGN(std::shared_ptr<Plugin> plugin,
+                 plugin::load(decision, state_->services, state_->options));
+  state_->loaded.emplace(plugin_id, plugin);
+  state_->used.push_back({plugin->id(), plugin->version(), plugin->pack_sha256(), decision.signer});
+  return plugin;
+}
+
+namespace {
+
+// The configuration against the plugin's own schema, so that plugins need not check it again.
+Status check_config(const Plugin& plugin, const Json& config) {
+  const Json& document = plugin.decision().plugin.config_schema;
+  const Json plain = config.is_null() ? Json::object() : config;
+  if (!plain.is_object()) {
+    return Error(Code::kInvalidArgument, std::string("The configuration of ") + plugin.id() +
+                                             " is " + plain.kind_name() + ", not an object.");
+  }
+  if (document.is_null()) return {};
+  auto schema = base::Schema::load(document);
+  if (!schema.ok()) {
+    return Error(Code::kInvalidArgument,
+                 "The config_schema of " + plugin.label() + " is broken: " + schema.error().message,
+                 "Report this to the vendor of the pack.");
+  }
+  return schema->require(plain, "the configuration of " + plugin.id());
+}
+
+}  // namespace
+
+Result<Metric> Registry::open_metric(std::string_view plugin_id, const Json& config) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  MORTISE_TRY(check_config(*plugin, config));
+  return Metric::create(std::move(plugin), config);
+}
+
+Result<Tokenizer> Registry::open_tokenizer(std::string_view plugin_id, std::string_view uri,
+                                           const Json& config) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  MORTISE_TRY(check_config(*plugin, config));
+  return Tokenizer::create(std::move(plugin), uri, config);
+}
+
+Result<Format> Registry::open_format(std::string_view plugin_id,
+                                     const std::vector<std::string>& uris, const Json& config) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  MORTISE_TRY(check_config(*plugin, config));
+  return Format::open(std::move(plugin), uris, config);
+}
+
+Result<FormatWriter> Registry::open_format_writer(std::string_view plugin_id, std::string_view uri,
+                                                  const Column& schema, const Json& config) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  MORTISE_TRY(check_config(*plugin, config));
+  return FormatWriter::open(std::move(plugin), uri, schema, config);
+}
+
+Result<Loss> Registry::open_loss(std::string_view plugin_id, const Json& config, bool want_fused) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  MORTISE_TRY(check_config(*plugin, config));
+  return Loss::create(std::move(plugin), config, want_fused);
+}
+
+Result<DeviceOps> Registry::open_device_ops(std::string_view plugin_id) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  return DeviceOps::create(std::move(plugin));
+}
+
+Result<Registry::Detected> Registry::detect_format(const FormatSample& sample) {
+  Detected best;
+  std::string answers;
+  for (const std::string& id : list("dataset_format")) {
+    auto plugin = load(id);
+    auto answer = plugin.ok() ? probe(**plugin, sample) : Result<ProbeAnswer>(plugin.error());
+    answers += "\n  " + id + ": " +
+               (answer.ok() ? std::to_string(answer->score) + ", " + answer->reason
+                            : answer.error().text());
+    // Ids come sorted, so of two equal scores the first id wins, always the same.
+    if (answer.ok() && answer->score > best.answer.score) best = {id, *answer};
+  }
+  if (best.answer.score > 0) return best;
+  return Error(Code::kNotFound,
+               "No format takes " + sample.name +
+                   ". Answers:" + (answers.empty() ? " none" : answers),
+               "Name the format yourself, or install a pack for it.")
+      .at_file(sample.name);
+}
+
+std::vector<std::string> Registry::list(std::string_view kind) const {
+  std::set<std::string> ids;
+  for (const pack::Listed& listed : pack::list_packs(state_->files(), state_->search)) {
+    if (!listed.manifest.ok()) continue;
+    for (const pack::PluginEntry& plugin : listed.manifest->plugins) {
+      if (plugin.kind != kind || ids.contains(plugin.id)) continue;
+      if (pack::find_plugin(state_->files(), state_->search, plugin.id).ok()) ids.insert(plugin.id);
+    }
+  }
+  return {ids.begin(), ids.end()};
+}
+
+std::vector<UsedPlugin> Registry::used() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->used;
+}
+
+}  // namespace mortise::plugin

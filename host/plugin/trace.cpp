@@ -1,0 +1,257 @@
+// The area behind trace.h and the death record of guard.h.
+//
+// Layout, all little-endian, 4 KiB aligned: head (magic, signal, culprit, counts), names (1,024
+// pairs of pack and slot), threads (256 ThreadTrace). The file is the area itself: MAP_SHARED, so
+// what was stored is in it even when the process ends by SIGKILL.
+#include "plugin/trace.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <mutex>
+
+#include "base/file_ops.h"
+#include "plugin/guard.h"
+
+namespace mortise::plugin {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using base::Status;
+
+constexpr uint64_t kMagic = 0x3148544145444d00;  // "\0MDEATH1"
+constexpr uint32_t kSlotsMax = 1024;
+constexpr uint32_t kThreadsMax = 256;
+
+struct SlotName {
+  char pack[96];
+  char slot[80];
+};
+
+struct alignas(4096) Area {
+  uint64_t magic = kMagic;
+  uint32_t struct_size = sizeof(Area);
+  volatile int32_t signal = 0;
+  volatile int64_t culprit = 0;
+  std::atomic<uint32_t> slots_count{0};
+  std::atomic<uint32_t> threads_count{0};
+  SlotName slots[kSlotsMax] = {};
+  ThreadTrace threads[kThreadsMax] = {};
+};
+static_assert(sizeof(Area) % 4096 == 0);
+
+Area area;
+ThreadTrace overflow_trace;  // for threads beyond the 256th; not in the record
+std::mutex name_mutex;
+
+template <size_t N>
+void copy_name(char (&to)[N], std::string_view from) {
+  const size_t size = std::min(from.size(), N - 1);
+  std::memcpy(to, from.data(), size);
+  std::memset(to + size, 0, N - size);
+}
+
+// Gives the thread's record back when the thread ends.
+struct TraceOwner {
+  ThreadTrace* trace = nullptr;
+  ~TraceOwner() {
+    own_trace = &overflow_trace;
+    if (trace != nullptr) std::atomic_ref(trace->thread).store(0);
+  }
+};
+
+constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+struct sigaction previous_actions[65];
+
+// Only stores and async-signal-safe calls.
+void on_signal(int number, siginfo_t* info, void* context) {
+  area.signal = number;
+  area.culprit = ::syscall(SYS_gettid);
+  const struct sigaction& previous = previous_actions[number];
+  if ((previous.sa_flags & SA_SIGINFO) != 0 && previous.sa_sigaction != nullptr) {
+    previous.sa_sigaction(number, info, context);
+    return;
+  }
+  if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN &&
+      previous.sa_handler != nullptr) {
+    previous.sa_handler(number);
+    return;
+  }
+  struct sigaction standard {};
+  standard.sa_handler = SIG_DFL;
+  ::sigaction(number, &standard, nullptr);
+  // A fault of the processor comes again when this returns; a sent signal has to be sent again.
+  if (info == nullptr || info->si_code <= 0) ::raise(number);
+}
+
+void install_handlers() {
+  static char stack[64 * 1024];
+  stack_t alternate{};
+  alternate.ss_sp = stack;
+  alternate.ss_size = sizeof stack;
+  ::sigaltstack(&alternate, nullptr);  // a stack that overflowed cannot run a handler
+  for (const int number : kSignals) {
+    struct sigaction action {};
+    action.sa_sigaction = &on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    ::sigaction(number, &action, &previous_actions[number]);
+  }
+}
+
+}  // namespace
+
+uint32_t trace_id(std::string_view pack_label, std::string_view slot) {
+  const std::lock_guard lock(name_mutex);
+  SlotName wanted;
+  copy_name(wanted.pack, pack_label);
+  copy_name(wanted.slot, slot);
+  const uint32_t count = area.slots_count.load();
+  for (uint32_t i = 0; i < count; ++i) {
+    if (std::memcmp(&area.slots[i], &wanted, sizeof wanted) == 0) return i + 1;
+  }
+  if (count == kSlotsMax) return 0;
+  area.slots[count] = wanted;
+  area.slots_count.store(count + 1);
+  return count + 1;
+}
+
+ThreadTrace* claim_trace() {
+  thread_local TraceOwner owner;
+  const int64_t thread = ::syscall(SYS_gettid);
+  for (uint32_t i = 0; i < kThreadsMax; ++i) {
+    ThreadTrace& trace = area.threads[i];
+    int64_t nobody = 0;
+    if (!std::atomic_ref(trace.thread).compare_exchange_strong(nobody, thread)) continue;
+    trace.depth = 0;
+    trace.last = 0;
+    trace.input[0] = '\0';
+    owner.trace = own_trace = &trace;
+    uint32_t known = area.threads_count.load();
+    while (known < i + 1 && !area.threads_count.compare_exchange_weak(known, i + 1)) {
+    }
+    return own_trace;
+  }
+  return own_trace = &overflow_trace;
+}
+
+InputNote::InputNote(std::string_view text) {
+  char(&input)[120] = this_trace()->input;
+  static_assert(sizeof previous_ == sizeof input);
+  std::memcpy(previous_, input, sizeof input);
+  copy_name(input, text);
+}
+
+InputNote::~InputNote() {
+  std::memcpy(this_trace()->input, previous_, sizeof previous_);
+}
+
+Status start_death_record(const std::string& path) {
+  static bool is_started = false;
+  if (is_started) {
+    return Error(Code::kFailedPrecondition, "The death record was started before.").at_file(path);
+  }
+  base::FileOps& files = base::posix_file_ops();
+  MORTISE_ASSIGN(auto file, files.open(path, base::OpenMode::kCreateNew));
+  MORTISE_TRY(file->write(std::as_bytes(std::span(reinterpret_cast<char*>(&area), sizeof area))));
+  MORTISE_TRY(file->sync());
+  // Laid over the area itself, so every pointer into it stays good.
+  void* mapped = ::mmap(&area, sizeof area, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                        file->descriptor(), 0);
+  if (mapped != &area) {
+    return Error(Code::kResourceExhausted, "The death record cannot be mapped.").at_file(path);
+  }
+  is_started = true;
+  install_handlers();
+  return {};
+}
+
+namespace {
+
+DeathCall call_of(const Area& dead, const ThreadTrace& trace, uint32_t id) {
+  DeathCall call;
+  call.thread = trace.thread;
+  call.is_culprit = dead.signal != 0 && dead.culprit == trace.thread;
+  const auto text = [](const char* chars, size_t size) {
+    return std::string(chars, ::strnlen(chars, size));
+  };
+  call.input = text(trace.input, sizeof trace.input);
+  if (id == 0 || id > std::min(dead.slots_count.load(), kSlotsMax)) return call;
+  const SlotName& name = dead.slots[id - 1];
+  call.pack = text(name.pack, sizeof name.pack);
+  call.slot = text(name.slot, sizeof name.slot);
+  return call;
+}
+
+std::string signal_name(int number) {
+  switch (number) {
+    case SIGSEGV:
+      return "SIGSEGV";
+    case SIGBUS:
+      return "SIGBUS";
+    case SIGFPE:
+      return "SIGFPE";
+    case SIGILL:
+      return "SIGILL";
+    case SIGABRT:
+      return "SIGABRT";
+    default:
+      return "signal " + std::to_string(number);
+  }
+}
+
+}  // namespace
+
+Result<DeathRecord> read_death_record(const std::string& path) {
+  MORTISE_ASSIGN(const std::string bytes,
+                 base::read_file(base::posix_file_ops(), path, 2 * sizeof(Area)));
+  const auto dead = std::make_unique<Area>();
+  if (bytes.size() != sizeof(Area)) {
+    return Error(Code::kDataLoss, "This is not a death record: its size is wrong.").at_file(path);
+  }
+  std::memcpy(static_cast<void*>(dead.get()), bytes.data(), bytes.size());
+  if (dead->magic != kMagic || dead->struct_size != sizeof(Area)) {
+    return Error(Code::kDataLoss, "This is not a death record of this version.").at_file(path);
+  }
+  DeathRecord record;
+  record.signal = dead->signal;
+  const uint32_t threads = std::min(dead->threads_count.load(), kThreadsMax);
+  for (uint32_t i = 0; i < threads; ++i) {
+    const ThreadTrace& trace = dead->threads[i];
+    if (trace.thread == 0) continue;
+    const uint32_t depth = std::min(trace.depth, ThreadTrace::kDepthMax);
+    for (uint32_t level = depth; level-- > 0;) {  // the innermost first
+      record.inside.push_back(call_of(*dead, trace, trace.calls[level]));
+    }
+    if (depth == 0 && trace.last != 0) record.last.push_back(call_of(*dead, trace, trace.last));
+  }
+  std::stable_partition(record.inside.begin(), record.inside.end(),
+                        [](const DeathCall& call) { return call.is_culprit; });
+  return record;
+}
+
+std::string DeathRecord::text() const {
+  if (inside.empty()) {
+    if (signal == 0) return "The process ended outside of any plugin call.";
+    return "The process died with " + signal_name(signal) + " outside of any plugin call.";
+  }
+  const DeathCall& call = inside.front();
+  std::string text = call.pack.empty() ? "A plugin" : call.pack;
+  if (signal != 0 && !call.is_culprit) {
+    text = "The process died with " + signal_name(signal) + " outside of a plugin call, while " +
+           text + " was in " + call.slot;
+  } else {
+    text += signal != 0 ? " died with " + signal_name(signal) : " ended the process or was killed";
+    text += " in " + (call.slot.empty() ? std::string("an unknown slot") : call.slot);
+  }
+  return text + (call.input.empty() ? "." : " on " + call.input + ".");
+}
+
+}  // namespace mortise::plugin
