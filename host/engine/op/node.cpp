@@ -1,5 +1,6 @@
 #include "engine/op/node.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -64,6 +65,8 @@ void record(const char* name, const std::vector<at::Tensor>& inputs,
   node->set_next_edges(std::move(edges));
   for (at::Tensor* output : outputs) torch::autograd::set_history(*output, node);
 }
+
+void set_compute_threads(int32_t count) { at::set_num_threads(count); }
 
 NoRecord::NoRecord() : before_(at::GradMode::is_enabled()) {
   at::GradMode::set_enabled(false);

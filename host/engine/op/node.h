@@ -29,6 +29,9 @@ void record(const char* name, const std::vector<at::Tensor>& inputs,
 // Whether record() would do anything.
 bool records(std::initializer_list<at::Tensor> inputs);
 
+// Threads that libtorch and the composed operations use in this process; 1 or more. [init]
+void set_compute_threads(int32_t count);
+
 // While it lives nothing is recorded: the forward of a coarse operation.
 class NoRecord {
  public:

@@ -15,8 +15,12 @@
 #include "base/json.h"
 #include "engine/infer/forward.h"
 #include "engine/model/model.h"
+#include "engine/op/node.h"
 
 namespace mortise::engine {
+
+// The models of this folder are so small that a second thread only waits.
+inline const bool kOneThread = (set_compute_threads(1), true);
 
 inline std::string fixtures_folder() {
   const char* value = std::getenv("MORTISE_FIXTURES");
