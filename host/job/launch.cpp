@@ -35,12 +35,12 @@ base::Result<base::ProcessIdentity> launch_worker(base::Process& processes,
     MORTISE_ASSIGN(program, sibling_program("mortise-worker"));
   }
   base::SpawnOptions spawn;
-  spawn.arguments = {program, "--task", options.task_folder};
+  spawn.arguments = {program, options.task_folder};
   // Only what changes how the worker looks for its own files and talks to its devices.
   spawn.environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + options.task_folder,
                        "TMPDIR=" + options.task_folder};
-  for (const char* name : {"DEVICE_TYPE", "DEPLOY_MODE", "MORTISE_PACK_PATH", "TZ", "ASAN_OPTIONS",
-                           "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
+  for (const char* name : {"DEVICE_TYPE", "DEPLOY_MODE", "MORTISE_HOME", "MORTISE_PACK_PATH", "TZ",
+                           "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) {
       spawn.environment.push_back(std::string(name) + "=" + value);
     }

@@ -101,7 +101,7 @@ Result<Reference> parse_reference(std::string_view text) {
            reference.version > 0;
   }
   if (good) return reference;
-  return Error(Code::kInvalidArgument, "\"" + std::string(text) + "\" is not a reference.",
+  return Error(Code::kInvalidArgument, base::json_quote(text) + " is not a reference.",
                "Write NAME or NAME@VERSION, as in chest@2; a name has letters, digits, '.', '_' "
                "and '-'.");
 }

@@ -1,0 +1,139 @@
+// See prepare.h.
+#include "run/prepare.h"
+
+#include <charconv>
+#include <set>
+
+#include "job/dataset_file.h"
+
+namespace mortise::run {
+namespace {
+
+using base::Json;
+using base::Result;
+using base::Status;
+
+// A reference to an adapter stands for its base with the adapter on it.
+Status add_models(hub::Hub& hub, const Json& manifest, job::TaskInputs& inputs) {
+  const std::string& reference = manifest["model"].as_string();
+  if (reference.empty()) return {};
+  MORTISE_ASSIGN(hub::Model model, hub.models().resolve(reference));
+  std::string adapter = manifest["adapter"].as_string();
+  if (model.kind == "adapter") {
+    if (!adapter.empty()) {
+      return base::Error(base::Code::kInvalidArgument,
+                         "\"" + reference + "\" is an adapter, and \"" + adapter +
+                             "\" is asked for on top of it.",
+                         "Name the base as model, or leave adapter out.")
+          .at_field("/adapter");
+    }
+    adapter = reference;
+    MORTISE_ASSIGN(model, hub.models().resolve(model.base));
+  }
+  inputs.model_folder = model.folder;
+  if (adapter.empty()) return {};
+  MORTISE_ASSIGN(const hub::Model on_top, hub.models().resolve(adapter));
+  if (on_top.kind != "adapter") {
+    return base::Error(base::Code::kInvalidArgument, "\"" + adapter + "\" is not an adapter.",
+                       "Name it as model.")
+        .at_field("/adapter");
+  }
+  inputs.adapter_folder = on_top.folder;
+  inputs.adapters.push_back({on_top.name, on_top.folder});
+  return {};
+}
+
+Status add_dataset(hub::Hub& hub, const Json& manifest, const std::string& folder,
+                   job::TaskInputs& inputs) {
+  const std::string& reference = manifest["dataset"].as_string();
+  if (reference.empty()) return {};
+  MORTISE_ASSIGN(const hub::Version version, hub.datasets().resolve(reference));
+  job::DatasetFile dataset;
+  dataset.name = version.dataset;
+  dataset.version = version.number;
+  dataset.task_type = version.manifest["task_type"].as_string();
+  dataset.digest = version.digest;
+  dataset.row_count = version.row_count;
+  MORTISE_ASSIGN(dataset.rows_file, hub.blobs().path_of(version.rows));
+  MORTISE_ASSIGN(const auto media, hub.datasets().media(version.id));
+  for (const auto& [name, blob] : media) {
+    MORTISE_ASSIGN(dataset.media[name], hub.blobs().path_of(blob));
+  }
+  inputs.dataset_file = base::join_path(folder, "dataset.json");
+  return job::write_dataset_file(hub.files(), inputs.dataset_file, dataset);
+}
+
+Status add_upload(hub::Hub& hub, const Json& manifest, const std::string& folder,
+                  job::TaskInputs& inputs) {
+  const std::string& id = manifest["ingest"]["upload"].as_string();
+  if (id.empty()) return {};
+  inputs.upload_folder = base::join_path(folder, "upload");
+  MORTISE_TRY(hub.files().make_folder(inputs.upload_folder));
+  MORTISE_ASSIGN(const auto files, hub.uploads().files(id));
+  std::set<std::string> made = {inputs.upload_folder};
+  for (const auto& [name, blob] : files) {
+    const std::string path = base::join_path(inputs.upload_folder, name);
+    const std::string parent = path.substr(0, path.rfind('/'));
+    if (made.insert(parent).second) MORTISE_TRY(base::make_folders(hub.files(), parent));
+    MORTISE_TRY(hub.blobs().link_to(blob, path));
+  }
+  return {};
+}
+
+std::string newest_below(base::FileOps& files, const std::string& folder) {
+  const auto found = files.list(folder);
+  std::string newest;
+  int64_t step_of_newest = -1;
+  if (!found.ok()) return newest;
+  constexpr std::string_view kPrefix = "checkpoint-";
+  for (const base::FileInfo& entry : *found) {
+    if (!entry.is_folder || !entry.name.starts_with(kPrefix)) continue;
+    int64_t step = -1;
+    const char* end = entry.name.data() + entry.name.size();
+    const auto parsed = std::from_chars(entry.name.data() + kPrefix.size(), end, step);
+    // "checkpoint-40.partial" is one that was not finished.
+    if (parsed.ec != std::errc() || parsed.ptr != end || step <= step_of_newest) continue;
+    newest = base::join_path(folder, entry.name);
+    step_of_newest = step;
+  }
+  return newest;
+}
+
+}  // namespace
+
+std::string newest_checkpoint(hub::Hub& hub, const hub::Job& job) {
+  for (int64_t attempt = job.attempt; attempt > 0; --attempt) {
+    std::string found = newest_below(
+        hub.files(), base::join_path(hub.task_folder(job.id, attempt), job::kCheckpointsFolder));
+    if (!found.empty()) return found;
+  }
+  return {};
+}
+
+Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDefaults& defaults) {
+  const std::string folder = hub.task_folder(job.id, job.attempt);
+  MORTISE_TRY(base::make_folders(hub.files(), folder));
+  job::Task task;
+  task.id = job.id;
+  task.attempt = job.attempt;
+  task.kind = job.kind;
+  task.manifest = job.manifest;
+  task.output_folder = base::join_path(folder, job::kArtifactsFolder);
+  task.pack_folders = defaults.pack_folders;
+  task.threads = defaults.threads;
+  task.lease_ms = defaults.lease_ms;
+  task.log_level = defaults.log_level;
+  task.seed = job.manifest["train"]["seed"].as_uint(42);
+  MORTISE_TRY(add_models(hub, job.manifest, task.inputs));
+  MORTISE_TRY(add_dataset(hub, job.manifest, folder, task.inputs));
+  MORTISE_TRY(add_upload(hub, job.manifest, folder, task.inputs));
+  task.inputs.checkpoint_folder = newest_checkpoint(hub, job);
+  if (task.inputs.checkpoint_folder.empty() && !job.resume_from.empty()) {
+    MORTISE_ASSIGN(const hub::Job before, hub.jobs().get(job.resume_from));
+    task.inputs.checkpoint_folder = newest_checkpoint(hub, before);
+  }
+  MORTISE_TRY(job::write_task(hub.files(), folder, task));
+  return task;
+}
+
+}  // namespace mortise::run

@@ -1,0 +1,28 @@
+// From a stored job to a task folder: references become folders and files that a worker can read.
+// Called by runner. Knows where hub keeps things; knows nothing of processes.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "hub/hub.h"
+#include "job/task.h"
+
+namespace mortise::run {
+
+struct TaskDefaults {
+  std::vector<std::string> pack_folders;
+  int threads = 1;
+  int64_t lease_ms = 0;
+  std::string log_level = "info";
+};
+
+// Writes the task folder of the job's current attempt (dataset.json, links to an upload's files,
+// task.json last). Errors: NOT_FOUND naming the model or data set that is gone; as FileOps.
+base::Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job,
+                                     const TaskDefaults& defaults);
+
+// The newest folder checkpoints/checkpoint-N of any attempt of the job; empty when there is none.
+std::string newest_checkpoint(hub::Hub& hub, const hub::Job& job);
+
+}  // namespace mortise::run
