@@ -171,9 +171,7 @@ const Option kTokenizer = {"--tokenizer", "DIR_OR_FILE", "tokenizer.json, or the
                            Take::kOne, true};
 const Option kPattern = {"--pattern", "NAME", "pre-tokeniser: gpt2, qwen2, llama3, ..."};
 
-}  // namespace
-
-void add_local_commands(std::vector<Command>& out) {
+void add_text_commands(std::vector<Command>& out) {
   out.push_back({"tokenizer",
                  "train",
                  "Train a byte-level BPE on text files.",
@@ -214,6 +212,9 @@ void add_local_commands(std::vector<Command>& out) {
                   {"--references", "FILE", "JSONL, {\"texts\": [...]} a line", Take::kOne, true},
                   {"--per-row", "FILE", "write each row's score"}},
                  metric_score});
+}
+
+void add_tensor_commands(std::vector<Command>& out) {
   out.push_back({"media",
                  "preprocess",
                  "The tensors that the model's own processor would give.",
@@ -256,6 +257,13 @@ void add_local_commands(std::vector<Command>& out) {
                   {"--max-bad-rows", "N", "accept so many with --patch (0)"},
                   {"--patch", "", "apply mechanical patches, leave bad rows out", Take::kFlag}},
                  dataset_check});
+}
+
+}  // namespace
+
+void add_local_commands(std::vector<Command>& out) {
+  add_text_commands(out);
+  add_tensor_commands(out);
 }
 
 }  // namespace mortise::cli

@@ -132,7 +132,8 @@ Result<Image> decode_jpeg(ByteView bytes, const ImageLimits& limits) {
   };
   int width = 0, height = 0, subsampling = 0, colours = 0;
   if (tjDecompressHeader3(turbo.get(), data, bytes.size(), &width, &height, &subsampling,
-                          &colours) != 0) {
+                          &colours) != 0 ||
+      width <= 0) {  // a cut header may count as read
     return broken();
   }
   MORTISE_TRY(check_size(width, height, limits));
