@@ -32,7 +32,10 @@ function(mortise_add_plugin name)
   endif()
   add_library(${name} MODULE ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE mortise::sdk ${arg_LINKS})
-  target_compile_features(${name} PRIVATE cxx_std_17)
+  get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+  if("CXX" IN_LIST languages)
+    target_compile_features(${name} PRIVATE cxx_std_17)
+  endif()
   set_target_properties(${name} PROPERTIES
     PREFIX "" OUTPUT_NAME ${name} SUFFIX .so LIBRARY_OUTPUT_DIRECTORY ${pack}/lib
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
@@ -47,6 +50,10 @@ function(mortise_add_plugin name)
   set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${map} ${arg_MANIFEST} ${arg_FILES}
                ${arg_LIBRARIES} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fill_pack.cmake)
   add_custom_command(TARGET ${name} POST_BUILD COMMAND ${fill} VERBATIM)
+  # Built-in packs are installed beside the programs; pack authors have `mortise plugin install`.
+  if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/plugins/builtin/[^/]*$")
+    install(DIRECTORY ${pack} DESTINATION lib/mortise/packs COMPONENT host)
+  endif()
 endfunction()
 
 # A cdylib by rustc alone, without cargo and crates.
