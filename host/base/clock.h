@@ -39,9 +39,9 @@ struct SpawnOptions {
   std::vector<std::string> arguments;    // [0] is the program's absolute path
   std::vector<std::string> environment;  // "KEY=value", nothing is inherited
   std::string working_folder;
-  std::string stdout_path, stderr_path;  // appended to; empty: /dev/null
+  std::string stdout_path, stderr_path;          // appended to; empty: /dev/null
   std::vector<std::pair<int, int>> descriptors;  // {ours, its number there}; all others are closed
-  bool new_session = true;               // setsid: outlives us, no controlling terminal
+  bool new_session = true;                       // setsid: outlives us, no controlling terminal
 };
 
 class Process {

@@ -43,9 +43,9 @@ class FileOps {
   // Never follows a symbolic link at the last component. New files get mode 0600.
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
   virtual Status rename(const std::string& from, const std::string& to) = 0;  // replaces
-  virtual Status link(const std::string& from, const std::string& to) = 0;  // ALREADY_EXISTS
-  virtual Status remove(const std::string& path) = 0;         // one file or an empty folder
-  virtual Status make_folder(const std::string& path) = 0;    // one level; OK when it is there; 0700
+  virtual Status link(const std::string& from, const std::string& to) = 0;    // ALREADY_EXISTS
+  virtual Status remove(const std::string& path) = 0;       // one file or an empty folder
+  virtual Status make_folder(const std::string& path) = 0;  // one level; OK when it is there; 0700
   virtual Status sync_folder(const std::string& path) = 0;
   virtual Result<std::vector<FileInfo>> list(const std::string& path) = 0;  // sorted by name
   virtual Result<bool> exists(const std::string& path) = 0;
@@ -58,8 +58,8 @@ Result<std::string> read_file(FileOps& files, const std::string& path,
                               uint64_t size_bytes_max = UINT64_C(1) << 30);
 // Temporary file beside it, write, sync, rename, sync the folder: old or new content, never a mix.
 Status write_file_durably(FileOps& files, const std::string& path, std::string_view data);
-Status make_folders(FileOps& files, const std::string& path);    // mkdir -p, each parent synced
-Status remove_tree(FileOps& files, const std::string& path);     // OK when absent
+Status make_folders(FileOps& files, const std::string& path);  // mkdir -p, each parent synced
+Status remove_tree(FileOps& files, const std::string& path);   // OK when absent
 std::string join_path(std::string_view folder, std::string_view name);
 // A relative path that stays inside its root: no empty, ".", "..", absolute, NUL or backslash
 // part. Errors: INVALID_ARGUMENT naming the part.

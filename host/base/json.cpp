@@ -116,9 +116,9 @@ class Writer {
  private:
   // In canonical form 1.0 and 1 are one number, so they have one text.
   void write_double(double value) {
-    if (style_.is_canonical && value == std::floor(value) &&
-        std::fabs(value) < 9007199254740992.0) {
-      out += std::to_string(static_cast<int64_t>(value));
+    if (style_.is_canonical && value == std::floor(value) && value >= -0x1p63 && value < 0x1p64) {
+      out += value < 0 ? std::to_string(static_cast<int64_t>(value))
+                       : std::to_string(static_cast<uint64_t>(value));
     } else {
       append_double(out, value);
     }
@@ -165,14 +165,19 @@ class Writer {
   Style style_;
 };
 
-// Equality of numbers by value, also between int, uint and double.
-bool equal_numbers(const Json& a, const Json& b) {
-  using Kind = Json::Kind;
-  if (a.kind() == Kind::kDouble || b.kind() == Kind::kDouble) {
-    return a.as_double() == b.as_double();
-  }
-  if (a.kind() != b.kind()) return false;  // a kUint is beyond every kInt
-  return a.kind() == Kind::kInt ? a.as_int() == b.as_int() : a.as_uint() == b.as_uint();
+// Of an integer of 64 bits, either sign, and a double.
+std::partial_ordering compare_exactly(__int128 whole, double other) {
+  if (std::isnan(other)) return std::partial_ordering::unordered;
+  if (std::fabs(other) >= 0x1p64) return 0.0 <=> other;
+  const double cut = std::trunc(other);
+  const auto integer = static_cast<__int128>(cut);
+  if (whole != integer) return whole <=> integer;
+  return cut <=> other;
+}
+
+__int128 integer_of(const Json& value) {
+  return value.kind() == Json::Kind::kInt ? static_cast<__int128>(value.as_int())
+                                          : static_cast<__int128>(value.as_uint());
 }
 
 // Builds the value as nlohmann's parser reads it. Stops at the first error, which it keeps.
@@ -475,7 +480,7 @@ const Json* Json::pointer(std::string_view path) const {
 }
 
 bool Json::operator==(const Json& other) const {
-  if (is_number() && other.is_number()) return equal_numbers(*this, other);
+  if (is_number() && other.is_number()) return compare_numbers(*this, other) == 0;
   if (kind_ != other.kind_) return false;
   switch (kind_) {
     case Kind::kBool:
@@ -493,6 +498,16 @@ bool Json::operator==(const Json& other) const {
     default:
       return true;
   }
+}
+
+std::partial_ordering compare_numbers(const Json& a, const Json& b) {
+  if (!a.is_number() || !b.is_number()) return std::partial_ordering::unordered;
+  const bool a_is_double = a.kind() == Json::Kind::kDouble;
+  const bool b_is_double = b.kind() == Json::Kind::kDouble;
+  if (a_is_double && b_is_double) return a.as_double() <=> b.as_double();
+  if (b_is_double) return compare_exactly(integer_of(a), b.as_double());
+  if (a_is_double) return 0 <=> compare_exactly(integer_of(b), a.as_double());
+  return integer_of(a) <=> integer_of(b);
 }
 
 std::string Json::dump(int indent) const {

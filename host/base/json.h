@@ -4,6 +4,7 @@
 // range of int64 and uint64; others are double.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -57,8 +58,8 @@ class Json {
   Array& items();
   const Object& members() const;
   Object& members();
-  size_t size() const;  // items or members; 0 for scalars
-  void push_back(Json value);  // null becomes an array
+  size_t size() const;                           // items or members; 0 for scalars
+  void push_back(Json value);                    // null becomes an array
   const Json* find(std::string_view key) const;  // nullptr when absent or not an object
   Json* find(std::string_view key);
   bool contains(std::string_view key) const { return find(key) != nullptr; }
@@ -73,7 +74,8 @@ class Json {
 
   // UTF-8, no trailing newline. indent < 0: one line, ", " and ": " never added.
   std::string dump(int indent = -1) const;
-  // RFC 8785-like canonical form (sorted keys, shortest numbers): equal values, equal bytes.
+  // RFC 8785-like canonical form: keys sorted by their bytes, shortest numbers, a whole number of
+  // 64 bits without fraction or exponent. Equal values, equal bytes.
   std::string canonical() const;
 
  private:
@@ -88,6 +90,10 @@ class Json {
   Array array_;
   Object object_;
 };
+
+// Two numbers by value, exactly, whatever their kinds: 9007199254740993 is above
+// 9007199254740992.0. Unordered when one is NaN or no number.
+std::partial_ordering compare_numbers(const Json& a, const Json& b);
 
 struct JsonLimits {
   size_t size_bytes_max = 64u << 20;

@@ -20,6 +20,9 @@ struct Pattern::State {
 namespace {
 
 constexpr uint32_t kHeapLimitKib = 64 * 1024;
+constexpr uint32_t kSyntax = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C |
+                             PCRE2_DOLLAR_ENDONLY | PCRE2_ALT_BSUX | PCRE2_ALLOW_EMPTY_CLASS |
+                             PCRE2_MATCH_UNSET_BACKREF;
 
 Error match_error(const std::string& expression, int code) {
   if (code == PCRE2_ERROR_MATCHLIMIT || code == PCRE2_ERROR_DEPTHLIMIT ||
@@ -37,6 +40,21 @@ Error match_error(const std::string& expression, int code) {
 struct MatchDataFree {
   void operator()(pcre2_match_data* data) const { pcre2_match_data_free(data); }
 };
+using MatchData = std::unique_ptr<pcre2_match_data, MatchDataFree>;
+
+struct CompileContextFree {
+  void operator()(pcre2_compile_context* context) const { pcre2_compile_context_free(context); }
+};
+
+// As pcre2_match. What is too deep for the small stack of compiled code is tried again by the
+// interpreter, which takes memory from the heap up to its limit.
+int match_bounded(const pcre2_code* code, std::string_view text, size_t from, uint32_t options,
+                  pcre2_match_data* data, pcre2_match_context* context) {
+  const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data() == nullptr ? "" : text.data());
+  const int count = pcre2_match(code, subject, text.size(), from, options, data, context);
+  if (count != PCRE2_ERROR_JIT_STACKLIMIT) return count;
+  return pcre2_match(code, subject, text.size(), from, options | PCRE2_NO_JIT, data, context);
+}
 
 }  // namespace
 
@@ -50,8 +68,11 @@ Result<Pattern> Pattern::compile(std::string_view expression, uint32_t step_limi
   state->expression = expression;
   int code = 0;
   PCRE2_SIZE at = 0;
+  const std::unique_ptr<pcre2_compile_context, CompileContextFree> syntax(
+      pcre2_compile_context_create(nullptr));
+  pcre2_set_compile_extra_options(syntax.get(), PCRE2_EXTRA_ALT_BSUX);
   state->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),
-                              PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &code, &at, nullptr);
+                              kSyntax, &code, &at, syntax.get());
   if (state->code == nullptr) {
     PCRE2_UCHAR words[256] = {};
     pcre2_get_error_message(code, words, sizeof words);
@@ -67,10 +88,8 @@ Result<Pattern> Pattern::compile(std::string_view expression, uint32_t step_limi
 }
 
 Result<std::optional<PatternMatch>> Pattern::find(std::string_view text, size_t from) const {
-  std::unique_ptr<pcre2_match_data, MatchDataFree> data(
-      pcre2_match_data_create_from_pattern(state_->code, nullptr));
-  const int count = pcre2_match(state_->code, reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                text.size(), from, 0, data.get(), state_->context);
+  const MatchData data(pcre2_match_data_create_from_pattern(state_->code, nullptr));
+  const int count = match_bounded(state_->code, text, from, 0, data.get(), state_->context);
   if (count == PCRE2_ERROR_NOMATCH) return std::optional<PatternMatch>();
   if (count < 0) return match_error(state_->expression, count);
   const PCRE2_SIZE* places = pcre2_get_ovector_pointer(data.get());
@@ -89,11 +108,9 @@ Result<bool> Pattern::search(std::string_view text) const {
 }
 
 Result<bool> Pattern::full_match(std::string_view text) const {
-  std::unique_ptr<pcre2_match_data, MatchDataFree> data(
-      pcre2_match_data_create_from_pattern(state_->code, nullptr));
-  const int count =
-      pcre2_match(state_->code, reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
-                  PCRE2_ANCHORED | PCRE2_ENDANCHORED, data.get(), state_->context);
+  const MatchData data(pcre2_match_data_create_from_pattern(state_->code, nullptr));
+  const int count = match_bounded(state_->code, text, 0, PCRE2_ANCHORED | PCRE2_ENDANCHORED,
+                                  data.get(), state_->context);
   if (count == PCRE2_ERROR_NOMATCH) return false;
   if (count < 0) return match_error(state_->expression, count);
   return true;

@@ -1,5 +1,7 @@
-// Regular expressions with a bound on the work: the one door to PCRE2. UTF-8, Unicode classes,
-// JIT where it compiles. A text that needs more steps than the limit is an error, not a hang.
+// Regular expressions with a bound on the work: the one door to PCRE2. Written as in JSON Schema
+// (ECMAScript): "$" is the end of the text only, \uXXXX is a character. Other than there, \d, \w
+// and \b know all of Unicode. JIT where it compiles. A text that needs more steps or memory than
+// the limits is an error, not a hang.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +16,7 @@
 namespace mortise::base {
 
 struct PatternMatch {
-  size_t begin = 0, end = 0;               // bytes
+  size_t begin = 0, end = 0;                      // bytes
   std::vector<std::pair<size_t, size_t>> groups;  // [0] is the whole; SIZE_MAX where unset
 };
 

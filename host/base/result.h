@@ -15,22 +15,22 @@ namespace mortise::base {
 
 enum class Code : int32_t {
   kOk = 0,
-  kCancelled = 1,            // the caller asked to stop
-  kUnknown = 2,              // an error of another domain with no better code
-  kInvalidArgument = 3,      // the input is wrong whatever the state; the caller mends it
-  kDeadlineExceeded = 4,     // time ran out
-  kNotFound = 5,             // the named thing does not exist
-  kAlreadyExists = 6,        // the thing to be made is there
-  kPermissionDenied = 7,     // known caller, not allowed
-  kResourceExhausted = 8,    // memory, disk, quota or a limit
-  kFailedPrecondition = 9,   // right input, wrong state; mend the state first
-  kAborted = 10,             // lost a race; try again from the start
-  kOutOfRange = 11,          // past the end
-  kUnimplemented = 12,       // this build or plugin does not do it
-  kInternal = 13,            // a broken promise of ours or of a plugin
-  kUnavailable = 14,         // try again later
-  kDataLoss = 15,            // stored bytes are damaged or incomplete
-  kUnauthenticated = 16,     // unknown caller
+  kCancelled = 1,           // the caller asked to stop
+  kUnknown = 2,             // an error of another domain with no better code
+  kInvalidArgument = 3,     // the input is wrong whatever the state; the caller mends it
+  kDeadlineExceeded = 4,    // time ran out
+  kNotFound = 5,            // the named thing does not exist
+  kAlreadyExists = 6,       // the thing to be made is there
+  kPermissionDenied = 7,    // known caller, not allowed
+  kResourceExhausted = 8,   // memory, disk, quota or a limit
+  kFailedPrecondition = 9,  // right input, wrong state; mend the state first
+  kAborted = 10,            // lost a race; try again from the start
+  kOutOfRange = 11,         // past the end
+  kUnimplemented = 12,      // this build or plugin does not do it
+  kInternal = 13,           // a broken promise of ours or of a plugin
+  kUnavailable = 14,        // try again later
+  kDataLoss = 15,           // stored bytes are damaged or incomplete
+  kUnauthenticated = 16,    // unknown caller
 };
 
 // The spelling used in JSON and messages: "INVALID_ARGUMENT".
@@ -51,10 +51,22 @@ struct Error {
   Error(Code code_in, std::string message_in, std::string hint_in = {})
       : code(code_in), message(std::move(message_in)), hint(std::move(hint_in)) {}
 
-  Error& at_file(std::string path) { file = std::move(path); return *this; }
-  Error& at_row(int64_t row_in) { row = row_in; return *this; }
-  Error& at_byte(int64_t offset) { byte_offset = offset; return *this; }
-  Error& at_field(std::string name) { field = std::move(name); return *this; }
+  Error& at_file(std::string path) {
+    file = std::move(path);
+    return *this;
+  }
+  Error& at_row(int64_t row_in) {
+    row = row_in;
+    return *this;
+  }
+  Error& at_byte(int64_t offset) {
+    byte_offset = offset;
+    return *this;
+  }
+  Error& at_field(std::string name) {
+    field = std::move(name);
+    return *this;
+  }
   Error& with(std::string key, std::string value) {
     details.emplace_back(std::move(key), std::move(value));
     return *this;
@@ -108,9 +120,9 @@ using Status = Result<void>;
 }  // namespace mortise::base
 
 // Leaves the function with the error of `expression`, if it has one.
-#define MORTISE_TRY(expression)                                               \
-  do {                                                                        \
-    auto mortise_try_result = (expression);                                   \
+#define MORTISE_TRY(expression)                                                 \
+  do {                                                                          \
+    auto mortise_try_result = (expression);                                     \
     if (!mortise_try_result.ok()) return std::move(mortise_try_result).error(); \
   } while (false)
 
@@ -119,7 +131,7 @@ using Status = Result<void>;
 #define MORTISE_JOIN(a, b) MORTISE_JOIN_(a, b)
 #define MORTISE_ASSIGN(target, expression) \
   MORTISE_ASSIGN_(target, expression, MORTISE_JOIN(mortise_result_, __LINE__))
-#define MORTISE_ASSIGN_(target, expression, name)        \
-  auto name = (expression);                              \
-  if (!name.ok()) return std::move(name).error();        \
+#define MORTISE_ASSIGN_(target, expression, name) \
+  auto name = (expression);                       \
+  if (!name.ok()) return std::move(name).error(); \
   target = std::move(name).value()

@@ -1,7 +1,6 @@
 // JSON Schema, draft 2020-12: our own validator (docs/ARCHITECTURE.md says why). A schema with a
-// keyword that it does not know is refused when it is loaded, never ignored. Works over a value
-// view that both Json and the row reader of base/json_read give. "$ref" stays inside the schema
-// and the documents handed to load(); nothing is fetched.
+// keyword that it does not know is refused when it is loaded, never ignored. "$ref" stays inside
+// the schema and the documents handed to load(); nothing is fetched. Numbers are compared exactly.
 #pragma once
 
 #include <memory>
@@ -20,16 +19,26 @@ struct SchemaFinding {
   std::string message;  // whole sentence
 };
 
+struct SchemaOptions {
+  // Checked: date-time date time uri uuid email ipv4 ipv6 regex json-pointer. The other formats of
+  // the draft are annotations; a format that it does not know is refused unless it begins "x-".
+  bool checks_formats = true;
+};
+
 class Schema {  // [any] once loaded
  public:
-  // others: documents that "$ref" may name by their "$id".
-  // Errors: INVALID_ARGUMENT naming the pointer and the keyword that is unknown or malformed.
-  static Result<Schema> load(const Json& document, const std::vector<Json>& others = {});
+  // others: documents that "$ref" may name by their "$id". Keywords that begin "x-" are notes.
+  // Errors: INVALID_ARGUMENT with the pointer (field) of the keyword that is unknown or malformed,
+  // of the pattern that does not compile or of the "$ref" that names nothing.
+  static Result<Schema> load(const Json& document, const std::vector<Json>& others = {},
+                             const SchemaOptions& options = {});
   // Empty when valid; at most findings_max, in document order.
   std::vector<SchemaFinding> check(const Json& value, size_t findings_max = 64) const;
   // The first finding as an error that names `what` ("job.json"), or OK.
   Status require(const Json& value, std::string_view what) const;
-  // `value` with the `default` of every absent property of its objects filled in.
+  // `value` with the `default` of every absent property of its objects filled in: through
+  // "properties", "additionalProperties", "items", "prefixItems", "$ref" and "allOf"; not through
+  // "if", "anyOf", "oneOf", where it depends on the value which schema counts.
   Json with_defaults(const Json& value) const;
 
   struct State;  // schema_state.h

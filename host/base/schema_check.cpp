@@ -1,7 +1,7 @@
 // Checking a value against a loaded schema. One function a group of keywords; each adds findings
 // and says what it evaluated, for "unevaluatedItems" and "unevaluatedProperties".
 #include <algorithm>
-#include <cmath>
+#include <optional>
 #include <set>
 
 #include "base/schema_state.h"
@@ -10,7 +10,8 @@
 namespace mortise::base {
 namespace {
 
-constexpr int kDepthMax = 1024;  // of schemas applied inside schemas
+constexpr size_t kDepthMax = 512;          // of schemas applied inside schemas
+constexpr int64_t kStepsMax = 20'000'000;  // schemas applied to one value, some seconds
 
 // What a schema and those inside it have looked at.
 struct Evaluated {
@@ -33,33 +34,34 @@ bool is_of_type(const Json& value, std::string_view type) {
   return value.is_integer();
 }
 
-// Whether value / step is whole, as people count decimals: 0.3 is a multiple of 0.1.
-bool is_multiple(double value, double step) {
-  const double quotient = value / step;
-  if (!std::isfinite(quotient)) return std::fmod(value, step) == 0;
-  const double whole = std::round(quotient);
-  return std::fabs(quotient - whole) <= 1e-9 * std::max(1.0, std::fabs(quotient)) &&
-         std::fabs(whole * step - value) <= 1e-9 * std::max(std::fabs(value), step);
+// Where a value stands: written out only when something is wrong there.
+struct Place {
+  const Place* parent = nullptr;
+  std::string_view name;  // of a member; else the index
+  size_t index = 0;
+  bool is_item = false;
+
+  std::string pointer() const {
+    if (parent == nullptr) return "";
+    return parent->pointer() + "/" + (is_item ? std::to_string(index) : pointer_part(name));
+  }
+};
+
+Place member_of(const Place& place, std::string_view name) {
+  return {&place, name, 0, false};
+}
+Place item_of(const Place& place, size_t index) {
+  return {&place, {}, index, true};
 }
 
-std::string child_pointer(const std::string& pointer, std::string_view name) {
-  std::string out = pointer + "/";
-  for (const char c : name) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
+std::string cut_text(std::string text) {
+  return text.size() <= 80 ? text : std::string(utf8_prefix(text, 77)) + "...";
 }
 
 std::string short_text(const Json& value) {
-  std::string text = value.dump();
-  if (text.size() > 80) text = std::string(utf8_prefix(text, 77)) + "...";
-  return text;
+  if (value.is_array()) return "An array of " + std::to_string(value.size()) + " items";
+  if (value.is_object()) return "An object of " + std::to_string(value.size()) + " fields";
+  return cut_text(value.dump());
 }
 
 class Checker {
@@ -67,103 +69,122 @@ class Checker {
   Checker(const Schema::State& state, size_t findings_max)
       : state_(state), findings_max_(findings_max) {}
 
-  bool check(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen);
-  std::vector<SchemaFinding> findings;
+  bool check(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  // What gave the check up, if anything did, stands alone.
+  std::vector<SchemaFinding> take_findings() {
+    if (broken_) return {*broken_};
+    return std::move(findings_);
+  }
 
  private:
   // Findings of what is tried (anyOf, not, ...) count only if the caller keeps them.
-  bool tried(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen,
+  bool tried(const Json& schema, const Json& value, const Place& place, Evaluated& seen,
              std::vector<SchemaFinding>* kept = nullptr) {
-    std::vector<SchemaFinding> outer = std::exchange(findings, {});
-    const bool fits = check(schema, value, pointer, seen);
-    if (kept != nullptr) *kept = std::move(findings);
-    findings = std::move(outer);
+    std::vector<SchemaFinding> outer = std::exchange(findings_, {});
+    const bool fits = check(schema, value, place, seen);
+    if (kept != nullptr) *kept = std::move(findings_);
+    findings_ = std::move(outer);
     return fits;
   }
-  bool fail(const std::string& pointer, std::string_view keyword, std::string message) {
-    if (findings.size() < findings_max_) {
-      findings.push_back({pointer, std::string(keyword), std::move(message)});
+  bool fail(const Place& place, std::string_view keyword, std::string message) {
+    if (findings_.size() < findings_max_) {
+      findings_.push_back({place.pointer(), std::string(keyword), std::move(message)});
     }
     return false;
   }
-  bool references(const Json& schema, const Json& value, const std::string& pointer,
-                  Evaluated& seen);
-  bool any_value(const Json& schema, const Json& value, const std::string& pointer);
-  bool number(const Json& schema, const Json& value, const std::string& pointer);
-  bool text(const Json& schema, const Json& value, const std::string& pointer);
-  bool array(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool contains(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool object(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool members(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool combined(const Json& schema, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool one_of(const Json& list, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool any_of(const Json& list, const Json& value, const std::string& pointer, Evaluated& seen);
-  bool unevaluated(const Json& schema, const Json& value, const std::string& pointer,
-                   Evaluated& seen);
-  bool matches(const std::string& expression, const std::string& text, const std::string& pointer,
-               bool& fits);
-  const Json* dynamic_target(const Json& schema, const std::string& reference) const;
+  void note(Evaluated& seen, size_t item) const {
+    if (state_.has_unevaluated) seen.items.insert(item);
+  }
+  void note(Evaluated& seen, const std::string& name) const {
+    if (state_.has_unevaluated) seen.names.insert(name);
+  }
+  bool enter(const Json& schema, const Json& value, const Place& place);
+  bool references(const SchemaNode& node, const Json& value, const Place& place, Evaluated& seen);
+  bool any_value(const Json& schema, const Json& value, const Place& place);
+  bool number(const Json& schema, const Json& value, const Place& place);
+  bool text(const Json& schema, const Json& value, const Place& place);
+  bool array(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  bool contains(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  bool object(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  bool members(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  bool combined(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  bool one_of(const Json& list, const Json& value, const Place& place, Evaluated& seen);
+  bool any_of(const Json& list, const Json& value, const Place& place, Evaluated& seen);
+  bool unevaluated(const Json& schema, const Json& value, const Place& place, Evaluated& seen);
+  bool matches(const std::string& expression, std::string_view text, const Place& place);
+  const Json& dynamic_target(const SchemaNode& node) const;
+
+  struct Entered {
+    const Json* schema;
+    const Json* value;
+    const SchemaNode* node;
+  };
 
   const Schema::State& state_;
+  std::vector<SchemaFinding> findings_;
   size_t findings_max_;
-  int depth_ = 0;
-  std::vector<const std::string*> scope_;  // bases entered so far, for "$dynamicRef"
+  int64_t steps_ = 0;
+  std::vector<Entered> entered_;  // from the root to here; the scope of "$dynamicRef"
+  std::optional<SchemaFinding> broken_;
 };
 
-bool Checker::check(const Json& schema, const Json& value, const std::string& pointer,
-                    Evaluated& seen) {
+bool Checker::check(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
+  if (broken_) return false;
   if (schema.is_bool()) {
-    return schema.as_bool() || fail(pointer, "false", "Nothing may stand here.");
+    return schema.as_bool() || fail(place, "false", "Nothing may stand here.");
   }
-  if (depth_ == kDepthMax) {
-    return fail(pointer, "$ref", "The schema refers to itself without end.");
-  }
-  ++depth_;
-  scope_.push_back(&state_.base_of.at(&schema));
+  if (!enter(schema, value, place)) return false;
+  const SchemaNode& node = *entered_.back().node;
+  const auto uses = [&node](SchemaGroup group) { return (node.groups & group) != 0; };
   Evaluated own;
-  bool fits = references(schema, value, pointer, own);
-  fits &= any_value(schema, value, pointer);
-  if (value.is_number()) fits &= number(schema, value, pointer);
-  if (value.is_string()) fits &= text(schema, value, pointer);
-  if (value.is_array()) fits &= array(schema, value, pointer, own);
-  if (value.is_object()) fits &= object(schema, value, pointer, own);
-  fits &= combined(schema, value, pointer, own);
-  fits &= unevaluated(schema, value, pointer, own);
+  bool fits = true;
+  if (uses(kGroupReference)) fits &= references(node, value, place, own);
+  if (uses(kGroupAnyValue)) fits &= any_value(schema, value, place);
+  if (uses(kGroupNumber) && value.is_number()) fits &= number(schema, value, place);
+  if (uses(kGroupText) && value.is_string()) fits &= text(schema, value, place);
+  if (uses(kGroupArray) && value.is_array()) fits &= array(schema, value, place, own);
+  if (uses(kGroupObject) && value.is_object()) fits &= object(schema, value, place, own);
+  if (uses(kGroupMembers) && value.is_object()) fits &= members(schema, value, place, own);
+  if (uses(kGroupCombined)) fits &= combined(schema, value, place, own);
+  if (uses(kGroupUnevaluated)) fits &= unevaluated(schema, value, place, own);
   if (fits) seen.add(own);
-  scope_.pop_back();
-  --depth_;
+  entered_.pop_back();
   return fits;
 }
 
-const Json* Checker::dynamic_target(const Json& schema, const std::string& reference) const {
-  const std::string& base = state_.base_of.at(&schema);
-  const Json* target = state_.resolve(base, reference);
-  const size_t hash = reference.find('#');
-  if (target == nullptr || hash == std::string::npos) return target;
-  const std::string anchor = reference.substr(hash);
-  const Json* marked = target->find("$dynamicAnchor");
-  if (marked == nullptr || "#" + marked->as_string() != anchor) return target;
-  for (const std::string* entered : scope_) {  // the outermost wins
-    const auto found = state_.dynamic_anchors.find(*entered + anchor);
-    if (found != state_.dynamic_anchors.end()) return found->second;
+bool Checker::enter(const Json& schema, const Json& value, const Place& place) {
+  const auto give_up = [&](const char* why) {
+    broken_ = SchemaFinding{place.pointer(), "$ref", why};
+    return false;
+  };
+  if (++steps_ > kStepsMax) return give_up("The check takes too many steps on this value.");
+  if (entered_.size() == kDepthMax) return give_up("The value and its schema nest too deeply.");
+  for (auto each = entered_.rbegin(); each != entered_.rend() && each->value == &value; ++each) {
+    if (each->schema == &schema) return give_up("The schema refers to itself without end.");
   }
-  return target;
+  entered_.push_back({&schema, &value, &state_.nodes.at(&schema)});
+  return true;
 }
 
-bool Checker::references(const Json& schema, const Json& value, const std::string& pointer,
+const Json& Checker::dynamic_target(const SchemaNode& node) const {
+  if (!node.dynamic_name.empty()) {
+    for (const Entered& each : entered_) {  // the outermost wins
+      const auto found = state_.dynamic_anchors.find(each.node->base + node.dynamic_name);
+      if (found != state_.dynamic_anchors.end()) return *found->second;
+    }
+  }
+  return *node.dynamic_reference;
+}
+
+bool Checker::references(const SchemaNode& node, const Json& value, const Place& place,
                          Evaluated& seen) {
   bool fits = true;
-  if (const Json* reference = schema.find("$ref")) {
-    fits &= check(*state_.resolve(state_.base_of.at(&schema), reference->as_string()), value,
-                  pointer, seen);
-  }
-  if (const Json* reference = schema.find("$dynamicRef")) {
-    fits &= check(*dynamic_target(schema, reference->as_string()), value, pointer, seen);
-  }
+  if (node.reference != nullptr) fits &= check(*node.reference, value, place, seen);
+  if (node.dynamic_reference != nullptr) fits &= check(dynamic_target(node), value, place, seen);
   return fits;
 }
 
-bool Checker::any_value(const Json& schema, const Json& value, const std::string& pointer) {
+bool Checker::any_value(const Json& schema, const Json& value, const Place& place) {
   bool fits = true;
   if (const Json* type = schema.find("type")) {
     const bool is_of =
@@ -177,90 +198,94 @@ bool Checker::any_value(const Json& schema, const Json& value, const std::string
         wanted += (wanted.empty() ? "" : " or ") + name.as_string();
       }
       fits = fail(
-          pointer, "type",
+          place, "type",
           std::string("This is of type ") + value.kind_name() + ", it must be " + wanted + ".");
     }
   }
   if (const Json* list = schema.find("enum")) {
     const auto& items = list->items();
     if (std::find(items.begin(), items.end(), value) == items.end()) {
-      fits = fail(pointer, "enum", short_text(value) + " is not one of " + short_text(*list) + ".");
+      fits =
+          fail(place, "enum", short_text(value) + " is not one of " + cut_text(list->dump()) + ".");
     }
   }
   if (const Json* wanted = schema.find("const"); wanted != nullptr && !(*wanted == value)) {
-    fits = fail(pointer, "const", short_text(value) + " must be " + short_text(*wanted) + ".");
+    fits = fail(place, "const", short_text(value) + " must be " + cut_text(wanted->dump()) + ".");
   }
   return fits;
 }
 
-bool Checker::number(const Json& schema, const Json& value, const std::string& pointer) {
-  const double x = value.as_double();
+bool Checker::number(const Json& schema, const Json& value, const Place& place) {
   bool fits = true;
   const auto rule = [&](const char* name, auto holds, const char* words) {
     const Json* bound = schema.find(name);
-    if (bound == nullptr || holds(bound->as_double())) return;
-    fits = fail(pointer, name,
-                short_text(value) + " must be " + words + " " + short_text(*bound) + ".");
+    if (bound == nullptr || holds(*bound)) return;
+    fits =
+        fail(place, name, cut_text(value.dump()) + " must be " + words + " " + bound->dump() + ".");
   };
+  const auto against = [&value](const Json& bound) { return compare_numbers(value, bound); };
   rule(
-      "minimum", [x](double bound) { return x >= bound; }, "at least");
+      "minimum", [&](const Json& bound) { return against(bound) >= 0; }, "at least");
   rule(
-      "maximum", [x](double bound) { return x <= bound; }, "at most");
+      "maximum", [&](const Json& bound) { return against(bound) <= 0; }, "at most");
   rule(
-      "exclusiveMinimum", [x](double bound) { return x > bound; }, "more than");
+      "exclusiveMinimum", [&](const Json& bound) { return against(bound) > 0; }, "more than");
   rule(
-      "exclusiveMaximum", [x](double bound) { return x < bound; }, "less than");
+      "exclusiveMaximum", [&](const Json& bound) { return against(bound) < 0; }, "less than");
   rule(
-      "multipleOf", [x](double step) { return is_multiple(x, step); }, "a multiple of");
+      "multipleOf", [&](const Json& step) { return is_multiple(value, step); }, "a multiple of");
   return fits;
 }
 
-bool Checker::matches(const std::string& expression, const std::string& text,
-                      const std::string& pointer, bool& fits) {
+// A text that the pattern cannot be tried on gives the whole check up: inside "not" a plain "does
+// not match" would let it pass.
+bool Checker::matches(const std::string& expression, std::string_view text, const Place& place) {
   const auto found = state_.patterns.at(expression).search(text);
-  if (!found.ok()) fits = fail(pointer, "pattern", found.error().message);
+  if (!found.ok()) broken_ = SchemaFinding{place.pointer(), "pattern", found.error().message};
   return found.ok() && *found;
 }
 
-bool Checker::text(const Json& schema, const Json& value, const std::string& pointer) {
+bool Checker::text(const Json& schema, const Json& value, const Place& place) {
   const std::string& text = value.as_string();
   bool fits = true;
   const Json* least = schema.find("minLength");
   const Json* most = schema.find("maxLength");
   const double length = least || most ? static_cast<double>(utf8_length(text)) : 0;
   if (least != nullptr && length < least->as_double()) {
-    fits = fail(pointer, "minLength",
+    fits = fail(place, "minLength",
                 text.empty() ? "The text is empty."
                              : "The text has " + std::to_string(utf8_length(text)) +
                                    " characters, at least " + least->dump() + " are needed.");
   }
   if (most != nullptr && length > most->as_double()) {
-    fits = fail(pointer, "maxLength",
+    fits = fail(place, "maxLength",
                 "The text has " + std::to_string(utf8_length(text)) + " characters, at most " +
                     most->dump() + " may stand.");
   }
-  if (const Json* pattern = schema.find("pattern")) {
-    bool tried_well = true;
-    if (!matches(pattern->as_string(), text, pointer, tried_well) && tried_well) {
-      fits = fail(pointer, "pattern",
-                  short_text(value) + " does not match the pattern " + pattern->as_string() + ".");
-    }
-    fits &= tried_well;
+  const Json* pattern = schema.find("pattern");
+  if (pattern != nullptr && !matches(pattern->as_string(), text, place)) {
+    fits =
+        fail(place, "pattern",
+             cut_text(value.dump()) + " does not match the pattern " + pattern->as_string() + ".");
+  }
+  const Json* format = state_.options.checks_formats ? schema.find("format") : nullptr;
+  if (format != nullptr && !has_format(format->as_string(), text)) {
+    fits = fail(place, "format",
+                cut_text(value.dump()) + " is not of the format " + format->as_string() + ".");
   }
   return fits;
 }
 
-bool Checker::array(const Json& schema, const Json& value, const std::string& pointer,
-                    Evaluated& seen) {
+bool Checker::array(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
   bool fits = true;
   const auto size = static_cast<double>(value.size());
   if (const Json* least = schema.find("minItems"); least && size < least->as_double()) {
-    fits = fail(pointer, "minItems",
+    fits = fail(place, "minItems",
                 "There are " + std::to_string(value.size()) + " items, at least " + least->dump() +
                     " are needed.");
   }
   if (const Json* most = schema.find("maxItems"); most && size > most->as_double()) {
-    fits = fail(pointer, "maxItems",
+    fits = fail(place, "maxItems",
                 "There are " + std::to_string(value.size()) + " items, at most " + most->dump() +
                     " may stand.");
   }
@@ -268,8 +293,7 @@ bool Checker::array(const Json& schema, const Json& value, const std::string& po
     std::set<std::string> known;
     for (size_t i = 0; i < value.size(); ++i) {
       if (!known.insert(value.at(i).canonical()).second) {
-        fits = fail(child_pointer(pointer, std::to_string(i)), "uniqueItems",
-                    "This item stands twice.");
+        fits = fail(item_of(place, i), "uniqueItems", "This item stands twice.");
       }
     }
   }
@@ -279,43 +303,40 @@ bool Checker::array(const Json& schema, const Json& value, const std::string& po
     const Json* wanted = i < first.size() ? &first.items()[i] : rest;
     if (wanted == nullptr) continue;
     Evaluated inner;
-    fits &= check(*wanted, value.at(i), child_pointer(pointer, std::to_string(i)), inner);
-    seen.items.insert(i);
+    fits &= check(*wanted, value.at(i), item_of(place, i), inner);
+    note(seen, i);
   }
-  return contains(schema, value, pointer, seen) && fits;
+  return contains(schema, value, place, seen) && fits;
 }
 
-bool Checker::contains(const Json& schema, const Json& value, const std::string& pointer,
-                       Evaluated& seen) {
+bool Checker::contains(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
   const Json* wanted = schema.find("contains");
   if (wanted == nullptr) return true;
   size_t count = 0;
   for (size_t i = 0; i < value.size(); ++i) {
     Evaluated inner;
-    if (!tried(*wanted, value.at(i), pointer, inner)) continue;
+    if (!tried(*wanted, value.at(i), place, inner)) continue;
     ++count;
-    seen.items.insert(i);
+    note(seen, i);
   }
   const auto found = static_cast<double>(count);
   bool fits = true;
   if (found < schema["minContains"].as_double(1)) {
-    fits = fail(pointer, "contains", "An item is missing that this array must contain.");
+    fits = fail(place, "contains", "An item is missing that this array must contain.");
   }
   if (const Json* most = schema.find("maxContains"); most && found > most->as_double()) {
-    fits = fail(pointer, "maxContains",
+    fits = fail(place, "maxContains",
                 "Too many items are of the kind that may stand " + most->dump() + " times.");
   }
   return fits;
 }
 
-bool Checker::object(const Json& schema, const Json& value, const std::string& pointer,
-                     Evaluated& seen) {
+bool Checker::object(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
   bool fits = true;
   const auto need = [&](const Json& names, const char* keyword, const std::string& why) {
     for (const Json& name : names.items()) {
       if (value.contains(name.as_string())) continue;
-      fits =
-          fail(pointer, keyword, "The field \"" + name.as_string() + "\" is missing" + why + ".");
+      fits = fail(place, keyword, "The field \"" + name.as_string() + "\" is missing" + why + ".");
     }
   };
   need(schema["required"], "required", "");
@@ -324,146 +345,150 @@ bool Checker::object(const Json& schema, const Json& value, const std::string& p
   }
   const auto size = static_cast<double>(value.size());
   if (const Json* least = schema.find("minProperties"); least && size < least->as_double()) {
-    fits = fail(pointer, "minProperties", "At least " + least->dump() + " fields are needed.");
+    fits = fail(place, "minProperties", "At least " + least->dump() + " fields are needed.");
   }
   if (const Json* most = schema.find("maxProperties"); most && size > most->as_double()) {
-    fits = fail(pointer, "maxProperties", "At most " + most->dump() + " fields may stand.");
+    fits = fail(place, "maxProperties", "At most " + most->dump() + " fields may stand.");
   }
   if (const Json* names = schema.find("propertyNames")) {
     for (const auto& [name, unused] : value.members()) {
       Evaluated inner;
-      fits &= check(*names, Json(name), child_pointer(pointer, name), inner);
+      fits &= check(*names, Json(name), member_of(place, name), inner);
     }
   }
   for (const auto& [name, inner_schema] : schema["dependentSchemas"].members()) {
-    if (value.contains(name)) fits &= check(inner_schema, value, pointer, seen);
+    if (value.contains(name)) fits &= check(inner_schema, value, place, seen);
   }
-  return members(schema, value, pointer, seen) && fits;
+  return fits;
 }
 
-bool Checker::members(const Json& schema, const Json& value, const std::string& pointer,
-                      Evaluated& seen) {
+bool Checker::members(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
   const Json& properties = schema["properties"];
   const Json& patterns = schema["patternProperties"];
   const Json* others = schema.find("additionalProperties");
   bool fits = true;
   for (const auto& [name, member] : value.members()) {
-    const std::string place = child_pointer(pointer, name);
+    const Place inside = member_of(place, name);
     bool is_known = false;
     Evaluated inner;
     if (const Json* wanted = properties.find(name)) {
       is_known = true;
-      fits &= check(*wanted, member, place, inner);
+      fits &= check(*wanted, member, inside, inner);
     }
     for (const auto& [expression, wanted] : patterns.members()) {
-      if (!matches(expression, name, place, fits)) continue;
+      if (!matches(expression, name, inside)) continue;
       is_known = true;
-      fits &= check(wanted, member, place, inner);
+      fits &= check(wanted, member, inside, inner);
     }
     if (!is_known && others != nullptr) {
       is_known = true;
       if (others->is_bool() && !others->as_bool()) {
-        fits = fail(place, "additionalProperties", "The field \"" + name + "\" is unknown.");
+        fits = fail(inside, "additionalProperties", "The field \"" + name + "\" is unknown.");
       } else {
-        fits &= check(*others, member, place, inner);
+        fits &= check(*others, member, inside, inner);
       }
     }
-    if (is_known) seen.names.insert(name);
+    if (is_known) note(seen, name);
   }
   return fits;
 }
 
-bool Checker::any_of(const Json& list, const Json& value, const std::string& pointer,
-                     Evaluated& seen) {
-  bool fits = list.items().empty();
-  std::vector<SchemaFinding> nearest, kept;
-  for (const Json& each : list.items()) {
-    if (tried(each, value, pointer, seen, &kept)) fits = true;
-    if (nearest.empty() || kept.size() < nearest.size()) nearest = kept;
+// Of the forms that do not fit, the one that the writer most likely meant: not one of another type.
+struct Nearest {
+  std::vector<SchemaFinding> findings;
+  size_t distance = SIZE_MAX;
+
+  void offer(std::vector<SchemaFinding>& other, const std::string& pointer) {
+    size_t size = other.size();
+    for (const SchemaFinding& each : other) {
+      if (each.pointer == pointer && each.keyword == "type") size += 1000;
+    }
+    if (size >= distance) return;
+    distance = size;
+    findings = std::move(other);
   }
-  if (fits) return true;
-  return fail(pointer, "anyOf",
-              "None of the allowed forms fits; the nearest fails so: " +
-                  (nearest.empty() ? "" : nearest.front().message));
+
+  std::string words(const std::string& pointer) const {
+    if (findings.empty()) return "None of the allowed forms fits.";
+    const SchemaFinding& first = findings.front();
+    const std::string at = first.pointer == pointer ? "" : " at " + first.pointer;
+    return "None of the allowed forms fits; the nearest fails" + at + ": " + first.message;
+  }
+};
+
+bool Checker::any_of(const Json& list, const Json& value, const Place& place, Evaluated& seen) {
+  bool fits = false;
+  std::vector<SchemaFinding> kept;
+  Nearest nearest;
+  for (const Json& each : list.items()) {
+    fits |= tried(each, value, place, seen, &kept);
+    if (fits && !state_.has_unevaluated) return true;
+    if (!fits) nearest.offer(kept, place.pointer());
+  }
+  return fits || fail(place, "anyOf", nearest.words(place.pointer()));
 }
 
-bool Checker::one_of(const Json& list, const Json& value, const std::string& pointer,
-                     Evaluated& seen) {
+bool Checker::one_of(const Json& list, const Json& value, const Place& place, Evaluated& seen) {
   int count = 0;
   Evaluated inner;
-  for (const Json& each : list.items()) count += tried(each, value, pointer, inner) ? 1 : 0;
-  if (count == 1) seen.add(inner);
-  if (count == 1 || list.items().empty()) return true;
-  return fail(
-      pointer, "oneOf",
-      count == 0 ? "None of the allowed forms fits." : "More than one of the allowed forms fits.");
+  std::vector<SchemaFinding> kept;
+  Nearest nearest;
+  for (const Json& each : list.items()) {
+    count += tried(each, value, place, inner, &kept) ? 1 : 0;
+    if (count == 0) nearest.offer(kept, place.pointer());
+  }
+  if (count == 1) {
+    seen.add(inner);
+    return true;
+  }
+  return fail(place, "oneOf",
+              count == 0 ? nearest.words(place.pointer())
+                         : "More than one of the allowed forms fits; exactly one may.");
 }
 
-bool Checker::combined(const Json& schema, const Json& value, const std::string& pointer,
-                       Evaluated& seen) {
+bool Checker::combined(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
   bool fits = true;
-  for (const Json& each : schema["allOf"].items()) fits &= check(each, value, pointer, seen);
-  fits &= any_of(schema["anyOf"], value, pointer, seen);
-  fits &= one_of(schema["oneOf"], value, pointer, seen);
+  for (const Json& each : schema["allOf"].items()) fits &= check(each, value, place, seen);
+  if (const Json* list = schema.find("anyOf")) fits &= any_of(*list, value, place, seen);
+  if (const Json* list = schema.find("oneOf")) fits &= one_of(*list, value, place, seen);
   Evaluated inner;
-  if (const Json* wrong = schema.find("not"); wrong && tried(*wrong, value, pointer, inner)) {
-    fits = fail(pointer, "not", short_text(value) + " is what may not stand here.");
+  if (const Json* wrong = schema.find("not"); wrong && tried(*wrong, value, place, inner)) {
+    fits = fail(place, "not", short_text(value) + " is what may not stand here.");
   }
   if (const Json* condition = schema.find("if")) {
     Evaluated tested;
-    const bool holds = tried(*condition, value, pointer, tested);
+    const bool holds = tried(*condition, value, place, tested);
     if (holds) seen.add(tested);
     const Json* branch = schema.find(holds ? "then" : "else");
-    if (branch != nullptr) fits &= check(*branch, value, pointer, seen);
+    if (branch != nullptr) fits &= check(*branch, value, place, seen);
   }
   return fits;
 }
 
-bool Checker::unevaluated(const Json& schema, const Json& value, const std::string& pointer,
+bool Checker::unevaluated(const Json& schema, const Json& value, const Place& place,
                           Evaluated& seen) {
   bool fits = true;
   const Json* items = schema.find("unevaluatedItems");
   for (size_t i = 0; items != nullptr && i < value.items().size(); ++i) {
     if (seen.items.contains(i)) continue;
     Evaluated inner;
-    fits &= check(*items, value.at(i), child_pointer(pointer, std::to_string(i)), inner);
-    seen.items.insert(i);
+    fits &= check(*items, value.at(i), item_of(place, i), inner);
+    note(seen, i);
   }
   const Json* names = schema.find("unevaluatedProperties");
   if (names == nullptr) return fits;
   for (const auto& [name, member] : value.members()) {
     if (seen.names.contains(name)) continue;
-    const std::string place = child_pointer(pointer, name);
+    const Place inside = member_of(place, name);
     Evaluated inner;
     if (names->is_bool() && !names->as_bool()) {
-      fits = fail(place, "unevaluatedProperties", "The field \"" + name + "\" is unknown.");
+      fits = fail(inside, "unevaluatedProperties", "The field \"" + name + "\" is unknown.");
     } else {
-      fits &= check(*names, member, place, inner);
+      fits &= check(*names, member, inside, inner);
     }
-    seen.names.insert(name);
+    note(seen, name);
   }
   return fits;
-}
-
-// Fills what is absent from the "default" of properties, through "$ref" and "allOf".
-void fill_defaults(const Schema::State& state, const Json& schema, Json& value, int depth) {
-  if (depth == kDepthMax || !schema.is_object()) return;
-  if (const Json* reference = schema.find("$ref")) {
-    fill_defaults(state, *state.resolve(state.base_of.at(&schema), reference->as_string()), value,
-                  depth + 1);
-  }
-  for (const Json& each : schema["allOf"].items()) fill_defaults(state, each, value, depth + 1);
-  if (value.is_object()) {
-    for (const auto& [name, property] : schema["properties"].members()) {
-      if (const Json* given = property.find("default"); given && !value.contains(name)) {
-        value[name] = *given;
-      }
-      if (Json* member = value.find(name)) fill_defaults(state, property, *member, depth + 1);
-    }
-  }
-  if (value.is_array() && schema.contains("items")) {
-    for (Json& item : value.items()) fill_defaults(state, schema["items"], item, depth + 1);
-  }
 }
 
 }  // namespace
@@ -471,8 +496,8 @@ void fill_defaults(const Schema::State& state, const Json& schema, Json& value, 
 std::vector<SchemaFinding> Schema::check(const Json& value, size_t findings_max) const {
   Checker checker(*state_, findings_max);
   Evaluated seen;
-  checker.check(state_->root(), value, "", seen);
-  return std::move(checker.findings);
+  checker.check(state_->root(), value, Place(), seen);
+  return checker.take_findings();
 }
 
 Status Schema::require(const Json& value, std::string_view what) const {
@@ -481,12 +506,6 @@ Status Schema::require(const Json& value, std::string_view what) const {
   Error error(Code::kInvalidArgument, findings[0].message);
   error.at_file(std::string(what)).at_field(findings[0].pointer);
   return error.with("keyword", findings[0].keyword);
-}
-
-Json Schema::with_defaults(const Json& value) const {
-  Json filled = value;
-  fill_defaults(*state_, state_->root(), filled, 0);
-  return filled;
 }
 
 }  // namespace mortise::base

@@ -24,72 +24,79 @@ enum class Shape {
   kBool,
   kArray,
   kReference,
+  kDialect,     // the URI of draft 2020-12
+  kId,          // a URI without a fragment
+  kAnchor,      // a plain name
+  kVocabulary,  // an object of booleans
+  kFormat,      // a format that is known, or "x-..."
   kAny,
 };
 
 struct Keyword {
   std::string_view name;
   Shape shape;
+  SchemaGroup group;
 };
 
 constexpr Keyword kKeywords[] = {
-    {"$schema", Shape::kText},
-    {"$id", Shape::kText},
-    {"$anchor", Shape::kText},
-    {"$dynamicAnchor", Shape::kText},
-    {"$ref", Shape::kReference},
-    {"$dynamicRef", Shape::kReference},
-    {"$defs", Shape::kSchemaMap},
-    {"definitions", Shape::kSchemaMap},
-    {"$comment", Shape::kText},
-    {"allOf", Shape::kSchemas},
-    {"anyOf", Shape::kSchemas},
-    {"oneOf", Shape::kSchemas},
-    {"not", Shape::kSchema},
-    {"if", Shape::kSchema},
-    {"then", Shape::kSchema},
-    {"else", Shape::kSchema},
-    {"dependentSchemas", Shape::kSchemaMap},
-    {"dependentRequired", Shape::kNamesMap},
-    {"prefixItems", Shape::kSchemas},
-    {"items", Shape::kSchema},
-    {"contains", Shape::kSchema},
-    {"minContains", Shape::kCount},
-    {"maxContains", Shape::kCount},
-    {"properties", Shape::kSchemaMap},
-    {"patternProperties", Shape::kPatternMap},
-    {"additionalProperties", Shape::kSchema},
-    {"propertyNames", Shape::kSchema},
-    {"unevaluatedItems", Shape::kSchema},
-    {"unevaluatedProperties", Shape::kSchema},
-    {"type", Shape::kType},
-    {"enum", Shape::kArray},
-    {"const", Shape::kAny},
-    {"multipleOf", Shape::kPositive},
-    {"maximum", Shape::kNumber},
-    {"exclusiveMaximum", Shape::kNumber},
-    {"minimum", Shape::kNumber},
-    {"exclusiveMinimum", Shape::kNumber},
-    {"maxLength", Shape::kCount},
-    {"minLength", Shape::kCount},
-    {"pattern", Shape::kPattern},
-    {"maxItems", Shape::kCount},
-    {"minItems", Shape::kCount},
-    {"uniqueItems", Shape::kBool},
-    {"maxProperties", Shape::kCount},
-    {"minProperties", Shape::kCount},
-    {"required", Shape::kNames},
-    {"format", Shape::kText},
-    {"title", Shape::kText},
-    {"description", Shape::kText},
-    {"default", Shape::kAny},
-    {"examples", Shape::kArray},
-    {"deprecated", Shape::kBool},
-    {"readOnly", Shape::kBool},
-    {"writeOnly", Shape::kBool},
-    {"contentEncoding", Shape::kText},
-    {"contentMediaType", Shape::kText},
-    {"contentSchema", Shape::kSchema},
+    {"$schema", Shape::kDialect, kGroupNone},
+    {"$id", Shape::kId, kGroupNone},
+    {"$anchor", Shape::kAnchor, kGroupNone},
+    {"$dynamicAnchor", Shape::kAnchor, kGroupNone},
+    {"$ref", Shape::kReference, kGroupReference},
+    {"$dynamicRef", Shape::kReference, kGroupReference},
+    {"$defs", Shape::kSchemaMap, kGroupNone},
+    {"definitions", Shape::kSchemaMap, kGroupNone},
+    {"$vocabulary", Shape::kVocabulary, kGroupNone},
+    {"$comment", Shape::kText, kGroupNone},
+    {"allOf", Shape::kSchemas, kGroupCombined},
+    {"anyOf", Shape::kSchemas, kGroupCombined},
+    {"oneOf", Shape::kSchemas, kGroupCombined},
+    {"not", Shape::kSchema, kGroupCombined},
+    {"if", Shape::kSchema, kGroupCombined},
+    {"then", Shape::kSchema, kGroupNone},
+    {"else", Shape::kSchema, kGroupNone},
+    {"dependentSchemas", Shape::kSchemaMap, kGroupObject},
+    {"dependentRequired", Shape::kNamesMap, kGroupObject},
+    {"prefixItems", Shape::kSchemas, kGroupArray},
+    {"items", Shape::kSchema, kGroupArray},
+    {"contains", Shape::kSchema, kGroupArray},
+    {"minContains", Shape::kCount, kGroupNone},
+    {"maxContains", Shape::kCount, kGroupNone},
+    {"properties", Shape::kSchemaMap, kGroupMembers},
+    {"patternProperties", Shape::kPatternMap, kGroupMembers},
+    {"additionalProperties", Shape::kSchema, kGroupMembers},
+    {"propertyNames", Shape::kSchema, kGroupObject},
+    {"unevaluatedItems", Shape::kSchema, kGroupUnevaluated},
+    {"unevaluatedProperties", Shape::kSchema, kGroupUnevaluated},
+    {"type", Shape::kType, kGroupAnyValue},
+    {"enum", Shape::kArray, kGroupAnyValue},
+    {"const", Shape::kAny, kGroupAnyValue},
+    {"multipleOf", Shape::kPositive, kGroupNumber},
+    {"maximum", Shape::kNumber, kGroupNumber},
+    {"exclusiveMaximum", Shape::kNumber, kGroupNumber},
+    {"minimum", Shape::kNumber, kGroupNumber},
+    {"exclusiveMinimum", Shape::kNumber, kGroupNumber},
+    {"maxLength", Shape::kCount, kGroupText},
+    {"minLength", Shape::kCount, kGroupText},
+    {"pattern", Shape::kPattern, kGroupText},
+    {"maxItems", Shape::kCount, kGroupArray},
+    {"minItems", Shape::kCount, kGroupArray},
+    {"uniqueItems", Shape::kBool, kGroupArray},
+    {"maxProperties", Shape::kCount, kGroupObject},
+    {"minProperties", Shape::kCount, kGroupObject},
+    {"required", Shape::kNames, kGroupObject},
+    {"format", Shape::kFormat, kGroupText},
+    {"title", Shape::kText, kGroupNone},
+    {"description", Shape::kText, kGroupNone},
+    {"default", Shape::kAny, kGroupNone},
+    {"examples", Shape::kArray, kGroupNone},
+    {"deprecated", Shape::kBool, kGroupNone},
+    {"readOnly", Shape::kBool, kGroupNone},
+    {"writeOnly", Shape::kBool, kGroupNone},
+    {"contentEncoding", Shape::kText, kGroupNone},
+    {"contentMediaType", Shape::kText, kGroupNone},
+    {"contentSchema", Shape::kSchema, kGroupNone},
 };
 
 bool is_schema(const Json& value) {
@@ -117,6 +124,67 @@ bool is_type(const Json& value) {
   if (value.is_string()) return known(value);
   return value.size() > 0 && are_names(value) &&
          std::all_of(value.items().begin(), value.items().end(), known);
+}
+
+bool is_our_dialect(std::string_view uri) {
+  if (uri.ends_with('#')) uri.remove_suffix(1);
+  return uri == "https://json-schema.org/draft/2020-12/schema";
+}
+
+// ^[A-Za-z_][-A-Za-z0-9._]*$
+bool is_plain_name(std::string_view name) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !name.empty() && is_letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
+  });
+}
+
+// What stands in a message about a value of the wrong form.
+const char* wanted_form(Shape shape) {
+  switch (shape) {
+    case Shape::kSchema:
+      return "a schema: an object, true or false";
+    case Shape::kSchemas:
+      return "a non-empty array of schemas";
+    case Shape::kSchemaMap:
+    case Shape::kPatternMap:
+      return "an object of schemas";
+    case Shape::kCount:
+      return "a whole number from 0 on";
+    case Shape::kNumber:
+      return "a number";
+    case Shape::kPositive:
+      return "a number above 0";
+    case Shape::kNames:
+      return "an array of different names";
+    case Shape::kNamesMap:
+      return "an object of arrays of different names";
+    case Shape::kType:
+      return "a type (null, boolean, integer, number, string, array, object) or several";
+    case Shape::kBool:
+      return "true or false";
+    case Shape::kArray:
+      return "an array";
+    case Shape::kDialect:
+      return "https://json-schema.org/draft/2020-12/schema";
+    case Shape::kId:
+      return "a URI without a fragment";
+    case Shape::kAnchor:
+      return "a name of letters, digits, \"-\", \"_\", \".\" that begins with a letter";
+    case Shape::kVocabulary:
+      return "an object of booleans";
+    case Shape::kFormat:
+      return "a format of draft 2020-12, or a name that begins with x-";
+    case Shape::kText:
+    case Shape::kPattern:
+    case Shape::kReference:
+      return "a text";
+    case Shape::kAny:
+      break;
+  }
+  return "something else";
 }
 
 bool fits(Shape shape, const Json& value) {
@@ -150,6 +218,17 @@ bool fits(Shape shape, const Json& value) {
     case Shape::kPattern:
     case Shape::kReference:
       return value.is_string();
+    case Shape::kDialect:
+      return value.is_string() && is_our_dialect(value.as_string());
+    case Shape::kId:
+      return value.is_string() && value.as_string().find('#') >= value.as_string().size() - 1;
+    case Shape::kAnchor:
+      return value.is_string() && is_plain_name(value.as_string());
+    case Shape::kVocabulary:
+      return all_members([](const Json& member) { return member.is_bool(); });
+    case Shape::kFormat:
+      return value.is_string() && (format_kind(value.as_string()) != FormatKind::kUnknown ||
+                                   value.as_string().starts_with("x-"));
     case Shape::kBool:
       return value.is_bool();
     case Shape::kArray:
@@ -158,20 +237,6 @@ bool fits(Shape shape, const Json& value) {
       return true;
   }
   return false;
-}
-
-std::string escaped(std::string_view part) {
-  std::string out;
-  for (const char c : part) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 Error wrong(const std::string& pointer, const std::string& what) {
@@ -184,35 +249,50 @@ class Loader {
   explicit Loader(Schema::State& state) : state_(state) {}
 
   Status walk(const Json& schema, std::string base, const std::string& pointer) {
-    if (schema.is_bool()) {
-      state_.base_of[&schema] = base;
-      return {};
-    }
-    if (!schema.is_object()) return wrong(pointer, "a schema is an object, true or false.");
-    if (const Json* id = schema.find("$id"); id != nullptr && id->is_string()) {
+    if (!is_schema(schema)) return wrong(pointer, "a schema is an object, true or false.");
+    if (const Json* id = schema.find("$id"); id != nullptr && fits(Shape::kId, *id)) {
       base = resolve_uri(base, id->as_string());
       if (base.ends_with('#')) base.pop_back();
-      state_.resources[base] = &schema;
+      if (!state_.resources.emplace(base, &schema).second) {
+        return wrong(pointer + "/$id", "another schema has the \"$id\" " + base + " too.");
+      }
     }
-    state_.base_of[&schema] = base;
+    state_.nodes[&schema].base = base;
     for (const auto& [name, value] : schema.members()) {
-      MORTISE_TRY(keyword(name, value, base, pointer + "/" + escaped(name), schema));
+      MORTISE_TRY(keyword(name, value, base, pointer + "/" + pointer_part(name), schema));
     }
     return {};
   }
 
-  // After all documents were walked: does every reference have a target?
-  Status check_references() const {
-    for (const auto& [schema, reference] : references_) {
-      const std::string& base = state_.base_of.at(schema);
-      if (state_.resolve(base, reference) == nullptr) {
-        return wrong("", "\"" + reference + "\" names nothing in this schema.");
+  // After all documents were walked: every reference gets its target.
+  Status set_references() {
+    for (const Reference& each : references_) {
+      SchemaNode& node = state_.nodes.at(each.schema);
+      const Json* target = state_.resolve(node.base, each.text);
+      if (target == nullptr) {
+        return wrong(each.pointer, "\"" + each.text + "\" names nothing in this schema.");
+      }
+      if (!each.pointer.ends_with("/$dynamicRef")) {
+        node.reference = target;
+        continue;
+      }
+      node.dynamic_reference = target;
+      const Json* mark = target->find("$dynamicAnchor");
+      const size_t hash = each.text.find('#');
+      if (mark != nullptr && hash != std::string::npos &&
+          each.text.substr(hash + 1) == mark->as_string()) {
+        node.dynamic_name = each.text.substr(hash);
       }
     }
     return {};
   }
 
  private:
+  struct Reference {
+    const Json* schema;
+    std::string text, pointer;
+  };
+
   Status keyword(const std::string& name, const Json& value, const std::string& base,
                  const std::string& pointer, const Json& schema) {
     const auto known = std::find_if(std::begin(kKeywords), std::end(kKeywords),
@@ -222,17 +302,27 @@ class Loader {
       return wrong(pointer, "the keyword \"" + name + "\" is unknown.");
     }
     if (!fits(known->shape, value)) {
-      return wrong(pointer, "the value of \"" + name + "\" has the wrong form.");
+      return wrong(pointer, "\"" + name + "\" must be " + wanted_form(known->shape) + ".");
     }
-    if (name == "$anchor" || name == "$dynamicAnchor") {
-      state_.anchors[base + "#" + value.as_string()] = &schema;
-      if (name == "$dynamicAnchor") {
-        state_.dynamic_anchors[base + "#" + value.as_string()] = &schema;
-      }
+    state_.nodes[&schema].groups |= known->group;
+    if (known->group == kGroupUnevaluated) state_.has_unevaluated = true;
+    if (known->shape == Shape::kAnchor) return anchor(name, value.as_string(), base, schema);
+    if (known->shape == Shape::kReference) {
+      references_.push_back({&schema, value.as_string(), pointer});
     }
-    if (known->shape == Shape::kReference) references_.emplace_back(&schema, value.as_string());
     if (known->shape == Shape::kPattern) return pattern(value.as_string(), pointer);
     return children(known->shape, value, base, pointer);
+  }
+
+  Status anchor(const std::string& keyword, const std::string& name, const std::string& base,
+                const Json& schema) {
+    const std::string uri = base + "#" + name;
+    const auto [known, is_new] = state_.anchors.emplace(uri, &schema);
+    if (!is_new && known->second != &schema) {
+      return wrong("", "two schemas have the anchor " + uri + ".");
+    }
+    if (keyword == "$dynamicAnchor") state_.dynamic_anchors[uri] = &schema;
+    return {};
   }
 
   Status children(Shape shape, const Json& value, const std::string& base,
@@ -245,8 +335,9 @@ class Loader {
     }
     if (shape == Shape::kSchemaMap || shape == Shape::kPatternMap) {
       for (const auto& [name, child] : value.members()) {
-        if (shape == Shape::kPatternMap) MORTISE_TRY(pattern(name, pointer));
-        MORTISE_TRY(walk(child, base, pointer + "/" + escaped(name)));
+        const std::string place = pointer + "/" + pointer_part(name);
+        if (shape == Shape::kPatternMap) MORTISE_TRY(pattern(name, place));
+        MORTISE_TRY(walk(child, base, place));
       }
     }
     return {};
@@ -261,77 +352,31 @@ class Loader {
   }
 
   Schema::State& state_;
-  std::vector<std::pair<const Json*, std::string>> references_;
+  std::vector<Reference> references_;
 };
 
-std::string percent_decoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto digit = [&](size_t at) {
-      const char c = at < text.size() ? text[at] : 'x';
-      if (c >= '0' && c <= '9') return c - '0';
-      if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-      return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-    };
-    if (text[i] == '%' && digit(i + 1) >= 0 && digit(i + 2) >= 0) {
-      out += static_cast<char>(digit(i + 1) * 16 + digit(i + 2));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 }  // namespace
-
-std::string resolve_uri(const std::string& base, const std::string& reference) {
-  const size_t colon = reference.find(':');
-  if (colon != std::string::npos && reference.find('/') > colon) return reference;
-  const std::string root = base.substr(0, base.find('#'));
-  if (reference.empty()) return root;
-  if (reference[0] == '#') return root + reference;
-  const size_t scheme = root.find("://");
-  const size_t authority_end =
-      scheme == std::string::npos ? 0 : std::min(root.find('/', scheme + 3), root.size());
-  if (reference[0] == '/') return root.substr(0, authority_end) + reference;
-  const size_t slash = root.rfind('/');
-  if (slash == std::string::npos || (scheme != std::string::npos && slash < scheme + 3)) {
-    return root.empty() ? reference : root + "/" + reference;
-  }
-  return root.substr(0, slash + 1) + reference;
-}
-
-const Json* Schema::State::resolve(const std::string& base, const std::string& reference) const {
-  const std::string uri = resolve_uri(base, reference);
-  const size_t hash = uri.find('#');
-  const std::string resource = uri.substr(0, hash);
-  const std::string fragment =
-      hash == std::string::npos ? "" : percent_decoded(std::string_view(uri).substr(hash + 1));
-  if (!fragment.empty() && fragment[0] != '/') {
-    const auto anchor = anchors.find(resource + "#" + fragment);
-    return anchor == anchors.end() ? nullptr : anchor->second;
-  }
-  const auto found = resources.find(resource);
-  if (found == resources.end()) return nullptr;
-  const Json* target = found->second->pointer(fragment);
-  // A pointer into something that is no subschema was never checked, so it is no target.
-  return target != nullptr && base_of.contains(target) ? target : nullptr;
-}
 
 Schema::Schema(std::shared_ptr<const State> state) : state_(std::move(state)) {}
 Schema::Schema(Schema&&) noexcept = default;
 Schema& Schema::operator=(Schema&&) noexcept = default;
 Schema::~Schema() = default;
 
-Result<Schema> Schema::load(const Json& document, const std::vector<Json>& others) {
+Result<Schema> Schema::load(const Json& document, const std::vector<Json>& others,
+                            const SchemaOptions& options) {
   auto state = std::make_shared<State>();
+  state->options = options;
   state->documents.push_back(std::make_unique<Json>(document));
-  for (const Json& other : others) state->documents.push_back(std::make_unique<Json>(other));
+  for (const Json& other : others) {
+    if (!other["$id"].is_string()) {
+      return wrong("", "a document beside the schema has no \"$id\", so nothing can name it.");
+    }
+    state->documents.push_back(std::make_unique<Json>(other));
+  }
   Loader loader(*state);
   state->resources[""] = &state->root();
   for (const auto& each : state->documents) MORTISE_TRY(loader.walk(*each, "", ""));
-  MORTISE_TRY(loader.check_references());
+  MORTISE_TRY(loader.set_references());
   return Schema(std::move(state));
 }
 
