@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace mortise::sdk {
 namespace {
 
@@ -64,26 +66,13 @@ TEST(JsonDocument, RefusesMalformedTextNamingTheByte) {
   const struct {
     const char* text;
     int64_t byte;
-  } kCases[] = {{"", 0},
-                {"{", 1},
-                {"[1,]", 3},
-                {"{\"a\" 1}", 5},
-                {"[1] 2", 4},
-                {"\"abc", 4},
-                {"\"\\x\"", 3},
-                {"01", 2},
-                {"1.", 2},
-                {"1e", 2},
-                {"-", 1},
-                {"nul", 0},
-                {"\"\\ud800\"", 7},
-                {"\"\\udc00\"", 7},
-                {"\"\n\"", 1},
-                {"1e999", 5},
-                {"\"\\u12g4\"", 3},
-                {"{a:1}", 1},
-                {"[\"\xC3(\"]", 2},
-                {"\xEF\xBB\xBF{}", 0}};
+  } kCases[] = {{"", 0},          {"{", 1},           {"[1,]", 3},
+                {"{\"a\" 1}", 5}, {"[1] 2", 4},       {"\"abc", 4},
+                {"\"a\\", 3},     {"\"\\x\"", 3},     {"01", 2},
+                {"1.", 2},        {"1e", 2},          {"-", 1},
+                {"nul", 0},       {"\"\\ud800\"", 7}, {"\"\\udc00\"", 7},
+                {"\"\n\"", 1},    {"1e999", 5},       {"\"\\u12g4\"", 3},
+                {"{a:1}", 1},     {"[\"\xC3(\"]", 2}, {"\xEF\xBB\xBF{}", 0}};
 
   for (const auto& one : kCases) {
     const Failure failure = refusal(one.text);
@@ -110,6 +99,48 @@ TEST(JsonDocument, RefusesWhatIsOverALimit) {
   EXPECT_EQ(refusal("[1,2,3,4]", limits).code, MORTISE_STATUS_RESOURCE_EXHAUSTED);
   EXPECT_EQ(refusal("[[[1]]]", limits).code, MORTISE_STATUS_INVALID_ARGUMENT);
   EXPECT_EQ(refusal("[[1]]", limits).message, "accepted");
+}
+
+// Any bytes give a document or a Failure with a place inside the text; never a crash. The
+// sanitizers of the dev build watch.
+TEST(JsonDocument, SurvivesMutatedTexts) {
+  const std::string seed_text =
+      R"({"model": {"vocab": {"\u00e9\ud83d\ude00": 1, "b": -2.5e3}, "merges": [["a", "b"], []]},)"
+      R"( "x": [true, false, null, "\\\"\n"]})";
+  constexpr uint32_t kSeed = 20240517;
+  std::mt19937 random(kSeed);
+  SCOPED_TRACE("seed " + std::to_string(kSeed));
+  int accepted = 0;
+
+  for (int round = 0; round < 20000; ++round) {
+    std::string text = seed_text;
+    for (auto edits = 1 + random() % 3; edits > 0; --edits) {
+      const size_t at = random() % text.size();
+      switch (random() % 4) {
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text.erase(at, 1 + random() % 5);
+          break;
+        case 2:
+          text.insert(at, 1, "{}[]\",:\\u0"[random() % 10]);
+          break;
+        default:
+          text.resize(at + 1);
+      }
+      if (text.empty()) break;
+    }
+    const auto size = static_cast<int64_t>(text.size());
+    const Failure failure = refusal(text);
+    if (failure.code == MORTISE_STATUS_OK) {
+      ++accepted;
+    } else {
+      EXPECT_GE(failure.byte, 0) << text;
+      EXPECT_LE(failure.byte, size) << text;
+    }
+  }
+  EXPECT_GT(accepted, 0);
 }
 
 TEST(Json, NamesThePointerOfAWrongType) {

@@ -69,6 +69,7 @@ class JsonScanner {
     constexpr std::string_view kFrom = "\"\\/bfnrt";
     constexpr std::string_view kTo = "\"\\/\b\f\n\r\t";
     ++at_;
+    if (at_ >= tree_->characters.size()) fail("the text does not end");
     const char kind = peek();
     ++at_;
     if (kind != 'u') {
