@@ -1,0 +1,247 @@
+#include "engine/model/presets.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <string_view>
+
+#include "engine/model/layout.h"
+#include "engine/op/counter_rng.h"
+#include "engine/op/failure.h"
+#include "engine/weights/checkpoint.h"
+
+namespace mortise::engine {
+namespace {
+
+using base::Json;
+
+struct Preset {
+  std::string_view name, config;
+};
+
+// Shapes as config.json in the older spelling, which every release of transformers reads.
+constexpr std::array<Preset, 7> kPresets = {{
+    {"llama-tiny", R"({"architectures":["LlamaForCausalLM"],"model_type":"llama",
+      "vocab_size":2048,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2,
+      "num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":1024,
+      "rms_norm_eps":1e-5,"rope_theta":10000.0,"rope_scaling":null,"hidden_act":"silu",
+      "attention_bias":false,"mlp_bias":false,"tie_word_embeddings":true,
+      "initializer_range":0.02,"bos_token_id":null,"eos_token_id":null,"pad_token_id":null,
+      "torch_dtype":"float32"})"},
+    {"llama-small", R"({"architectures":["LlamaForCausalLM"],"model_type":"llama",
+      "vocab_size":8192,"hidden_size":256,"intermediate_size":704,"num_hidden_layers":6,
+      "num_attention_heads":8,"num_key_value_heads":4,"max_position_embeddings":2048,
+      "rms_norm_eps":1e-5,"rope_theta":10000.0,"rope_scaling":null,"hidden_act":"silu",
+      "attention_bias":false,"mlp_bias":false,"tie_word_embeddings":true,
+      "initializer_range":0.02,"bos_token_id":null,"eos_token_id":null,"pad_token_id":null,
+      "torch_dtype":"float32"})"},
+    {"qwen2-tiny", R"({"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2",
+      "vocab_size":2048,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2,
+      "num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":32768,
+      "rms_norm_eps":1e-6,"rope_theta":1000000.0,"hidden_act":"silu","sliding_window":null,
+      "use_sliding_window":false,"tie_word_embeddings":true,"initializer_range":0.02,
+      "bos_token_id":null,"eos_token_id":null,"pad_token_id":null,"torch_dtype":"float32"})"},
+    {"qwen2-60m", R"({"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2",
+      "vocab_size":32000,"hidden_size":512,"intermediate_size":1408,"num_hidden_layers":16,
+      "num_attention_heads":8,"num_key_value_heads":2,"max_position_embeddings":32768,
+      "rms_norm_eps":1e-6,"rope_theta":1000000.0,"hidden_act":"silu","sliding_window":null,
+      "use_sliding_window":false,"tie_word_embeddings":true,"initializer_range":0.02,
+      "bos_token_id":null,"eos_token_id":null,"pad_token_id":null,"torch_dtype":"bfloat16"})"},
+    {"qwen2-0.5b", R"({"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2",
+      "vocab_size":151936,"hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,
+      "num_attention_heads":14,"num_key_value_heads":2,"max_position_embeddings":32768,
+      "rms_norm_eps":1e-6,"rope_theta":1000000.0,"hidden_act":"silu","sliding_window":null,
+      "use_sliding_window":false,"tie_word_embeddings":true,"initializer_range":0.02,
+      "bos_token_id":null,"eos_token_id":null,"pad_token_id":null,"torch_dtype":"bfloat16"})"},
+    {"llava-tiny", R"({"architectures":["LlavaForConditionalGeneration"],"model_type":"llava",
+      "image_token_index":2047,"image_seq_length":16,"multimodal_projector_bias":true,
+      "projector_hidden_act":"gelu","vision_feature_layer":-1,
+      "vision_feature_select_strategy":"default","tie_word_embeddings":false,
+      "text_config":{"model_type":"llama","vocab_size":2048,"hidden_size":128,
+        "intermediate_size":352,"num_hidden_layers":4,"num_attention_heads":4,
+        "num_key_value_heads":2,"head_dim":32,"max_position_embeddings":1024,"rms_norm_eps":1e-5,
+        "rope_theta":10000.0,"hidden_act":"silu","attention_bias":false,"mlp_bias":false,
+        "tie_word_embeddings":false,"initializer_range":0.02,"bos_token_id":null,
+        "eos_token_id":null,"pad_token_id":null},
+      "vision_config":{"model_type":"clip_vision_model","hidden_size":96,"intermediate_size":256,
+        "num_hidden_layers":3,"num_attention_heads":4,"num_channels":3,"image_size":56,
+        "patch_size":14,"hidden_act":"quick_gelu","layer_norm_eps":1e-5,"projection_dim":96},
+      "torch_dtype":"float32"})"},
+    {"llava-small", R"({"architectures":["LlavaForConditionalGeneration"],"model_type":"llava",
+      "image_token_index":8191,"image_seq_length":64,"multimodal_projector_bias":true,
+      "projector_hidden_act":"gelu","vision_feature_layer":-1,
+      "vision_feature_select_strategy":"default","tie_word_embeddings":false,
+      "text_config":{"model_type":"llama","vocab_size":8192,"hidden_size":256,
+        "intermediate_size":704,"num_hidden_layers":6,"num_attention_heads":8,
+        "num_key_value_heads":4,"head_dim":32,"max_position_embeddings":2048,"rms_norm_eps":1e-5,
+        "rope_theta":10000.0,"hidden_act":"silu","attention_bias":false,"mlp_bias":false,
+        "tie_word_embeddings":false,"initializer_range":0.02,"bos_token_id":null,
+        "eos_token_id":null,"pad_token_id":null},
+      "vision_config":{"model_type":"clip_vision_model","hidden_size":192,"intermediate_size":512,
+        "num_hidden_layers":4,"num_attention_heads":6,"num_channels":3,"image_size":112,
+        "patch_size":14,"hidden_act":"quick_gelu","layer_norm_eps":1e-5,"projection_dim":192},
+      "torch_dtype":"float32"})"},
+}};
+
+// Merges `from` into `into`, objects key by key. Only keys that are there may be set.
+base::Status merge(const Json& from, Json& into, const std::string& path) {
+  for (const auto& [key, value] : from.members()) {
+    Json* slot = into.find(key);
+    const std::string here = path + "/" + key;
+    if (slot == nullptr) {
+      base::Error error(base::Code::kInvalidArgument,
+                        "The preset has no setting \"" + here + "\" to override.",
+                        "Use the names of its config.json.");
+      return std::move(error.at_field(here));
+    }
+    if (slot->is_object() && value.is_object()) {
+      MORTISE_TRY(merge(value, *slot, here));
+    } else {
+      *slot = value;
+    }
+  }
+  return {};
+}
+
+// A stream of random numbers for each name (FNV-1a), so that a tensor does not depend on the
+// others.
+uint64_t stream_of(std::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
+// Four normals from each block of random bits (Box and Muller 1958, both halves).
+void fill_normal(float* data, int64_t count, double std, const CounterRng& random) {
+  const auto pair = [&](uint32_t a, uint32_t b, float& x, float& y) {
+    const double radius = std * std::sqrt(-2 * std::log((a + 1.0) * 0x1p-32));
+    const double angle = 2 * std::numbers::pi * b * 0x1p-32;
+    x = static_cast<float>(radius * std::cos(angle));
+    y = static_cast<float>(radius * std::sin(angle));
+  };
+  at::parallel_for(0, (count + 3) / 4, 1 << 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto bits = random.block(static_cast<uint64_t>(i));
+      float four[4];
+      pair(bits[0], bits[1], four[0], four[1]);
+      pair(bits[2], bits[3], four[2], four[3]);
+      for (int64_t j = 4 * i; j < std::min(4 * i + 4, count); ++j) data[j] = four[j - 4 * i];
+    }
+  });
+}
+
+at::Tensor fresh_tensor(const TensorSpec& spec, uint64_t seed, at::ScalarType dtype) {
+  at::Tensor tensor = at::empty(spec.shape, at::kFloat);
+  if (spec.name == "logit_scale") {
+    tensor.fill_(2.6592);  // log(1/0.07), Radford et al. 2021
+  } else if (spec.init == Init::kNormal) {
+    fill_normal(tensor.mutable_data_ptr<float>(), tensor.numel(), spec.std,
+                CounterRng(seed, stream_of(spec.name)));
+  } else {
+    tensor.fill_(spec.init == Init::kOnes ? 1 : 0);
+  }
+  return tensor.to(dtype);
+}
+
+// How images of the tower's size are prepared (CLIP's own means and deviations).
+Json preprocessor_config(const EncoderConfig& vision) {
+  const Json size = vision.image_size;
+  return Json::object(
+      {{"image_processor_type", "CLIPImageProcessor"},
+       {"do_convert_rgb", true},
+       {"do_resize", true},
+       {"size", Json::object({{"shortest_edge", size}})},
+       {"resample", 3},
+       {"do_center_crop", true},
+       {"crop_size", Json::object({{"height", size}, {"width", size}})},
+       {"do_rescale", true},
+       {"rescale_factor", 1.0 / 255.0},
+       {"do_normalize", true},
+       {"image_mean", Json::array({Json(0.48145466), Json(0.4578275), Json(0.40821073)})},
+       {"image_std", Json::array({Json(0.26862954), Json(0.26130258), Json(0.27577711)})}});
+}
+
+base::Status write_json(base::FileOps& files, const std::string& folder, const char* name,
+                        const Json& json) {
+  return base::write_file_durably(files, base::join_path(folder, name), json.dump(2) + "\n");
+}
+
+base::Status write_configs(base::FileOps& files, const std::string& folder,
+                           const ModelConfig& config) {
+  MORTISE_TRY(write_json(files, folder, "config.json", config.source));
+  const Json* text = config.source.find("text_config");
+  const Json& holder = text == nullptr ? config.source : *text;
+  Json generation = Json::object();
+  for (const char* key : {"bos_token_id", "eos_token_id", "pad_token_id"}) {
+    if (!holder[key].is_null()) generation[key] = holder[key];
+  }
+  MORTISE_TRY(write_json(files, folder, "generation_config.json", generation));
+  if (!config.is_multimodal()) return {};
+  MORTISE_TRY(
+      write_json(files, folder, "preprocessor_config.json", preprocessor_config(*config.vision)));
+  return write_json(files, folder, "processor_config.json",
+                    Json::object({{"processor_class", "LlavaProcessor"},
+                                  {"image_token", "<image>"},
+                                  {"patch_size", config.vision->patch_size},
+                                  {"num_additional_image_tokens", 1},
+                                  {"vision_feature_select_strategy",
+                                   config.source["vision_feature_select_strategy"].as_string()}}));
+}
+
+}  // namespace
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& preset : kPresets) names.emplace_back(preset.name);
+  return names;
+}
+
+base::Result<Json> preset_config(const NewModelRequest& request) {
+  std::string known;
+  for (const Preset& preset : kPresets) {
+    if (!known.empty()) known += ", ";
+    known += preset.name;
+    if (preset.name != request.preset) continue;
+    MORTISE_ASSIGN(Json config, base::parse_json(preset.config));
+    if (!request.dtype.empty()) config["torch_dtype"] = request.dtype;
+    MORTISE_TRY(merge(request.overrides, config, ""));
+    const Json& dtype = config["torch_dtype"];
+    if (dtype.as_string() != "float32" && dtype.as_string() != "bfloat16") {
+      return base::Error(base::Code::kInvalidArgument,
+                         "The dtype \"" + dtype.as_string() + "\" is not known.",
+                         "Use float32 or bfloat16.");
+    }
+    MORTISE_ASSIGN(const ModelConfig checked, parse_config(config));
+    return checked.source;
+  }
+  return base::Error(base::Code::kNotFound, "There is no preset \"" + request.preset + "\".",
+                     "The presets are " + known + ".");
+}
+
+base::Status new_model(base::FileOps& files, const NewModelRequest& request,
+                       const std::string& folder) {
+  MORTISE_ASSIGN(const Json json, preset_config(request));
+  MORTISE_ASSIGN(const ModelConfig config, parse_config(json));
+  MORTISE_TRY(base::make_folders(files, folder));
+  MORTISE_ASSIGN(const bool taken, files.exists(base::join_path(folder, "config.json")));
+  if (taken) {
+    base::Error error(base::Code::kAlreadyExists, "The folder already holds a model.",
+                      "Give a new folder.");
+    return std::move(error.at_file(folder));
+  }
+  return guarded([&]() -> base::Status {
+    const auto dtype = config.dtype == "bfloat16" ? at::kBFloat16 : at::kFloat;
+    NamedTensors tensors;
+    for (const TensorSpec& spec : layout_of(config)) {
+      tensors.emplace_back(disk_name(config.model_type, spec.name),
+                           fresh_tensor(spec, request.seed, dtype));
+    }
+    MORTISE_TRY(save_checkpoint(files, folder, tensors));
+    return write_configs(files, folder, config);
+  });
+}
+
+}  // namespace mortise::engine

@@ -1,0 +1,183 @@
+// Loading: what does not fit is listed, whatever the file says.
+#include <ATen/ops/equal.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include "engine/model/layout.h"
+#include "engine/model/model.h"
+#include "engine/model/presets.h"
+#include "tests/engine/weights/temp_folder.h"
+
+namespace mortise::engine {
+namespace {
+
+using base::Json;
+using base::posix_file_ops;
+
+ModelConfig tiny_config(const char* preset = "llama-tiny") {
+  return parse_config(preset_config({.preset = preset}).value()).value();
+}
+
+NamedTensors zeros_for(const ModelConfig& config) {
+  NamedTensors tensors;
+  for (const TensorSpec& spec : layout_of(config)) {
+    tensors.emplace_back(spec.name, at::zeros(spec.shape));
+  }
+  return tensors;
+}
+
+Json with(const char* key, Json value, const char* preset = "llama-tiny") {
+  Json json = preset_config({.preset = preset}).value();
+  json[key] = std::move(value);
+  return json;
+}
+
+TEST(Model, ListsEveryTensorThatIsMissingSurplusOrOfAnotherShape) {
+  const ModelConfig config = tiny_config();
+  NamedTensors tensors = zeros_for(config);
+  const std::string missing = tensors[3].first;
+  tensors.erase(tensors.begin() + 3);
+  tensors.emplace_back("model.surplus", at::zeros({1}));
+  tensors[0].second = at::zeros({7, 9});
+
+  const auto model = build_model(config, at::kFloat, tensors);
+
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.error().code, base::Code::kInvalidArgument);
+  const std::string& message = model.error().message;
+  EXPECT_NE(message.find("in 3 tensors"), std::string::npos) << message;
+  EXPECT_NE(message.find(missing + " is missing"), std::string::npos) << message;
+  EXPECT_NE(message.find("model.surplus is not a tensor"), std::string::npos) << message;
+  EXPECT_NE(message.find("has the shape [7, 9], expected [2048, 64]"), std::string::npos)
+      << message;
+}
+
+TEST(Model, ParametersHaveTheNamesOfTransformersInMemory) {
+  const auto model =
+      build_model(tiny_config("llava-tiny"), at::kFloat, zeros_for(tiny_config("llava-tiny")))
+          .value();
+
+  EXPECT_NE(model->find_parameter("model.language_model.layers.0.self_attn.q_proj.weight"),
+            nullptr);
+  EXPECT_NE(model->find_parameter("model.vision_tower.pre_layrnorm.bias"), nullptr);
+  EXPECT_NE(model->find_parameter("model.multi_modal_projector.linear_1.weight"), nullptr);
+  EXPECT_NE(model->find_parameter("lm_head.weight"), nullptr);
+  EXPECT_NE(model->find_linear("model.vision_tower.encoder.layers.0.mlp.fc1"), nullptr);
+  EXPECT_EQ(model->find_parameter("nothing"), nullptr);
+}
+
+TEST(Model, ATiedHeadIsNotAParameterOfItsOwn) {
+  const auto model = build_model(tiny_config(), at::kFloat, zeros_for(tiny_config())).value();
+
+  EXPECT_EQ(model->find_parameter("lm_head.weight"), nullptr);
+  EXPECT_TRUE(head_weight(*model->text).is_same(model->text->embed.weight));
+}
+
+TEST(Model, ConvertsToTheTypeAskedFor) {
+  const TempFolder folder;
+  ASSERT_TRUE(new_model(posix_file_ops(), {.preset = "llama-tiny"}, folder.path()).ok());
+
+  const auto model = load_model(posix_file_ops(), folder.path(), {.dtype = at::kBFloat16}).value();
+
+  for (const Parameter& parameter : model->parameters) {
+    EXPECT_EQ(parameter.tensor->scalar_type(), at::kBFloat16) << parameter.name;
+    EXPECT_FALSE(parameter.tensor->requires_grad()) << parameter.name;
+  }
+}
+
+TEST(Model, GivesATrainedParameterMemoryOfItsOwn) {
+  const TempFolder folder;
+  ASSERT_TRUE(new_model(posix_file_ops(), {.preset = "llama-tiny"}, folder.path()).ok());
+  const auto model = load_model(posix_file_ops(), folder.path()).value();
+  const void* mapped = model->parameters[0].tensor->const_data_ptr();
+
+  make_trainable(model->parameters[0]);
+
+  EXPECT_NE(model->parameters[0].tensor->const_data_ptr(), mapped);
+  EXPECT_TRUE(model->parameters[0].tensor->requires_grad());
+  model->parameters[0].tensor->detach().fill_(1);  // a mapped file would end the process here
+}
+
+TEST(Model, WritesWhatItReadUnderTheNamesOnDisk) {
+  const TempFolder a, b;
+  ASSERT_TRUE(new_model(posix_file_ops(), {.preset = "llava-tiny", .seed = 2}, a.path()).ok());
+  const auto model = load_model(posix_file_ops(), a.path()).value();
+
+  ASSERT_TRUE(save_checkpoint(posix_file_ops(), b.path(), tensors_on_disk(*model)).ok());
+
+  const auto want = Checkpoint::open(posix_file_ops(), a.path()).value();
+  const auto got = Checkpoint::open(posix_file_ops(), b.path()).value();
+  ASSERT_EQ(got.names(), want.names());
+  for (const std::string& name : want.names()) {
+    EXPECT_TRUE(at::equal(got.tensor(name).value(), want.tensor(name).value())) << name;
+  }
+}
+
+TEST(Names, PublishedAndInMemorySpellingsOfLlavaAreUnderstood) {
+  EXPECT_EQ(memory_name("llava", "language_model.model.norm.weight"),
+            "model.language_model.norm.weight");
+  EXPECT_EQ(memory_name("llava", "language_model.lm_head.weight"), "lm_head.weight");
+  EXPECT_EQ(memory_name("llava", "vision_tower.vision_model.pre_layrnorm.bias"),
+            "model.vision_tower.pre_layrnorm.bias");
+  EXPECT_EQ(memory_name("llava", "vision_tower.pre_layrnorm.bias"),
+            "model.vision_tower.pre_layrnorm.bias");
+  EXPECT_EQ(memory_name("llava", "model.language_model.norm.weight"),
+            "model.language_model.norm.weight");
+  EXPECT_EQ(memory_name("llama", "model.norm.weight"), "model.norm.weight");
+  EXPECT_EQ(disk_name("llava", "model.vision_tower.pre_layrnorm.bias"),
+            "vision_tower.pre_layrnorm.bias");
+}
+
+struct BadConfig {
+  const char* name;
+  Json json;
+  base::Code code;
+  const char* field;
+};
+void PrintTo(const BadConfig& bad, std::ostream* out) {
+  *out << bad.name;
+}
+
+class BadConfigs : public testing::TestWithParam<BadConfig> {};
+
+TEST_P(BadConfigs, AreRefusedByField) {
+  const auto config = parse_config(GetParam().json);
+  ASSERT_FALSE(config.ok());
+  EXPECT_EQ(config.error().code, GetParam().code);
+  EXPECT_EQ(config.error().field, GetParam().field);
+  EXPECT_FALSE(config.error().hint.empty());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Fields, BadConfigs,
+    testing::Values(
+        BadConfig{"UnknownArchitecture", with("model_type", "gpt_neox"), base::Code::kUnimplemented,
+                  "model_type"},
+        BadConfig{"NoArchitecture", with("model_type", ""), base::Code::kInvalidArgument,
+                  "model_type"},
+        BadConfig{"LayersAsText", with("num_hidden_layers", "2"), base::Code::kInvalidArgument,
+                  "num_hidden_layers"},
+        BadConfig{"TooManyLayers", with("num_hidden_layers", 100000), base::Code::kInvalidArgument,
+                  "num_hidden_layers"},
+        BadConfig{"NegativeVocabulary", with("vocab_size", -1), base::Code::kInvalidArgument,
+                  "vocab_size"},
+        BadConfig{"HeadsThatDoNotDivide", with("num_key_value_heads", 3),
+                  base::Code::kInvalidArgument, "num_key_value_heads"},
+        BadConfig{"OddHeadSize", with("head_dim", 15), base::Code::kInvalidArgument, "head_dim"},
+        BadConfig{"UnknownActivation", with("hidden_act", "relu"), base::Code::kUnimplemented,
+                  "hidden_act"},
+        BadConfig{"UnknownRope",
+                  with("rope_scaling", Json::object({{"rope_type", "yarn"}, {"factor", 4.0}})),
+                  base::Code::kUnimplemented, "rope_type"},
+        BadConfig{"LayerTypesTooFew", with("layer_types", Json::array({Json("full_attention")})),
+                  base::Code::kInvalidArgument, "layer_types"},
+        BadConfig{"FeatureLayerOutside", with("vision_feature_layer", 9, "llava-tiny"),
+                  base::Code::kInvalidArgument, "vision_feature_layer"},
+        BadConfig{"UnknownSelect", with("vision_feature_select_strategy", "cls", "llava-tiny"),
+                  base::Code::kUnimplemented, "vision_feature_select_strategy"},
+        BadConfig{"TiedAsNumber", with("tie_word_embeddings", 1), base::Code::kInvalidArgument,
+                  "tie_word_embeddings"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace mortise::engine
