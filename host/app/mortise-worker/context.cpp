@@ -44,11 +44,15 @@ TaskFunction task_of(std::string_view kind) {
       {"model.new", model_new},
       {"model.forward", model_forward},
       {"model.generate", model_generate},
+      {"plugin.new", plugin_new},
       {"plugin.list", plugin_list},
+      {"plugin.show", plugin_show},
       {"plugin.why", plugin_why},
       {"plugin.pack", plugin_pack},
       {"plugin.sign", plugin_sign},
       {"plugin.install", plugin_install},
+      {"plugin.remove", plugin_remove},
+      {"plugin.lock", plugin_lock},
       {"plugin.check", plugin_check},
   };
   for (const auto& [name, function] : kTasks) {

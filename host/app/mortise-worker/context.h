@@ -62,11 +62,15 @@ base::Result<job::TaskResult> media_preprocess(Context& context);
 base::Result<job::TaskResult> model_new(Context& context);
 base::Result<job::TaskResult> model_forward(Context& context);
 base::Result<job::TaskResult> model_generate(Context& context);
+base::Result<job::TaskResult> plugin_new(Context& context);
 base::Result<job::TaskResult> plugin_list(Context& context);
+base::Result<job::TaskResult> plugin_show(Context& context);
 base::Result<job::TaskResult> plugin_why(Context& context);
 base::Result<job::TaskResult> plugin_pack(Context& context);
 base::Result<job::TaskResult> plugin_sign(Context& context);
 base::Result<job::TaskResult> plugin_install(Context& context);
+base::Result<job::TaskResult> plugin_remove(Context& context);
+base::Result<job::TaskResult> plugin_lock(Context& context);
 base::Result<job::TaskResult> plugin_check(Context& context);
 
 }  // namespace mortise::worker

@@ -38,7 +38,10 @@ Json scored_row(const Json& prediction, const Json& reference) {
     references = Json::array();
     references.push_back(reference["text"]);
   }
-  return Json::object({{"prediction", prediction["text"]}, {"references", std::move(references)}});
+  const Json first = references.at(0);
+  return Json::object({{"prediction", prediction["text"]},
+                       {"reference", first},
+                       {"references", std::move(references)}});
 }
 
 }  // namespace
