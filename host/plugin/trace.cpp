@@ -146,7 +146,11 @@ InputNote::InputNote(std::string_view text) {
   char(&input)[120] = this_trace()->input;
   static_assert(sizeof previous_ == sizeof input);
   std::memcpy(previous_, input, sizeof input);
-  copy_name(input, text);
+  // Inside another note, both are told: "train.jsonl: 32 rows".
+  std::string whole(input, ::strnlen(input, sizeof input));
+  if (!whole.empty() && !text.empty()) whole += ": ";
+  whole += text;
+  copy_name(input, whole);
 }
 
 InputNote::~InputNote() {

@@ -80,7 +80,8 @@ static mortise_status requires_schema(const mortise_metric_instance* instance,
 static mortise_status update(mortise_metric_instance* instance, const struct ArrowArray* batch,
                              mortise_sink* scores, mortise_error* error) {
 #if defined(FAULT_SEGFAULT)
-  *(volatile int*)16 = 1;
+  volatile uintptr_t nowhere = 16;
+  *(volatile int*)nowhere = 1;
 #elif defined(FAULT_ABORT)
   abort();
 #elif defined(FAULT_EXIT)
