@@ -47,7 +47,7 @@ struct TableFacts;
 template <>
 struct TableFacts<mortise_metric> {
   static constexpr std::string_view kIds[] = {MORTISE_KIND_METRIC};
-  static constexpr size_t kSeats = 16;
+  static constexpr size_t kSeats = 24;
   static constexpr auto kSlots =
       std::make_tuple(MORTISE_SLOT(mortise_metric, create, Word::kAny, Role::kMakes, true),
                       MORTISE_SLOT(mortise_metric, destroy, Word::kSerial, Role::kEnds, true),

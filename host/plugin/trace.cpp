@@ -5,7 +5,7 @@
 // what was stored is in it even when the process ends by SIGKILL.
 #include "plugin/trace.h"
 
-#include <fcntl.h>
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,6 +68,25 @@ struct TraceOwner {
   }
 };
 
+bool is_recorded = false;  // the area is mapped from a file
+
+// In a forked child: the other threads are gone, this one has another id, and the parent's file is
+// the parent's. Only calls that are allowed after fork.
+void after_fork() {
+  if (is_recorded) {
+    static Area copy;
+    std::memcpy(static_cast<void*>(&copy), static_cast<const void*>(&area), sizeof area);
+    void* own = ::mmap(&area, sizeof area, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (own != &area) ::_exit(127);
+    std::memcpy(static_cast<void*>(&area), static_cast<const void*>(&copy), sizeof area);
+    is_recorded = false;
+  }
+  for (ThreadTrace& trace : area.threads) {
+    trace.thread = &trace == own_trace ? ::syscall(SYS_gettid) : 0;
+  }
+}
+
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 struct sigaction previous_actions[65];
 
@@ -124,6 +143,8 @@ uint32_t trace_id(std::string_view pack_label, std::string_view slot) {
 }
 
 ThreadTrace* claim_trace() {
+  static const int registered = ::pthread_atfork(nullptr, nullptr, &after_fork);
+  (void)registered;
   thread_local TraceOwner owner;
   const int64_t thread = ::syscall(SYS_gettid);
   for (uint32_t i = 0; i < kThreadsMax; ++i) {
@@ -158,8 +179,7 @@ InputNote::~InputNote() {
 }
 
 Status start_death_record(const std::string& path) {
-  static bool is_started = false;
-  if (is_started) {
+  if (is_recorded) {
     return Error(Code::kFailedPrecondition, "The death record was started before.").at_file(path);
   }
   base::FileOps& files = base::posix_file_ops();
@@ -172,7 +192,7 @@ Status start_death_record(const std::string& path) {
   if (mapped != &area) {
     return Error(Code::kResourceExhausted, "The death record cannot be mapped.").at_file(path);
   }
-  is_started = true;
+  is_recorded = true;
   install_handlers();
   return {};
 }
