@@ -1,0 +1,289 @@
+// `mortise dataset ...`: what is stored is the server's; files go up one by one, each durable
+// before the next, then the check runs as a job.
+#include <cstdio>
+
+#include "base/file_ops.h"
+#include "cli/command.h"
+#include "cli/http.h"
+#include "cli/progress.h"
+#include "cli/server.h"
+#include "cli/show.h"
+#include "cli/wait.h"
+
+namespace mortise::cli {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+namespace {
+
+struct LocalFile {
+  std::string name, path;  // name in the upload; where it lies here
+  uint64_t size_bytes = 0;
+};
+
+Status list_files(const std::string& root, const std::string& below, std::vector<LocalFile>& out) {
+  base::FileOps& files = base::posix_file_ops();
+  const std::string folder = below.empty() ? root : base::join_path(root, below);
+  MORTISE_ASSIGN(const auto entries, files.list(folder));
+  for (const base::FileInfo& entry : entries) {
+    const std::string name = below.empty() ? entry.name : base::join_path(below, entry.name);
+    if (entry.is_folder) {
+      MORTISE_TRY(list_files(root, name, out));
+    } else {
+      out.push_back({name, base::join_path(root, name), entry.size_bytes});
+    }
+  }
+  return {};
+}
+
+// The rows file or folder, and what --media adds.
+Result<std::vector<LocalFile>> files_of(const Arguments& arguments, std::string& rows_name) {
+  const std::string path = arguments.text("path");
+  std::vector<LocalFile> found;
+  if (base::posix_file_ops().list(path).ok()) {
+    MORTISE_TRY(list_files(path, "", found));
+  } else {
+    MORTISE_ASSIGN(auto file, base::posix_file_ops().open(path, base::OpenMode::kRead));
+    MORTISE_ASSIGN(const uint64_t size, file->size());
+    rows_name = path.substr(path.rfind('/') + 1);
+    found.push_back({rows_name, path, size});
+  }
+  if (arguments.has("--media")) {
+    std::vector<LocalFile> media;
+    MORTISE_TRY(list_files(arguments.text("--media"), "", media));
+    for (LocalFile& file : media) {
+      const bool is_rows = file.name == rows_name;
+      if (!is_rows) found.push_back(std::move(file));
+    }
+  }
+  if (found.empty()) {
+    return Error(Code::kInvalidArgument, "There is nothing to upload.").at_file(path);
+  }
+  return found;
+}
+
+Result<Json> pairs_of(const Arguments& arguments, std::string_view name) {
+  Json out = Json::object();
+  for (const std::string& pair : arguments.all(name)) {
+    const size_t equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return Error(Code::kInvalidArgument,
+                   std::string(name) + " takes KEY=VALUE, not \"" + pair + "\".")
+          .with("exit_code", "2");
+    }
+    out[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return out;
+}
+
+Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
+  MORTISE_ASSIGN(Json map, pairs_of(arguments, "--map"));
+  MORTISE_ASSIGN(Json labels, pairs_of(arguments, "--label"));
+  MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
+  Json modalities = Json::array();
+  for (const std::string& modality : arguments.all("--modality")) modalities.push_back(modality);
+  Json options = Json::object({{"name", arguments.text("name")},
+                               {"task_type", arguments.text("--task-type")},
+                               {"modalities", std::move(modalities)},
+                               {"description", arguments.text("--description")},
+                               {"labels", std::move(labels)},
+                               {"map", std::move(map)},
+                               {"max_bad_rows", bad},
+                               {"draft", arguments.has("--draft")},
+                               {"patch", arguments.has("--patch")}});
+  if (!rows_name.empty()) options["rows"] = rows_name;
+  return options;
+}
+
+Result<int> upload(const Arguments& arguments) {
+  std::string rows_name;
+  MORTISE_ASSIGN(const auto files, files_of(arguments, rows_name));
+  MORTISE_ASSIGN(const Json options, upload_options(arguments, rows_name));
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", options));
+  const std::string path = "/api/v1/uploads/" + upload["id"].as_string();
+  MORTISE_TRY(send_files(http, path, [&] {
+    std::vector<std::pair<std::string, std::string>> named;
+    for (const LocalFile& file : files) named.emplace_back(file.name, file.path);
+    return named;
+  }()));
+  MORTISE_ASSIGN(const Json job, http.post(path + "/commit", Json::object()));
+  MORTISE_ASSIGN(const Json ended, wait_for_job(http, job["id"].as_string()));
+  MORTISE_ASSIGN(const Json after, http.get(path));
+  const Json& result = after["result"];
+  if (ended["state"].as_string() != "done") {
+    const Json& report = result["report"];
+    if (arguments.is_json) show(arguments, result);
+    for (const Json& finding : report["findings"].items()) {
+      if (arguments.is_json) break;
+      Error shown(Code::kInvalidArgument, finding["message"].as_string(),
+                  finding["hint"].as_string());
+      shown.at_file(report["rows_file"].as_string()).at_row(finding["row"].as_int(-1));
+      shown.at_byte(finding["byte_offset"].as_int(-1)).at_field(finding["field"].as_string());
+      std::fprintf(stderr, "%s\n", shown.text().c_str());
+    }
+    return job_error(ended);
+  }
+  show(arguments, Json::object({{"reference", result["reference"]},
+                                {"rows_count", result["report"]["rows_count"]},
+                                {"mapping", result["report"]["mapping"]}}));
+  return 0;
+}
+
+std::string dataset_path(const Arguments& arguments) {
+  return "/api/v1/datasets/" + escape_path(arguments.text("ref"));
+}
+
+Result<int> list(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const Json page,
+                 http.get("/api/v1/datasets" + page_query(arguments, arguments.text("query"))));
+  show_table(arguments, page, {"name", "task_type", "newest", "row_count", "description"});
+  return 0;
+}
+
+Result<int> get(const Arguments& arguments, const std::string& below) {
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const Json value, http.get(dataset_path(arguments) + below));
+  show(arguments, value);
+  return 0;
+}
+Result<int> show_dataset(const Arguments& arguments) {
+  return get(arguments, "");
+}
+
+Result<int> versions(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const Json page, http.get(dataset_path(arguments) + "/versions"));
+  show_table(arguments, page, {"number", "state", "row_count", "media_count", "digest"});
+  return 0;
+}
+
+Result<int> rows(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const Json page, http.get(dataset_path(arguments) +
+                                           "/rows?limit=" + arguments.text("--limit", "20") +
+                                           "&offset=" + arguments.text("--offset", "0")));
+  if (arguments.is_json) {
+    show(arguments, page);
+    return 0;
+  }
+  for (const Json& row : page["items"].items()) std::printf("%s\n", row.dump().c_str());
+  return 0;
+}
+
+Result<int> label(const Arguments& arguments) {
+  MORTISE_ASSIGN(Json labels, pairs_of(arguments, "--label"));
+  for (const std::string& name : arguments.all("--remove")) labels[name] = Json();
+  MORTISE_ASSIGN(Http http, connect());
+  Json change = Json::object({{"labels", std::move(labels)}});
+  if (arguments.has("--description")) change["description"] = arguments.text("--description");
+  MORTISE_ASSIGN(const Json value, http.patch(dataset_path(arguments), change));
+  show(arguments, value);
+  return 0;
+}
+
+Result<int> post(const Arguments& arguments, const char* verb) {
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const Json value, http.post(dataset_path(arguments) + verb, Json::object()));
+  show(arguments, value);
+  return 0;
+}
+Result<int> release(const Arguments& arguments) {
+  return post(arguments, "/release");
+}
+Result<int> restore(const Arguments& arguments) {
+  return post(arguments, "/restore");
+}
+
+Result<int> remove(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_TRY(http.remove(dataset_path(arguments)));
+  show(arguments, Json::object({{"deleted", arguments.text("ref")}}));
+  return 0;
+}
+
+// The canonical rows and every medium under its name.
+Result<int> export_dataset(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  const std::string out = arguments.text("--out");
+  base::FileOps& files = base::posix_file_ops();
+  MORTISE_TRY(base::make_folders(files, out));
+  MORTISE_TRY(
+      http.download(dataset_path(arguments) + "/rows.jsonl", base::join_path(out, "rows.jsonl")));
+  MORTISE_ASSIGN(const Json media, http.get(dataset_path(arguments) + "/media"));
+  Progress progress;
+  int64_t done = 0;
+  for (const Json& item : media["items"].items()) {
+    const std::string& name = item["name"].as_string();
+    MORTISE_TRY(base::check_relative_path(name));
+    const std::string path = base::join_path(out, name);
+    MORTISE_TRY(base::make_folders(files, path.substr(0, path.rfind('/'))));
+    MORTISE_TRY(http.download(dataset_path(arguments) + "/media/" + escape_path(name), path));
+    progress.show("media", ++done, static_cast<int64_t>(media["items"].size()));
+  }
+  show(arguments, Json::object({{"folder", out}, {"media_count", done}}));
+  return 0;
+}
+
+const Option kRef = {"ref", "NAME[@N]", "a data set or one of its versions", Take::kOne, true};
+
+void add_reading(std::vector<Command>& out) {
+  const Option limit = {"--limit", "N", "items a page"}, cursor = {"--cursor", "TEXT", "next page"};
+  out.push_back({"dataset", "list", "The data sets.", {limit, cursor}, list});
+  out.push_back({"dataset",
+                 "search",
+                 "Data sets whose name, description or labels hold the words.",
+                 {{"query", "WORDS", "what to look for", Take::kOne, true}, limit, cursor},
+                 list});
+  out.push_back({"dataset", "show", "One data set or version.", {kRef}, show_dataset});
+  out.push_back({"dataset", "versions", "The versions of a data set.", {kRef}, versions});
+  out.push_back({"dataset",
+                 "rows",
+                 "Rows of a version, one JSON object a line.",
+                 {kRef, limit, {"--offset", "N", "first row, from 0"}},
+                 rows});
+  out.push_back({"dataset",
+                 "export",
+                 "The rows and media into a folder.",
+                 {kRef, {"--out", "DIR", "the folder", Take::kOne, true}},
+                 export_dataset});
+}
+
+}  // namespace
+
+void add_dataset_commands(std::vector<Command>& out) {
+  out.push_back({"dataset",
+                 "upload",
+                 "Upload, check and version a data set.",
+                 {{"name", "NAME", "of the data set", Take::kOne, true},
+                  {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
+                  {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
+                  {"--modality", "M", "text, image, audio or video", Take::kMany},
+                  {"--description", "TEXT", "for people"},
+                  {"--label", "KEY=VALUE", "for search", Take::kMany},
+                  {"--media", "DIR", "where the rows' files are"},
+                  {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
+                  {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
+                  {"--patch", "", "apply mechanical patches", Take::kFlag},
+                  {"--draft", "", "do not release it yet", Take::kFlag}},
+                 upload});
+  add_reading(out);
+  out.push_back({"dataset",
+                 "label",
+                 "Change labels and description.",
+                 {kRef,
+                  {"--label", "KEY=VALUE", "set a label", Take::kMany},
+                  {"--remove", "KEY", "take a label away", Take::kMany},
+                  {"--description", "TEXT", "for people"}},
+                 label});
+  out.push_back({"dataset", "release", "Make a draft the newest version.", {kRef}, release});
+  out.push_back({"dataset", "restore", "Take a deletion back.", {kRef}, restore});
+  out.push_back({"dataset", "delete", "Delete a version, or all of them.", {kRef}, remove});
+}
+
+}  // namespace mortise::cli
