@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "conform/reference.h"
 #include "golden_case.h"
 
 namespace mortise::engine {
@@ -90,6 +91,26 @@ TEST_P(GoldenGradients, OfAllParametersMatchTheReference) {
   const TensorMap out = run(*model, golden.inputs(), train_all(*model));
 
   expect_gradients(golden, out, "grad.", golden.tolerance("grad"));
+}
+
+// The same numbers when every operation goes through the table of a device.
+TEST_P(GoldenGradients, ThroughADeviceTableMatchTheReferenceWithoutFallback) {
+  MORTISE_NEED_FIXTURES();
+  const GoldenCase golden(GetParam());
+  const auto model = golden.load();
+  Device device(mortise_reference_ops());
+
+  const auto result = forward_tensors(device, *model, golden.inputs(), train_all(*model));
+
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  const TensorMap out = map_of(*result);
+  expect_close("logits", out.at("logits"), golden.tensor("out.logits"),
+               golden.tolerance("out.logits"), golden.tensor("in.attention_mask"));
+  expect_gradients(golden, out, "grad.", golden.tolerance("grad"));
+  for (const auto& [name, counts] : device.counts()) {
+    EXPECT_EQ(counts.fallback, 0u) << name;
+    EXPECT_GT(counts.native, 0u) << name;
+  }
 }
 
 TEST_P(GoldenDecoder, PackedRowsGiveWhatEachGivesAlone) {
