@@ -1,0 +1,117 @@
+// One sweep finds where each line begins; afterwards a row is one read.
+#include "engine/data/dataset.h"
+
+#include "engine/data/sampler.h"
+
+namespace mortise::engine {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+
+std::string absolute(const std::string& folder, const std::string& path) {
+  return path.starts_with('/') ? path : base::join_path(folder, path);
+}
+
+}  // namespace
+
+base::Result<Dataset> Dataset::open(base::FileOps& files, const std::string& dataset_file) {
+  MORTISE_ASSIGN(const std::string text, base::read_file(files, dataset_file));
+  auto json = base::parse_json(text, {.size_bytes_max = SIZE_MAX});
+  if (!json.ok()) return std::move(json.error().at_file(dataset_file));
+  Dataset out;
+  out.info_ = std::move(json).value();
+  const size_t slash = dataset_file.rfind('/');
+  out.folder_ = slash == std::string::npos ? "." : dataset_file.substr(0, slash);
+  for (const char* field : {"rows_file", "task_type"}) {
+    if (!out.info_[field].is_string()) {
+      return Error(Code::kInvalidArgument, std::string("\"") + field + "\" must be a text.")
+          .at_file(dataset_file)
+          .at_field(std::string("/") + field);
+    }
+  }
+  out.task_type_ = out.info_["task_type"].as_string();
+  out.rows_path_ = absolute(out.folder_, out.info_["rows_file"].as_string());
+  for (const auto& [name, path] : out.info_["media"].members()) {
+    out.media_[name] = absolute(out.folder_, path.as_string());
+  }
+  MORTISE_ASSIGN(auto file, files.open(out.rows_path_, base::OpenMode::kRead));
+  out.file_ = std::move(file);
+  MORTISE_TRY(out.index_lines());
+  return out;
+}
+
+base::Status Dataset::index_lines() {
+  std::vector<std::byte> buffer(1 << 20);
+  uint64_t at = 0, line_begin = 0;
+  while (true) {
+    MORTISE_ASSIGN(const size_t got, file_->read_at(at, buffer));
+    if (got == 0) break;
+    for (size_t i = 0; i < got; ++i) {
+      if (buffer[i] != std::byte{'\n'}) continue;
+      if (at + i > line_begin) offsets_.push_back(line_begin);
+      line_begin = at + i + 1;
+    }
+    at += got;
+  }
+  if (at > line_begin) {
+    offsets_.push_back(line_begin);
+    ++at;  // as if the newline were there
+  }
+  if (offsets_.empty()) {
+    return Error(Code::kFailedPrecondition, "The data set holds no row.").at_file(rows_path_);
+  }
+  offsets_.push_back(at);
+  return {};
+}
+
+base::Result<std::string> Dataset::line(uint64_t index) const {
+  const uint64_t begin = offsets_.at(index);
+  std::string text(offsets_.at(index + 1) - begin - 1, '\0');
+  size_t done = 0;
+  while (done < text.size()) {
+    const auto rest = std::as_writable_bytes(std::span(text)).subspan(done);
+    MORTISE_ASSIGN(const size_t got, file_->read_at(begin + done, rest));
+    if (got == 0) {
+      return Error(Code::kDataLoss, "The file of rows became shorter while it was read.")
+          .at_file(rows_path_)
+          .at_row(static_cast<int64_t>(index) + 1);
+    }
+    done += got;
+  }
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+base::Result<Json> Dataset::row(uint64_t index) const {
+  MORTISE_ASSIGN(const std::string text, line(index));
+  auto json = base::parse_json(text);
+  if (!json.ok()) {
+    return std::move(json.error().at_file(rows_path_).at_row(static_cast<int64_t>(index) + 1));
+  }
+  return json;
+}
+
+base::Result<std::string> Dataset::media_path(const std::string& name) const {
+  const auto found = media_.find(name);
+  if (found != media_.end()) return found->second;
+  return Error(Code::kNotFound, "The row names \"" + name +
+                                    "\", which is not among the media of "
+                                    "the data set.");
+}
+
+base::Result<Split> split_rows(const Dataset& dataset, double ratio, uint64_t seed) {
+  Split split;
+  for (uint64_t i = 0; i < dataset.count(); ++i) {
+    bool held_out = false;
+    if (ratio > 0) {
+      MORTISE_ASSIGN(const std::string text, dataset.line(i));
+      held_out = is_held_out(text, ratio, seed);
+    }
+    (held_out ? split.held_out : split.train).push_back(i);
+  }
+  return split;
+}
+
+}  // namespace mortise::engine

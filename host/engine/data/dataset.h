@@ -1,0 +1,51 @@
+// A dataset version as a worker gets it: canonical JSON rows, one a line, and where its media lie.
+// Rows stay on the disk until asked for. Called by engine/train and evaluate. Knows nothing of
+// tokens.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace mortise::engine {
+
+class Dataset {  // [any] once open
+ public:
+  // dataset_file: dataset.json {rows_file, media {name: path}, task_type, name, version, digest}.
+  // Relative paths are relative to its folder. Errors: INVALID_ARGUMENT naming file and field;
+  // those of FileOps; FAILED_PRECONDITION when there is no row.
+  static base::Result<Dataset> open(base::FileOps& files, const std::string& dataset_file);
+
+  uint64_t count() const { return offsets_.size() - 1; }
+  const std::string& task_type() const { return task_type_; }
+  const base::Json& info() const { return info_; }  // dataset.json
+
+  // The text of row `index` (from 0), without its newline. Errors: DATA_LOSS when the file changed.
+  base::Result<std::string> line(uint64_t index) const;
+  base::Result<base::Json> row(uint64_t index) const;
+  // The file of a medium that a row names. Errors: NOT_FOUND naming it.
+  base::Result<std::string> media_path(const std::string& name) const;
+
+ private:
+  base::Status index_lines();
+
+  std::string rows_path_, folder_, task_type_;
+  base::Json info_;
+  std::map<std::string, std::string> media_;
+  std::shared_ptr<base::File> file_;
+  std::vector<uint64_t> offsets_;  // of each line, and the end
+};
+
+// Splits by is_held_out: indices of the rows to train on, and of the others. ratio 0: all train.
+struct Split {
+  std::vector<uint64_t> train, held_out;
+};
+base::Result<Split> split_rows(const Dataset& dataset, double ratio, uint64_t seed);
+
+}  // namespace mortise::engine

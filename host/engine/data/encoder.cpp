@@ -1,0 +1,30 @@
+// PluginEncoder: one text at a time; batches are made of rows that workers encode side by side.
+#include "engine/data/encoder.h"
+
+#include "plugin/tokenizer.h"
+
+namespace mortise::engine {
+
+base::Result<EncodedText> PluginEncoder::encode(const std::string& text) const {
+  const plugin::EncodeOptions options{
+      .add_special = false, .parse_special = true, .with_offsets = true, .length_tokens_max = 0};
+  MORTISE_ASSIGN(auto encodings,
+                 tokenizer_.encode_with_offsets(std::span<const std::string>(&text, 1), options));
+  EncodedText out{.ids = std::move(encodings.at(0).ids),
+                  .offsets = std::move(encodings.at(0).offsets)};
+  if (out.offsets.size() != out.ids.size()) {
+    return base::Error(base::Code::kInternal,
+                       "The tokenizer gave " + std::to_string(out.offsets.size()) +
+                           " offsets for " + std::to_string(out.ids.size()) + " tokens.");
+  }
+  return out;
+}
+
+int32_t PluginEncoder::eos_id() const {
+  return tokenizer_.facts().eos_id;
+}
+int32_t PluginEncoder::bos_id() const {
+  return tokenizer_.facts().bos_id;
+}
+
+}  // namespace mortise::engine

@@ -1,0 +1,81 @@
+// One row of a data set to token ids and labels: the row becomes messages, the chat template makes
+// text of them, the tokenizer ids, and what the assistant says becomes labels. Image placeholders
+// are repeated to the number of features an image has. Called by engine/train and evaluate. Knows
+// no tensors.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "engine/data/encoder.h"
+#include "engine/template/chat_setup.h"
+
+namespace mortise::engine {
+
+constexpr int32_t kNoLabel = -100;
+
+enum class Truncation { kRefuse, kLeft, kRight };
+
+struct RowSettings {
+  std::string task_type;
+  int64_t length_max = 2048;  // tokens of a row, placeholders repeated
+  Truncation truncation = Truncation::kRefuse;
+  int32_t image_token_id = -1;  // -1: the model takes no images
+  std::string image_token;      // its text, "<image>"
+  int64_t tokens_per_image = 0;
+};
+
+struct EncodedRow {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> labels;  // as long as ids; kNoLabel where nothing is learned; not shifted
+  std::vector<std::string> images;  // names, in the order of their placeholders
+  std::string tensors;              // of a "tokens" row: a .safetensors with pixel_values
+};
+
+// A conversation to render; also what evaluation asks the model.
+struct RowMessages {
+  base::Json messages;
+  base::Json tools;
+  std::vector<std::string> images;
+};
+// Errors: UNIMPLEMENTED naming a task type that has no conversation here; INVALID_ARGUMENT naming
+// the field that is missing.
+base::Result<RowMessages> messages_of(const base::Json& row, const std::string& task_type);
+
+class RowEncoder {  // [parallel]
+ public:
+  // Both are kept by the caller and outlive this. Errors: INVALID_ARGUMENT when the image token is
+  // not one token of the tokenizer.
+  static base::Result<RowEncoder> create(const Encoder& encoder, const ChatSetup& chat,
+                                         RowSettings settings);
+
+  // Errors: those of messages_of, the template and the tokenizer; INVALID_ARGUMENT naming both
+  // lengths for a row over length_max (with kRefuse, or when images would be cut), a number of
+  // placeholders that differs from that of images, and nothing to learn.
+  base::Result<EncodedRow> encode(const base::Json& row) const;
+
+  // The prompt alone, with the cue for the assistant, as generation takes it.
+  base::Result<EncodedRow> encode_prompt(const RowMessages& messages) const;
+
+ private:
+  RowEncoder(const Encoder& encoder, const ChatSetup& chat, RowSettings settings)
+      : encoder_(&encoder), chat_(&chat), settings_(std::move(settings)) {}
+
+  bool template_takes_parts() const;
+  base::Json with_images(const RowMessages& row) const;
+  base::Result<EncodedRow> encode_tokens(const base::Json& row) const;
+  base::Result<EncodedRow> encode_text(const base::Json& row) const;
+  base::Result<EncodedRow> encode_chat(const base::Json& row) const;
+  base::Status expand_images(EncodedRow& row) const;
+  base::Status truncate(EncodedRow& row) const;
+
+  const Encoder* encoder_;
+  const ChatSetup* chat_;
+  RowSettings settings_;
+  bool takes_parts_ = false;  // image parts in messages, or placeholders in the text
+};
+
+}  // namespace mortise::engine

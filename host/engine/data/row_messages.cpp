@@ -1,0 +1,105 @@
+// The task types as conversations.
+#include "engine/data/row_encoder.h"
+
+namespace mortise::engine {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+
+Json message(const char* role, Json content) {
+  return Json::object({{"role", role}, {"content", std::move(content)}});
+}
+
+base::Result<std::string> want_text(const Json& row, const char* field) {
+  const Json& value = row[field];
+  if (value.is_string()) return value.as_string();
+  if (value.is_number()) return value.dump();  // a label may be a number
+  return Error(Code::kInvalidArgument, std::string("The row has no text \"") + field + "\".")
+      .at_field(std::string("/") + field);
+}
+
+std::vector<std::string> images_of(const Json& row) {
+  std::vector<std::string> names;
+  if (row["image_path"].is_string()) names.push_back(row["image_path"].as_string());
+  for (const Json& name : row["images"].items()) names.push_back(name.as_string());
+  return names;
+}
+
+// [system], the history, and the question before the answer.
+void add_context(const Json& row, Json& messages) {
+  if (row["system"].is_string()) messages.push_back(message("system", row["system"]));
+  for (const Json& turn : row["history"].items()) {
+    messages.push_back(message("user", turn.at(0)));
+    messages.push_back(message("assistant", turn.at(1)));
+  }
+}
+
+// Roles of tool use as chat templates call them.
+base::Result<Json> conversation(const Json& row) {
+  if (!row["messages"].is_array()) {
+    return Error(Code::kInvalidArgument, "The row has no \"messages\".").at_field("/messages");
+  }
+  Json messages = Json::array();
+  const bool has_system = row["messages"].at(0)["role"].as_string() == "system";
+  if (row["system"].is_string() && !has_system) {
+    messages.push_back(message("system", row["system"]));
+  }
+  for (const Json& one : row["messages"].items()) {
+    Json copy = one;
+    if (one["role"].as_string() == "tool_call") copy["role"] = "assistant";
+    if (one["role"].as_string() == "tool_response") copy["role"] = "tool";
+    messages.push_back(std::move(copy));
+  }
+  return messages;
+}
+
+base::Result<Json> tools_of(const Json& row) {
+  if (!row["tools"].is_string()) return row["tools"];
+  auto parsed = base::parse_json(row["tools"].as_string());
+  if (!parsed.ok()) return std::move(parsed.error().at_field("/tools"));
+  return parsed;
+}
+
+base::Result<Json> report_text(const Json& row) {
+  MORTISE_ASSIGN(const std::string findings, want_text(row, "findings"));
+  if (!row["impression"].is_string()) return Json(findings);
+  return Json(findings + "\n" + row["impression"].as_string());
+}
+
+}  // namespace
+
+base::Result<RowMessages> messages_of(const Json& row, const std::string& task_type) {
+  RowMessages out;
+  out.images = images_of(row);
+  if (task_type == "sft" || task_type == "chat") {
+    MORTISE_ASSIGN(out.messages, conversation(row));
+    MORTISE_ASSIGN(out.tools, tools_of(row));
+    return out;
+  }
+  out.messages = Json::array();
+  add_context(row, out.messages);
+  std::string question;
+  Json answer;
+  if (task_type == "vqa") {
+    MORTISE_ASSIGN(question, want_text(row, "question"));
+    MORTISE_ASSIGN(answer, want_text(row, "output"));
+  } else if (task_type == "caption" || task_type == "ocr") {
+    MORTISE_ASSIGN(answer, want_text(row, "output"));
+  } else if (task_type == "report") {
+    MORTISE_ASSIGN(answer, report_text(row));
+  } else if (task_type == "classification") {
+    if (row["text"].is_string()) question = row["text"].as_string();
+    MORTISE_ASSIGN(answer, want_text(row, "label"));
+  } else {
+    return Error(Code::kUnimplemented,
+                 "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
+                 "sft, chat, vqa, caption, ocr, report, classification, pretrain and tokens can.");
+  }
+  out.messages.push_back(message("user", question));
+  out.messages.push_back(message("assistant", std::move(answer)));
+  return out;
+}
+
+}  // namespace mortise::engine
