@@ -268,12 +268,15 @@ Bytes hkdf_sha256(ByteView key, ByteView salt, ByteView info, size_t size_bytes)
     return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()),
                                              bytes.size());
   };
-  const OSSL_PARAM parameters[] = {
+  std::vector<OSSL_PARAM> parameters = {
       OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
-      octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
-      octets(OSSL_KDF_PARAM_INFO, info), OSSL_PARAM_construct_end()};
+      octets(OSSL_KDF_PARAM_KEY, key)};
+  // An empty one is left out: OpenSSL refuses a null pointer even with size 0.
+  if (!salt.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_SALT, salt));
+  if (!info.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_INFO, info));
+  parameters.push_back(OSSL_PARAM_construct_end());
   Bytes derived(size_bytes);
-  const bool done = EVP_KDF_derive(context, out(derived), size_bytes, parameters) == 1;
+  const bool done = EVP_KDF_derive(context, out(derived), size_bytes, parameters.data()) == 1;
   EVP_KDF_CTX_free(context);
   EVP_KDF_free(kdf);
   require(done, "HKDF");

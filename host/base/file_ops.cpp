@@ -242,12 +242,13 @@ FileOps& posix_file_ops() {
 Result<std::string> read_file(FileOps& files, const std::string& path, uint64_t size_bytes_max) {
   MORTISE_ASSIGN(auto file, files.open(path, OpenMode::kRead));
   MORTISE_ASSIGN(const uint64_t size, file->size());
-  if (size > size_bytes_max) {
-    return Error(Code::kResourceExhausted, "The file has " + std::to_string(size) +
+  const auto too_large = [&](uint64_t found) {
+    return Error(Code::kResourceExhausted, "The file has " + std::to_string(found) +
                                                " bytes; at most " + std::to_string(size_bytes_max) +
                                                " are read.")
         .at_file(path);
-  }
+  };
+  if (size > size_bytes_max) return too_large(size);
   // Files of /proc say 0 and still have content, so the end is what read_at says it is.
   std::string text(std::max<uint64_t>(size, 4096), '\0');
   size_t done = 0;
@@ -259,6 +260,7 @@ Result<std::string> read_file(FileOps& files, const std::string& path, uint64_t 
     if (done > size_bytes_max) break;
     text.resize(text.size() + 65536);
   }
+  if (done > size_bytes_max) return too_large(done);
   text.resize(done);
   return text;
 }
