@@ -4,7 +4,8 @@
 # mortise_add_plugin(NAME SOURCES file... [LINKS target...] [MANIFEST file] [FILES file...]
 #                    [LIBRARIES file...] [LANGUAGE RUST])
 #
-# Lays out a folder {pack.json, lib/NAME.so}: build/pack/, or build/packs/NAME/ in this repository.
+# Lays out a folder {pack.json, lib/NAME.so}: build/pack/, or NAME/ in MORTISE_PACKS_FOLDER where that
+# is set (build/packs in this repository).
 # The library exports mortise_entry_1 and nothing else. pack.json comes from MANIFEST (default:
 # pack.json beside the CMakeLists.txt); fill_pack.cmake adds what can be known: the header's ABI
 # numbers, the library and every SHA-256. FILES land beside pack.json, LIBRARIES (private ones, found
@@ -18,6 +19,12 @@ function(mortise_add_plugin name)
     set(pack ${MORTISE_PACKS_FOLDER}/${name})
   else()
     set(pack ${CMAKE_BINARY_DIR}/pack)
+    get_property(other GLOBAL PROPERTY MORTISE_PACK_OF_THIS_BUILD)
+    if(other)
+      message(FATAL_ERROR "build/pack is taken by ${other}. For several packs in one project set "
+                          "MORTISE_PACKS_FOLDER; each then lies in a folder of its own name.")
+    endif()
+    set_property(GLOBAL PROPERTY MORTISE_PACK_OF_THIS_BUILD ${name})
   endif()
   get_property(include_folder TARGET mortise::sdk PROPERTY INTERFACE_INCLUDE_DIRECTORIES)
   string(REGEX REPLACE "\\$<[A-Z]*_INTERFACE:([^>]*)>" "\\1" include_folder "${include_folder}")

@@ -73,6 +73,23 @@ TEST_P(ExamplePack, ManifestNamesTheLibraryWithItsHash) {
   EXPECT_EQ(document.root()["abi"]["generation"].as_integer(), MORTISE_ABI_GENERATION);
 }
 
+// Lines of a file that are not comments.
+int code_lines(const std::string& path) {
+  std::ifstream file(path);
+  EXPECT_TRUE(file.good()) << path;
+  int count = 0;
+  for (std::string line; std::getline(file, line);) count += line.rfind("//", 0) == 0 ? 0 : 1;
+  return count;
+}
+
+TEST(SmallestMetric, HasAtMostFortyLinesOfCodeWithItsManifest) {
+  const std::string folder = MORTISE_EXAMPLES "/metric_c_smallest";
+
+  const int lines = code_lines(folder + "/metric_c_smallest.c") + code_lines(folder + "/pack.json");
+
+  EXPECT_LE(lines, 40);
+}
+
 INSTANTIATE_TEST_SUITE_P(Examples, ExamplePack,
                          ::testing::Values("metric_c_smallest", "metric_cpp", "tokenizer_cpp",
                                            "format_cpp", "loss_cpp"
