@@ -1,14 +1,17 @@
-// See server.h. The server writes $MORTISE_HOME/run/server.json once it takes requests.
+// See server.h. A server holds a lock on $MORTISE_HOME/run/lock, which has its process id, and
+// writes run/address once it takes requests.
 #include "cli/server.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <charconv>
 #include <cstdlib>
 
 #include "base/clock.h"
 #include "base/file_ops.h"
-#include "base/json.h"
 #include "cli/home.h"
 #include "job/launch.h"
 
@@ -16,7 +19,6 @@ namespace mortise::cli {
 
 using base::Code;
 using base::Error;
-using base::Json;
 using base::Result;
 using base::Status;
 
@@ -59,7 +61,7 @@ Status start_private_server() {
   MORTISE_TRY(base::make_folders(files, base::join_path(home, "run")));
   MORTISE_ASSIGN(const std::string program, job::sibling_program("mortised"));
   base::SpawnOptions options;
-  options.arguments = {program};
+  options.arguments = {program, "--private", "--listen", "127.0.0.1:0"};
   options.environment = {"MORTISE_HOME=" + home, "PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
   for (const char* name : {"LOG_LEVEL", "DEPLOY_MODE", "DEVICE_TYPE", "MORTISE_PACK_PATH", "TZ",
                            "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
@@ -83,25 +85,26 @@ Error not_up() {
 }  // namespace
 
 Result<PrivateServer> find_private_server() {
-  const std::string path = base::join_path(home_folder(), "run/server.json");
-  auto text = base::read_file(base::posix_file_ops(), path, 65536);
-  if (!text.ok()) {
+  const std::string folder = base::join_path(home_folder(), "run");
+  const auto none = [] {
     return Error(Code::kNotFound, "No private server runs on " + home_folder() + ".",
                  "Start it with `mortise up`.")
         .with("exit_code", "5");
-  }
-  MORTISE_ASSIGN(const Json facts, base::parse_json(*text));
-  base::ProcessIdentity process;
-  process.pid = facts["pid"].as_int();
-  process.start_ticks = facts["start_ticks"].as_uint();
-  process.boot_id = facts["boot_id"].as_string();
-  if (!base::system_process().is_alive(process)) {
-    return Error(Code::kNotFound, "The private server has ended.", "Start it with `mortise up`.")
-        .with("exit_code", "5");
-  }
+  };
+  // A server that died left its files behind, but not its lock.
+  const std::string lock = base::join_path(folder, "lock");
+  const int descriptor = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return none();
+  const bool is_free = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
+  ::close(descriptor);
+  if (is_free) return none();
+  auto url = base::read_file(base::posix_file_ops(), base::join_path(folder, "address"), 4096);
+  if (!url.ok()) return none();  // it is starting or ending
+  while (url->ends_with('\n')) url->pop_back();
+  MORTISE_ASSIGN(const std::string pid, base::read_file(base::posix_file_ops(), lock, 4096));
   PrivateServer found;
-  found.pid = process.pid;
-  MORTISE_ASSIGN(found.server, parse_url(facts["url"].as_string()));
+  std::from_chars(pid.data(), pid.data() + pid.size(), found.pid);
+  MORTISE_ASSIGN(found.server, parse_url(*url));
   MORTISE_ASSIGN(found.server.token, read_token());
   return found;
 }
@@ -125,7 +128,6 @@ Result<Http> connect(bool may_start) {
 }
 
 Status stop_private_server() {
-  const std::string path = base::join_path(home_folder(), "run/server.json");
   MORTISE_ASSIGN(const PrivateServer found, find_private_server());
   MORTISE_ASSIGN(const auto process, base::identify_process(found.pid));
   MORTISE_TRY(base::system_process().signal(process, SIGTERM));
