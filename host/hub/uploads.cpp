@@ -75,6 +75,14 @@ Result<Upload> Uploads::create(const std::string& name, const Json& options) {
         .at_field("/name");
   }
   const std::string id = base::random_hex(*random_, 16);
+  if (options.contains("task_type")) {
+    // What the check would refuse is refused before anything is sent.
+    Upload upload;
+    upload.id = id;
+    upload.name = name;
+    upload.options = options;
+    MORTISE_TRY(check_manifest_of(upload));
+  }
   MORTISE_TRY(database_->write([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run("INSERT INTO uploads VALUES (?1, ?2, 'open', ?3, '', 'null', ?4)",
                                {id, name, options.dump(), clock_->now_ns()}));

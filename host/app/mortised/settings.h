@@ -1,0 +1,34 @@
+// What mortised was told: command line over environment over site.json over defaults.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/result.h"
+
+namespace mortise::daemon {
+
+struct Settings {
+  std::string address = "127.0.0.1";
+  uint16_t port = 7474;
+  std::vector<std::string> hosts;
+  std::string home;  // absolute
+  std::string log_level = "info";
+  bool has_auth = true;
+  std::string deploy_mode = "private";
+  std::vector<std::string> packs;
+  std::string worker;
+  int threads = 0;
+  int64_t lease_ms = 300'000;
+  int compute_slots = 1, ingest_slots = 1, serve_slots = 4;
+  bool ends_when_idle = false;  // --private: what the command line starts for itself
+};
+
+// Errors: INVALID_ARGUMENT naming the argument, variable or field; those of reading the file.
+base::Result<Settings> read_settings(base::FileOps& files,
+                                     const std::vector<std::string>& arguments,
+                                     const char* (*variable)(const char* name));
+
+}  // namespace mortise::daemon

@@ -1,0 +1,83 @@
+// Health, figures, the description of the API, and the parts that all topics share. See api.h.
+#include <sys/statvfs.h>
+
+#include "schemas/schemas.h"
+#include "server/api.h"
+
+namespace mortise::server {
+namespace {
+
+using base::Json;
+
+constexpr uint64_t kHeadroomBytes = 256u << 20;
+
+uint64_t free_bytes(const std::string& folder) {
+  struct statvfs facts {};
+  if (::statvfs(folder.c_str(), &facts) != 0) return 0;
+  return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
+}
+
+Response plain(std::string text, std::string type, int status = 200) {
+  Response response;
+  response.status = status;
+  response.content_type = std::move(type);
+  response.body = std::move(text);
+  return response;
+}
+
+}  // namespace
+
+base::Result<hub::PageRequest> page_of(const Request& request) {
+  hub::PageRequest page;
+  MORTISE_ASSIGN(page.limit, request.query_integer("limit", 50, 1, 1000));
+  page.cursor = request.query_value("cursor");
+  return page;
+}
+
+Response no_content() {
+  Response response;
+  response.status = 204;
+  return response;
+}
+
+Answer healthz(Api&, Request&) {
+  return plain("ok\n", "text/plain");
+}
+
+Answer readyz(Api& api, Request&) {
+  const bool database = !api.hub->database().is_degraded();
+  const bool disk = free_bytes(api.hub->home()) > kHeadroomBytes;
+  const Json state = Json::object({{"ready", database && disk},
+                                   {"database", database ? "ok" : "takes no writes"},
+                                   {"disk", disk ? "ok" : "full"},
+                                   {"isolation_level", "L0"}});
+  return Response::json(state, database && disk ? 200 : 503);
+}
+
+Answer metrics(Api& api, Request&) {
+  MORTISE_ASSIGN(const Json jobs, api.hub->jobs().counts());
+  std::string text = "# TYPE mortise_jobs gauge\n";
+  for (const auto& [state, count] : jobs.members()) {
+    text += "mortise_jobs{state=\"" + state + "\"} " + count.dump() + "\n";
+  }
+  if (api.http != nullptr) {
+    text += "# TYPE mortise_http_requests_total counter\nmortise_http_requests_total " +
+            std::to_string(api.http->requests_count()) + "\n";
+  }
+  text += "# TYPE mortise_disk_free_bytes gauge\nmortise_disk_free_bytes " +
+          std::to_string(free_bytes(api.hub->home())) + "\n";
+  return plain(std::move(text), "text/plain; version=0.0.4");
+}
+
+Answer openapi(Api&, Request&) {
+  return plain(std::string(schemas::text("openapi.yaml")), "application/yaml");
+}
+
+Answer show_server(Api& api, Request& request) {
+  return Response::json(Json::object({{"version", api.version},
+                                      {"subject", request.subject},
+                                      {"profile", "solo"},
+                                      {"isolation_level", "L0"}}));
+}
+
+}  // namespace mortise::server
