@@ -17,6 +17,7 @@
 #include "plugin/error_box.h"
 #include "plugin/guard.h"
 #include "plugin/host_state.h"
+#include "plugin/trace.h"
 
 namespace mortise::plugin {
 namespace {
@@ -62,6 +63,7 @@ base::LogLevel level_of(int32_t level) {
 
 void log_write(mortise_host* host, int32_t level, mortise_text message,
                const mortise_log_field* fields, uint32_t fields_count) {
+  host->check_thread();
   bool is_first_refused = false;
   const bool is_taken = takes_line(host, is_first_refused);
   if (!is_taken && !is_first_refused) return;
@@ -186,6 +188,10 @@ const HostOptions& HostServices::options() const {
   return state_->options;
 }
 
+void HostServices::watch_threads(const std::string& pack_label) {
+  open_host(pack_label)->is_watched.store(true);
+}
+
 mortise_host* HostServices::open_host(const std::string& pack_label) {
   const std::lock_guard lock(state_->mutex);
   mortise_host*& host = state_->hosts[pack_label];
@@ -227,6 +233,15 @@ void HostServices::fail_allocation(const std::string& pack_label, uint64_t n) {
 }
 
 }  // namespace mortise::plugin
+
+void mortise_host::check_thread() {
+  // A thread that is in no call of a plugin and in no body of the pool is the plugin's own.
+  if (!is_watched.load(std::memory_order_relaxed)) return;
+  if (mortise::plugin::this_trace()->depth > 0 || mortise::plugin::Pool::is_inside_body()) return;
+  mortise::plugin::report_violation({label, "service", "thread",
+                                     "It called the host from a thread of its own, and its "
+                                     "manifest does not say starts_threads."});
+}
 
 void mortise_host::blame(const std::string& text) {
   mortise::plugin::report_violation({label, "service", "service", text});

@@ -76,6 +76,8 @@ class HostServices {
 
   // For plugin.cpp: the handle that goes into a plugin's hello. Lives as long as the process.
   mortise_host* open_host(const std::string& pack_label);
+  // A service call from a thread that the host does not know is a violation from now on.
+  void watch_threads(const std::string& pack_label);
   static const void* get_service(mortise_host* host, mortise_text id);
 
   // Memory that the pack holds now. Zero bytes for an unknown label.

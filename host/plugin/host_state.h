@@ -51,6 +51,7 @@ const void* rng_service();
 struct mortise_host {
   std::shared_ptr<mortise::plugin::HostServices::State> state;  // shared: outlives HostServices
   std::string label;
+  std::atomic<bool> is_watched{false};  // guarded, and the manifest says starts_threads false
 
   std::mutex mutex;  // guards what follows
   std::unordered_map<void*, uint64_t> blocks;
@@ -61,4 +62,6 @@ struct mortise_host {
 
   // Keeps a broken rule for the guard's report.
   void blame(const std::string& text);
+  // Blames a watched pack whose own thread calls a service.
+  void check_thread();
 };

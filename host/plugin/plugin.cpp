@@ -170,14 +170,28 @@ Status check_private_libraries(const pack::Manifest& manifest) {
   return {};
 }
 
+Status check_services(const pack::Decision& decision, mortise_host* host) {
+  for (const std::string& id : decision.plugin.needs_services) {
+    if (HostServices::get_service(host, text_of(id)) != nullptr) continue;
+    return Error(Code::kFailedPrecondition,
+                 "The plugin " + decision.plugin.id + " needs the service " + id +
+                     ", which this host does not give.",
+                 "Install a newer Mortise, or another version of the pack.")
+        .at_field("needs_services");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::shared_ptr<Plugin>> load(const pack::Decision& decision, HostServices& services,
                                      const LoadOptions& options) {
+  const std::string label = decision.plugin.id + " " + decision.manifest.version;
+  MORTISE_TRY(check_services(decision, services.open_host(label)));
   MORTISE_TRY(check_private_libraries(decision.manifest));
   MORTISE_ASSIGN(const EntryFunction entry,
                  open_library(decision.library_path, decision.library.sha256));
-  const std::string label = decision.plugin.id + " " + decision.manifest.version;
+  if (options.is_guarded && !decision.plugin.starts_threads) services.watch_threads(label);
   auto exchange = make_exchange(decision, label, services, options);
   // From here on the plugin may keep pointers into it, also when it is refused.
   Exchange& kept = *exchange.release();

@@ -146,6 +146,7 @@ Result<std::unique_ptr<mortise_file>> open_new(mortise_host* host, const std::st
 
 mortise_status open(mortise_host* host, mortise_text name, int32_t mode, mortise_file** out_file,
                     mortise_error* error) {
+  host->check_thread();
   *out_file = nullptr;
   const std::string text(view_of(name));
   if (Status inside = base::check_relative_path(text); !inside.ok()) {

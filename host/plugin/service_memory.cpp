@@ -20,6 +20,7 @@ bool is_refused(mortise_host* host, uint64_t size_bytes) {
 }
 
 void* allocate(mortise_host* host, uint64_t size_bytes, uint64_t alignment_bytes, mortise_text) {
+  host->check_thread();
   const uint64_t alignment = alignment_bytes == 0 ? 64 : alignment_bytes;
   if (!std::has_single_bit(alignment) || alignment > kAlignmentMax) {
     host->blame("It asked for an alignment of " + std::to_string(alignment_bytes) +
