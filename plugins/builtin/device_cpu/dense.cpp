@@ -1,0 +1,176 @@
+// How a product is cut: columns into slices of kTileCols, rows into blocks. See dense.h.
+// Letters: M rows, N columns, K inner size.
+#include "device_cpu/dense.h"
+
+#include <algorithm>
+
+#include "device_cpu/dense_onednn.h"
+
+namespace mortise::device_cpu {
+namespace {
+
+constexpr int64_t kTileCols = 256;
+constexpr int64_t kTileRows = 256;     // of one multiplication
+constexpr int64_t kRowStep = 32;       // the last block of rows is padded to a multiple of this
+constexpr int64_t kPiecesWanted = 16;  // when columns alone give fewer, rows are cut too
+constexpr int64_t kSmall = int64_t{1} << 20;  // multiplications below which oneDNN does not pay
+constexpr int64_t kDotCols = 64;              // columns of one piece of a product of few rows
+
+int64_t round_up(int64_t value, int64_t step) {
+  return (value + step - 1) / step * step;
+}
+
+// [rows, cols] in another type, compact.
+void copy_as(Type from_type, const void* from, int64_t from_row, int64_t rows, int64_t cols,
+             Type to_type, void* to) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const void* row = at(from, i * from_row, from_type);
+    void* out = at(to, i * cols, to_type);
+    if (from_type == to_type) {
+      std::memcpy(out, row, static_cast<uint64_t>(cols * size_of(to_type)));
+    } else {
+      kernels().widen(from_type, row, static_cast<float*>(out), cols);
+    }
+  }
+}
+
+bool has_few_rows(const Dense& d) {
+  return d.m <= kDotRows && d.b_is_transposed;
+}
+
+// Few rows: each row of b [n, k] is read once, straight from memory.
+void few_rows(const Dense& d, const TileSink& sink) {
+  Scratch<float> x(d.m * d.k);  // [M, K]
+  copy_as(d.a.type, d.a.data, d.a.row, d.m, d.k, Type::kFloat32, x.data());
+  for_each_piece(pieces_of(d.n, kDotCols), [&](int64_t piece) {
+    const int64_t col = piece * kDotCols;
+    const int64_t cols = std::min(kDotCols, d.n - col);
+    float out[kDotRows * kDotCols];
+    kernels().dots({d.m, cols, d.k, x.data(), at(d.b.data, col * d.b.row, d.b.type), d.b.row,
+                    d.b.type, out, kDotCols});
+    sink({0, col, d.m, cols, out, kDotCols});
+  });
+}
+
+// Small products: everything in float32 on the own kernel.
+void small_product(const Dense& d, const TileSink& sink) {
+  const int64_t b_rows = d.b_is_transposed ? d.n : d.k;
+  const int64_t b_cols = d.b_is_transposed ? d.k : d.n;
+  Scratch<float> a(d.m * d.k), b(d.k * d.n), c(d.m * d.n);
+  copy_as(d.a.type, d.a.data, d.a.row, d.m, d.k, Type::kFloat32, a.data());
+  if (d.b_is_transposed) {
+    Scratch<float> plain(d.n * d.k);
+    copy_as(d.b.type, d.b.data, d.b.row, b_rows, b_cols, Type::kFloat32, plain.data());
+    transpose(Type::kFloat32, plain.data(), d.k, d.n, d.k, b.data(), d.n);
+  } else {
+    copy_as(d.b.type, d.b.data, d.b.row, b_rows, b_cols, Type::kFloat32, b.data());
+  }
+  kernels().product({d.m, d.n, d.k, a.data(), d.k, 1, b.data(), d.n, c.data(), d.n, false});
+  for (int64_t col = 0; col < d.n; col += kTileCols) {
+    sink({0, col, d.m, std::min(kTileCols, d.n - col), c.data() + col, d.n});
+  }
+}
+
+// One slice of columns against one range of rows, on oneDNN.
+class Slice {
+ public:
+  Slice(const Dense& d, Type type, int64_t col)
+      : d_(d), type_(type), col_(col), cols_(std::min(kTileCols, d.n - col)) {
+    const void* b = at(d.b.data, d.b_is_transposed ? col * d.b.row : col, d.b.type);
+    int64_t row = d.b.row;
+    Scratch<char> copy;
+    if (d.b.type != type) {
+      const int64_t rows = d.b_is_transposed ? cols_ : d.k;
+      row = d.b_is_transposed ? d.k : cols_;
+      copy = Scratch<char>(rows * row * size_of(type));
+      copy_as(d.b.type, b, d.b.row, rows, row, type, copy.data());
+      b = copy.data();
+    }
+    packed_ = std::make_unique<PackedSlice>(type, cols_, d.k, b, row, d.b_is_transposed);
+  }
+
+  void multiply(int64_t row, int64_t end, const TileSink& sink) {
+    Scratch<float> c(kTileRows * cols_);
+    for (; row < end; row += kTileRows) {
+      const int64_t rows = std::min(kTileRows, end - row);
+      const int64_t padded = std::min(kTileRows, round_up(rows, kRowStep));
+      const void* a = at(d_.a.data, row * d_.a.row, d_.a.type);
+      int64_t a_row = d_.a.row;
+      if (d_.a.type != type_ || padded != rows) {
+        if (copy_.data() == nullptr) copy_ = Scratch<char>(kTileRows * d_.k * size_of(type_));
+        copy_as(d_.a.type, a, d_.a.row, rows, d_.k, type_, copy_.data());
+        // The rows that pad the block are computed and thrown away.
+        set_zero(static_cast<char*>(at(copy_.data(), rows * d_.k, type_)),
+                 (padded - rows) * d_.k * size_of(type_));
+        a = copy_.data();
+        a_row = d_.k;
+      }
+      packed_->multiply(padded, a, a_row, c.data(), cols_);
+      sink({row, col_, rows, cols_, c.data(), cols_});
+    }
+  }
+
+ private:
+  const Dense& d_;
+  Type type_;
+  int64_t col_, cols_;
+  std::unique_ptr<PackedSlice> packed_;
+  Scratch<char> copy_;
+};
+
+void large_product(const Dense& d, const TileSink& sink) {
+  const bool narrow =
+      d.a.type == Type::kBfloat16 && d.b.type == Type::kBfloat16 && is_fast(Type::kBfloat16);
+  const Type type = narrow ? Type::kBfloat16 : Type::kFloat32;
+  const int64_t slices = pieces_of(d.n, kTileCols);
+  const int64_t blocks_wanted = pieces_of(kPiecesWanted, slices);
+  const int64_t block = std::max(kTileRows, round_up(pieces_of(d.m, blocks_wanted), kTileRows));
+  const int64_t blocks = pieces_of(d.m, block);
+  for_each_piece(slices * blocks, [&](int64_t piece) {
+    const OneThread alone;
+    const int64_t row = piece % blocks * block;
+    Slice slice(d, type, piece / blocks * kTileCols);
+    slice.multiply(row, std::min(d.m, row + block), sink);
+  });
+}
+
+template <class T>
+void transpose_as(const T* from, int64_t from_row, int64_t rows, int64_t cols, T* to,
+                  int64_t to_row) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t i = 0; i < rows; i += kBlock) {
+    const int64_t i_end = std::min(rows, i + kBlock);
+    for (int64_t j = 0; j < cols; j += kBlock) {
+      const int64_t j_end = std::min(cols, j + kBlock);
+      for (int64_t c = j; c < j_end; ++c) {
+        for (int64_t r = i; r < i_end; ++r) to[c * to_row + r] = from[r * from_row + c];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int64_t tile_cols(const Dense& dense) {
+  return has_few_rows(dense) ? kDotCols : kTileCols;
+}
+
+void dense_product(const Dense& dense, const TileSink& sink) {
+  if (dense.m == 0 || dense.n == 0) return;
+  if (has_few_rows(dense)) return few_rows(dense, sink);
+  if (dense.m * dense.n * dense.k < kSmall) return small_product(dense, sink);
+  large_product(dense, sink);
+}
+
+void transpose(Type type, const void* from, int64_t from_row, int64_t rows, int64_t cols, void* to,
+               int64_t to_row) {
+  if (type == Type::kFloat32) {
+    transpose_as(static_cast<const float*>(from), from_row, rows, cols, static_cast<float*>(to),
+                 to_row);
+  } else {
+    transpose_as(static_cast<const uint16_t*>(from), from_row, rows, cols,
+                 static_cast<uint16_t*>(to), to_row);
+  }
+}
+
+}  // namespace mortise::device_cpu

@@ -1,0 +1,45 @@
+// oneDNN behind one class: a slice of b packed once, then multiplied with rows of a on the calling
+// thread. Used by dense.cpp only.
+#pragma once
+
+#include <memory>
+
+#include "device_cpu/dense.h"
+
+namespace mortise::device_cpu {
+
+// Whether oneDNN multiplies this type at speed on this processor. [any]
+bool is_fast(Type type);
+
+// Makes every oneDNN call of this thread run on this thread alone while it lives: the worker's own
+// pool spreads the work, and OpenMP's threads would spin beside it.
+class OneThread {
+ public:
+  OneThread();
+  ~OneThread();
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+// b [k, n] (or [n, k]) in oneDNN's own order. [serial]
+class PackedSlice {
+ public:
+  // b is only read here. b_row: elements between its rows.
+  PackedSlice(Type type, int64_t n, int64_t k, const void* b, int64_t b_row, bool is_transposed);
+  ~PackedSlice();
+  PackedSlice(const PackedSlice&) = delete;
+  PackedSlice& operator=(const PackedSlice&) = delete;
+
+  // c [m, n] in float32 = a [m, k] times b; both compact in their last axis. Few different m should
+  // be used: each is compiled once.
+  void multiply(int64_t m, const void* a, int64_t a_row, float* c, int64_t c_row);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mortise::device_cpu

@@ -1,0 +1,177 @@
+// Variable-length attention, backward (Dao et al. 2022, algorithm 4): P is computed again from the
+// saved lse, a tile at a time. One piece is one sequence and one key head with all its query heads,
+// so gradients of keys and values are summed by one thread, in a fixed order.
+// Letters as in attention.h; B rows of a block, T keys of a tile.
+#include <algorithm>
+#include <vector>
+
+#include "device_cpu/attention.h"
+#include "device_cpu/ops.h"
+
+namespace mortise::device_cpu {
+namespace {
+
+struct Grad {
+  Attention p;
+  const void *d_o, *o;  // [N,H,D]
+  const float* lse;     // [H,N]
+  void *dq, *dk, *dv;   // [N,H,D], [M,G,D] twice
+};
+
+class Work {
+ public:
+  Work(const Grad& grad, int64_t sequence, int64_t group)
+      : g_(grad),
+        p_(grad.p),
+        s_(sequence_of(grad.p, sequence)),
+        group_(group),
+        dq_(p_.heads_per_group() * s_.q_count * p_.size),
+        delta_(p_.heads_per_group() * s_.q_count),
+        k_(kKeyTile * p_.size),
+        k_t_(kKeyTile * p_.size),
+        v_t_(kKeyTile * p_.size),
+        dk_(kKeyTile * p_.size),
+        dv_(kKeyTile * p_.size),
+        q_(kRowTile * p_.size),
+        d_o_(kRowTile * p_.size),
+        scores_(kRowTile * kKeyTile),
+        dp_(kRowTile * kKeyTile) {}
+
+  void run() {
+    begin();
+    for (int64_t key = 0; key < s_.k_count; key += kKeyTile) {
+      const int64_t keys = std::min(kKeyTile, s_.k_count - key);
+      read_keys(key, keys);
+      for (int64_t h = 0; h < p_.heads_per_group(); ++h) {
+        for (int64_t i = 0; i < s_.q_count; i += kRowTile) step(h, i, key, keys);
+      }
+      write(g_.dk, dk_.data(), key, keys);
+      write(g_.dv, dv_.data(), key, keys);
+    }
+    write_dq();
+  }
+
+ private:
+  // Element of row i, head h of the group, in a compact [N,H,D].
+  int64_t compact(int64_t h, int64_t i) const {
+    return ((s_.q_begin + i) * p_.heads + head(h)) * p_.size;
+  }
+  int64_t head(int64_t h) const { return group_ * p_.heads_per_group() + h; }
+
+  // delta = rowsum(dO O) [r, n]; what each row sees.
+  void begin() {
+    set_zero(dq_.data(), p_.heads_per_group() * s_.q_count * p_.size);
+    const int64_t row = p_.heads * p_.size;
+    for (int64_t h = 0; h < p_.heads_per_group(); ++h) {
+      kernels().row_dots(p_.type, at(g_.d_o, compact(h, 0), p_.type), row,
+                         at(g_.o, compact(h, 0), p_.type), row, s_.q_count, p_.size,
+                         delta_.data() + h * s_.q_count);
+    }
+    for (int64_t i = 0; i < s_.q_count; ++i) {
+      const Sight sight = sight_of(p_, s_, i);
+      first_.push_back(sight.first);
+      end_.push_back(sight.end);
+    }
+  }
+
+  // k_ [T, D], k_t_ and v_t_ [D, T]
+  void read_keys(int64_t key, int64_t keys) {
+    const int64_t from = s_.k_begin + key, column = group_ * p_.size;
+    widen_rows(p_.type, at(p_.v, from * p_.v_row + column, p_.type), p_.v_row, keys, p_.size,
+               k_.data());
+    transpose(keys, v_t_.data());
+    widen_rows(p_.type, at(p_.k, from * p_.k_row + column, p_.type), p_.k_row, keys, p_.size,
+               k_.data());
+    transpose(keys, k_t_.data());
+    set_zero(dk_.data(), keys * p_.size);
+    set_zero(dv_.data(), keys * p_.size);
+  }
+  void transpose(int64_t keys, float* to) {
+    for (int64_t j = 0; j < keys; ++j) {
+      for (int64_t d = 0; d < p_.size; ++d) to[d * kKeyTile + j] = k_[j * p_.size + d];
+    }
+  }
+
+  // P = exp(scale Q K^T - lse); dV += P^T dO; dS = scale P (dO V^T - delta); dK += dS^T Q;
+  // dQ += dS K.
+  void step(int64_t h, int64_t i, int64_t key, int64_t keys) {
+    const int64_t count = std::min(kRowTile, s_.q_count - i), size = p_.size;
+    const auto at_row = static_cast<size_t>(i);
+    const bool sees =
+        end_[at_row + static_cast<size_t>(count) - 1] > key && first_[at_row] < key + keys;
+    if (!sees) return;
+    widen_rows(p_.type, at(p_.q, (s_.q_begin + i) * p_.q_row + head(h) * size, p_.type), p_.q_row,
+               count, size, q_.data());
+    widen_rows(p_.type, at(g_.d_o, compact(h, i), p_.type), p_.heads * size, count, size,
+               d_o_.data());
+    kernels().product({count, keys, size, q_.data(), size, 1, k_t_.data(), kKeyTile, scores_.data(),
+                       kKeyTile, false});
+    kernels().product({count, keys, size, d_o_.data(), size, 1, v_t_.data(), kKeyTile, dp_.data(),
+                       kKeyTile, false});
+    kernels().softmax_grad({count, keys, key, first_.data() + i, end_.data() + i, p_.scale,
+                            scores_.data(), dp_.data(), kKeyTile,
+                            g_.lse + head(h) * p_.rows + s_.q_begin + i,
+                            delta_.data() + h * s_.q_count + i});
+    kernels().product({keys, size, count, scores_.data(), 1, kKeyTile, d_o_.data(), size,
+                       dv_.data(), size, true});
+    kernels().product(
+        {keys, size, count, dp_.data(), 1, kKeyTile, q_.data(), size, dk_.data(), size, true});
+    kernels().product({count, size, keys, dp_.data(), kKeyTile, 1, k_.data(), size,
+                       dq_.data() + (h * s_.q_count + i) * size, size, true});
+  }
+
+  void write(void* out, const float* from, int64_t key, int64_t keys) {
+    for (int64_t j = 0; j < keys; ++j) {
+      const int64_t to = ((s_.k_begin + key + j) * p_.groups + group_) * p_.size;
+      kernels().narrow(p_.type, from + j * p_.size, at(out, to, p_.type), p_.size);
+    }
+  }
+  void write_dq() {
+    for (int64_t h = 0; h < p_.heads_per_group(); ++h) {
+      for (int64_t i = 0; i < s_.q_count; ++i) {
+        kernels().narrow(p_.type, dq_.data() + (h * s_.q_count + i) * p_.size,
+                         at(g_.dq, compact(h, i), p_.type), p_.size);
+      }
+    }
+  }
+
+  const Grad& g_;
+  const Attention& p_;
+  Sequence s_;
+  int64_t group_;
+  Scratch<float> dq_, delta_;               // [r, n, D], [r, n]
+  Scratch<float> k_, k_t_, v_t_, dk_, dv_;  // one tile of keys
+  Scratch<float> q_, d_o_, scores_, dp_;    // one block of rows
+  std::vector<int64_t> first_, end_;        // [n]
+};
+
+// Rows of [rows, heads, D] outside begin .. end become 0.
+void clear_outside(const Attention& p, void* out, int64_t rows, int64_t heads, int64_t begin,
+                   int64_t end) {
+  const int64_t row = heads * p.size * size_of(p.type);
+  set_zero(static_cast<char*>(out), begin * row);
+  set_zero(static_cast<char*>(out) + end * row, (rows - end) * row);
+}
+
+}  // namespace
+
+void attention_grad(const Args& args) {
+  args.counts(8, 3, 3);
+  Grad grad{};
+  grad.p = read_attention(args, 1, 6);
+  const Attention& p = grad.p;
+  const DLDataType dtype = dl_type(p.type);
+  grad.d_o = Args::memory(args.in(0, "do", dtype, {p.rows, p.heads, p.size}));
+  grad.o = Args::memory(args.in(4, "o", dtype, {p.rows, p.heads, p.size}));
+  grad.lse = sdk::elements<float>(args.in(5, "lse", sdk::kFloat32, {p.heads, p.rows}));
+  grad.dq = Args::memory(args.out(0, "dq", dtype, {p.rows, p.heads, p.size}));
+  grad.dk = Args::memory(args.out(1, "dk", dtype, {p.keys, p.groups, p.size}));
+  grad.dv = Args::memory(args.out(2, "dv", dtype, {p.keys, p.groups, p.size}));
+  const int64_t s = p.sequences;
+  clear_outside(p, grad.dq, p.rows, p.heads, p.q_bounds[0], p.q_bounds[s]);
+  clear_outside(p, grad.dk, p.keys, p.groups, p.k_bounds[0], p.k_bounds[s]);
+  clear_outside(p, grad.dv, p.keys, p.groups, p.k_bounds[0], p.k_bounds[s]);
+  for_each_piece(s * p.groups, [&](int64_t i) { Work(grad, i / p.groups, i % p.groups).run(); });
+}
+
+}  // namespace mortise::device_cpu
