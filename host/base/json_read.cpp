@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <string>
 #include <unordered_set>
 
@@ -102,6 +103,16 @@ Result<Json> RowReader::parse(std::string_view row) {
     return value;
   }
   return parse_json(row, state_->limits);
+}
+
+Result<Json> RowReader::parse(std::string_view row, int64_t row_number, int64_t row_offset) {
+  Result<Json> value = parse(row);
+  if (!value.ok()) {
+    value.error()
+        .at_row(row_number)
+        .at_byte(row_offset + std::max<int64_t>(value.error().byte_offset, 0));
+  }
+  return value;
 }
 
 }  // namespace mortise::base

@@ -2,6 +2,7 @@
 // (base/json.h), which costs twenty times as much; the tests hold the two against each other.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
 
@@ -19,6 +20,9 @@ class RowReader {  // [serial]; keeps its buffers from row to row
 
   // One JSON value, without its line end. Errors: as parse_json, byte_offset within the row.
   Result<Json> parse(std::string_view row);
+  // The same, for row `row_number` (from 1) that begins at `row_offset` of its file: errors name
+  // the row and the byte in the file.
+  Result<Json> parse(std::string_view row, int64_t row_number, int64_t row_offset);
 
  private:
   struct State;
