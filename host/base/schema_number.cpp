@@ -3,7 +3,6 @@
 // and divided as integers.
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 #include "base/schema_state.h"
 
@@ -35,7 +34,9 @@ Decimal decimal_of(const Json& number) {
     out.digits = out.digits * 10 + static_cast<uint64_t>(*at - '0');
     out.exponent -= is_fraction ? 1 : 0;
   }
-  if (at != end.ptr) out.exponent += std::atoi(at + 1);
+  int power = 0;
+  if (at != end.ptr) std::from_chars(at[1] == '+' ? at + 2 : at + 1, end.ptr, power);
+  out.exponent += power;
   return out;
 }
 
