@@ -13,6 +13,7 @@
 #include <array>
 #include <optional>
 
+#include "engine/lora/adapter.h"
 #include "engine/op/failure.h"
 #include "engine/op/node.h"
 
@@ -211,10 +212,11 @@ base::Result<NamedTensors> forward_tensors(Device& device, const Model& model,
 
 base::Status run_forward(base::FileOps& files, Device& device, const ForwardRequest& request) {
   MORTISE_ASSIGN(const auto dtype, dtype_of(request.dtype));
-  if (!request.adapter_folder.empty()) {
-    return base::Error(Code::kUnimplemented, "Adapters cannot be loaded here yet.");
-  }
   MORTISE_ASSIGN(const auto model, load_model(files, request.model_folder, {.dtype = dtype}));
+  std::unique_ptr<Adapter> adapter;
+  if (!request.adapter_folder.empty()) {
+    MORTISE_ASSIGN(adapter, Adapter::load(files, request.adapter_folder, *model));
+  }
   MORTISE_ASSIGN(const Checkpoint input, Checkpoint::open_file(files, request.input_path));
   TensorMap inputs;
   for (const std::string& name : input.names()) {
@@ -222,10 +224,8 @@ base::Status run_forward(base::FileOps& files, Device& device, const ForwardRequ
   }
   std::vector<Parameter> trained;
   if (request.grad) {
-    for (Parameter& parameter : model->parameters) {
-      make_trainable(parameter);
-      trained.push_back(parameter);
-    }
+    trained = adapter != nullptr ? adapter->parameters() : model->parameters;
+    for (Parameter& parameter : trained) make_trainable(parameter);
   }
   MORTISE_ASSIGN(const NamedTensors outputs, forward_tensors(device, *model, inputs, trained));
   return save_tensors(files, request.output_path, outputs);

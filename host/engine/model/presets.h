@@ -16,7 +16,7 @@ namespace mortise::engine {
 struct NewModelRequest {
   std::string preset;                           // one of preset_names()
   uint64_t seed = 0;                            // equal seeds give equal bytes
-  std::string dtype;                            // "float32" or "bfloat16"; empty: the preset's own
+  std::string dtype = {};                       // "float32" or "bfloat16"; empty: the preset's own
   base::Json overrides = base::Json::object();  // merged into config.json, objects key by key
 };
 
