@@ -96,6 +96,12 @@ Result<Tokenizer> Registry::open_tokenizer(std::string_view plugin_id, std::stri
   return Tokenizer::create(std::move(plugin), uri, config);
 }
 
+Result<TokenizerTrainer> Registry::open_tokenizer_trainer(std::string_view plugin_id,
+                                                          const Json& config) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  return TokenizerTrainer::create(std::move(plugin), config);
+}
+
 Result<Format> Registry::open_format(std::string_view plugin_id,
                                      const std::vector<std::string>& uris, const Json& config) {
   MORTISE_ASSIGN(auto plugin, load(plugin_id));

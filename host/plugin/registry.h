@@ -19,6 +19,7 @@
 #include "plugin/metric.h"
 #include "plugin/plugin.h"
 #include "plugin/tokenizer.h"
+#include "plugin/tokenizer_trainer.h"
 
 namespace mortise::plugin {
 
@@ -41,6 +42,9 @@ class Registry {  // [any], but the order of used() is that of first use
   base::Result<Metric> open_metric(std::string_view plugin_id, const base::Json& config = {});
   base::Result<Tokenizer> open_tokenizer(std::string_view plugin_id, std::string_view uri,
                                          const base::Json& config = {});
+  // The config of a trainer is not that of the tokenizer: it is checked by the plugin itself.
+  base::Result<TokenizerTrainer> open_tokenizer_trainer(std::string_view plugin_id,
+                                                        const base::Json& config);
   base::Result<Format> open_format(std::string_view plugin_id, const std::vector<std::string>& uris,
                                    const base::Json& config = {});
   base::Result<FormatWriter> open_format_writer(std::string_view plugin_id, std::string_view uri,

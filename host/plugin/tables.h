@@ -13,6 +13,7 @@
 #include <mortise/draft/device_telemetry.h>
 #include <mortise/draft/device_torch_bridge.h>
 #include <mortise/draft/loss.h>
+#include <mortise/draft/tokenizer_trainer.h>
 #include <mortise/kind/format.h>
 #include <mortise/kind/format_writer.h>
 #include <mortise/kind/metric.h>
@@ -75,6 +76,17 @@ struct TableFacts<mortise_tokenizer> {
       MORTISE_SLOT(mortise_tokenizer, decoder_push, Word::kSerial),
       MORTISE_SLOT(mortise_tokenizer, decoder_flush, Word::kSerial),
       MORTISE_SLOT(mortise_tokenizer, decoder_destroy, Word::kSerial, Role::kEnds));
+};
+
+template <>
+struct TableFacts<mortise_tokenizer_trainer> {
+  static constexpr std::string_view kIds[] = {MORTISE_TOKENIZER_TRAINER};
+  static constexpr size_t kSeats = 4;
+  static constexpr auto kSlots = std::make_tuple(
+      MORTISE_SLOT(mortise_tokenizer_trainer, create, Word::kAny, Role::kMakes, true),
+      MORTISE_SLOT(mortise_tokenizer_trainer, destroy, Word::kSerial, Role::kEnds, true),
+      MORTISE_SLOT(mortise_tokenizer_trainer, add, Word::kSerial, Role::kPlain, true),
+      MORTISE_SLOT(mortise_tokenizer_trainer, finish, Word::kSerial, Role::kPlain, true));
 };
 
 template <>

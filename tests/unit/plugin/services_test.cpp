@@ -243,6 +243,21 @@ TEST_F(Services, RngIsAFunctionOfSeedStreamAndIndex) {
   }
 }
 
+// Values of an independent program that gives Philox's published vectors (Random123, kat_vectors).
+TEST_F(Services, RngIsPhilox4x32WithTenRounds) {
+  HostOptions options;
+  options.seed = 42;
+  HostServices seeded(options);
+  const auto* rng = service<mortise_rng_service>(MORTISE_SERVICE_RNG);
+  uint64_t first = 0, far = 0;
+
+  rng->uniform_u64(seeded.open_host("p"), text_of("shuffle"), 0, &first, 1);
+  rng->uniform_u64(seeded.open_host("p"), text_of("shuffle"), UINT64_C(1) << 33, &far, 1);
+
+  EXPECT_EQ(first, UINT64_C(0x33b4f83f99349a4a));
+  EXPECT_EQ(far, UINT64_C(0x32669d29eae42cf9));
+}
+
 TEST_F(Services, PoolCoversEachIndexOnceInFixedPieces) {
   HostOptions options;
   options.threads_count = 3;
