@@ -1,0 +1,180 @@
+// `mortise model new|forward|generate` and `mortise media preprocess` in the worker.
+#include <ATen/core/Tensor.h>
+
+#include "app/mortise-worker/device.h"
+#include "engine/chat/chat_model.h"
+#include "engine/data/image_prepare.h"
+#include "engine/infer/forward.h"
+#include "engine/infer/generate.h"
+#include "engine/model/presets.h"
+#include "engine/weights/checkpoint.h"
+#include "export/export.h"
+#include "ingest/image.h"
+
+namespace mortise::worker {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+job::TaskResult done() {
+  job::TaskResult result;
+  result.ok = true;
+  return result;
+}
+
+Json ids_json(const std::vector<int32_t>& ids) {
+  Json out = Json::array();
+  for (const int32_t id : ids) out.push_back(id);
+  return out;
+}
+
+// The best tokens of each step, as {id, logprob} lists.
+Json logprobs_json(const std::vector<engine::GeneratedToken>& tokens) {
+  Json out = Json::array();
+  for (const engine::GeneratedToken& token : tokens) {
+    Json best = Json::array();
+    for (const auto& [id, logprob] : token.best) {
+      best.push_back(Json::object({{"id", id}, {"logprob", logprob}}));
+    }
+    out.push_back(Json::object(
+        {{"id", token.id}, {"logprob", token.logprob}, {"top_logprobs", std::move(best)}}));
+  }
+  return out;
+}
+
+engine::RowMessages conversation_of(Context& context) {
+  engine::RowMessages conversation;
+  std::string text;
+  for (const Json& image : context.argument("images").items()) {
+    conversation.images.push_back(image.as_string());
+    text += "<image>\n";
+  }
+  conversation.messages = Json::array();
+  conversation.messages.push_back(
+      Json::object({{"role", "user"}, {"content", text + context.text("prompt")}}));
+  return conversation;
+}
+
+void read_sampling(Context& context, engine::GenerateRequest& request) {
+  request.new_tokens_max = context.argument("max_new_tokens").as_int(64);
+  request.sampling.temperature = context.argument("temperature").as_double(0);
+  request.sampling.seed = context.argument("seed").as_uint(42);
+  const int64_t logprobs = context.argument("logprobs").as_int(0);
+  request.logprobs = logprobs > 0 ? static_cast<int32_t>(logprobs) : -1;
+}
+
+// With ids alone no tokenizer is needed, and the answer has no text.
+Result<Json> generate_from_ids(Context& context, engine::Device& device,
+                               const std::string& adapter_folder) {
+  MORTISE_ASSIGN(const auto model, engine::load_model(context.files, context.text("model")));
+  std::unique_ptr<engine::Adapter> adapter;
+  if (!adapter_folder.empty()) {
+    MORTISE_ASSIGN(adapter, engine::Adapter::load(context.files, adapter_folder, *model));
+  }
+  engine::GenerateRequest request;
+  for (const Json& id : context.argument("ids").items()) {
+    request.prompt.push_back(static_cast<int32_t>(id.as_int(-1)));
+  }
+  read_sampling(context, request);
+  MORTISE_ASSIGN(const auto result, engine::generate(device, *model, std::move(request)));
+  return Json::object({{"ids", ids_json(result.ids())},
+                       {"text", Json()},
+                       {"logprobs", logprobs_json(result.tokens)}});
+}
+
+Result<Json> generate_from_text(Context& context, engine::Device& device,
+                                const std::string& adapter_folder) {
+  engine::ChatModelRequest opened;
+  opened.model_folder = context.text("model");
+  opened.adapter_folder = adapter_folder;
+  MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
+  MORTISE_ASSIGN(engine::GenerateRequest request,
+                 chat->request_of(conversation_of(context), [&](const std::string& path) {
+                   return base::read_file(context.files, path);
+                 }));
+  read_sampling(context, request);
+  MORTISE_ASSIGN(const auto result, engine::generate(device, chat->model(), std::move(request)));
+  MORTISE_ASSIGN(const std::string text, chat->text_of(result.ids()));
+  return Json::object({{"ids", ids_json(result.ids())},
+                       {"text", text},
+                       {"logprobs", logprobs_json(result.tokens)}});
+}
+
+}  // namespace
+
+// arguments: {preset, seed, dtype, config {}, tokenizer?, out}. The tokenizer's vocabulary size
+// becomes the model's.
+Result<job::TaskResult> model_new(Context& context) {
+  engine::NewModelRequest request;
+  request.preset = context.text("preset");
+  request.seed = context.argument("seed").as_uint(42);
+  request.dtype = context.text("dtype");
+  request.overrides = context.argument("config");
+  MORTISE_TRY(engine::new_model(context.files, request, context.text("out")));
+  if (!context.text("tokenizer").empty()) {
+    MORTISE_TRY(exporting::copy_files(context.files, context.text("tokenizer"), context.text("out"),
+                                      {"config.json", "generation_config.json"}));
+  }
+  return done();
+}
+
+// arguments: {model, adapter?, dtype, grad, input, out}
+Result<job::TaskResult> model_forward(Context& context) {
+  MORTISE_ASSIGN(const auto device, open_device(context));
+  engine::ForwardRequest request;
+  request.model_folder = context.text("model");
+  request.adapter_folder = context.text("adapter");
+  request.dtype = context.text("dtype");
+  request.grad = context.argument("grad").as_bool();
+  request.input_path = context.text("input");
+  request.output_path = context.text("out");
+  MORTISE_TRY(engine::run_forward(context.files, device->device, request));
+  job::TaskResult result = done();
+  result.record["operations"] = device->counts();
+  return result;
+}
+
+// arguments: {model, adapters [], prompt | ids, images [], max_new_tokens, temperature, seed,
+// logprobs}
+Result<job::TaskResult> model_generate(Context& context) {
+  const Json& adapters = context.argument("adapters");
+  if (adapters.size() > 1) {
+    return Error(Code::kUnimplemented, "This build puts one adapter on a model at a time.",
+                 "Give --adapter once.");
+  }
+  const std::string adapter = adapters.at(0).as_string();
+  MORTISE_ASSIGN(const auto device, open_device(context));
+  Result<Json> answer = context.argument("ids").is_array()
+                            ? generate_from_ids(context, device->device, adapter)
+                            : generate_from_text(context, device->device, adapter);
+  MORTISE_TRY(answer);
+  MORTISE_TRY(context.print(answer->dump() + "\n"));
+  return done();
+}
+
+// arguments: {model, images [], out}: pixel_values [I, 3, H, W] as the model's processor gives
+// them.
+Result<job::TaskResult> media_preprocess(Context& context) {
+  MORTISE_ASSIGN(const auto options,
+                 engine::read_image_options(context.files, context.text("model"), 224));
+  std::vector<engine::PixelValues> prepared;
+  for (const Json& path : context.argument("images").items()) {
+    MORTISE_ASSIGN(const std::string bytes, base::read_file(context.files, path.as_string()));
+    auto image = ingest::decode_image(base::as_bytes(bytes));
+    if (!image.ok()) return std::move(image.error().at_file(path.as_string()));
+    MORTISE_ASSIGN(auto pixels, engine::prepare_image(*image, options));
+    prepared.push_back(std::move(pixels));
+  }
+  if (prepared.empty()) {
+    return Error(Code::kInvalidArgument, "There is no image to prepare.", "Give --image FILE.");
+  }
+  MORTISE_TRY(engine::save_tensors(context.files, context.text("out"),
+                                   {{"pixel_values", engine::pixels_of(prepared)}}));
+  return done();
+}
+
+}  // namespace mortise::worker

@@ -1,0 +1,63 @@
+// A served model: takes "generate" requests from any number of connections and lets their sequences
+// advance together, one token a step. Called by the worker's serve task. Knows nothing of HTTP: the
+// server relays OpenAI's requests as they are.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "engine/chat/chat_model.h"
+#include "engine/op/device.h"
+#include "job/channel.h"
+
+namespace mortise::serve {
+
+struct ServeLimits {
+  size_t sequences_max = 8;  // that advance together; more wait in order
+  size_t waiting_max = 64;   // more are refused with RESOURCE_EXHAUSTED
+  int64_t new_tokens_default = 256;
+};
+
+class Service {
+ public:
+  Service(engine::Device& device, const engine::ChatModel& chat, ServeLimits limits = {})
+      : device_(device), chat_(chat), limits_(limits) {}
+
+  // Answers one request on the caller's thread: {"messages", "temperature", "top_p", "top_k",
+  // "seed", "max_tokens", "stop"}; sends {"delta"} lines as text becomes certain and returns
+  // {"finish_reason", "usage"}. Errors: INVALID_ARGUMENT naming the field; CANCELLED when the asker
+  // has gone; RESOURCE_EXHAUSTED when too many wait. [any]
+  base::Result<base::Json> generate(const base::Json& request, job::ChannelReply& reply);
+
+  // Runs the steps until `should_stop` says so. Call on one thread.
+  base::Status run(const std::function<bool()>& should_stop);
+
+ private:
+  struct Talk;
+  base::Result<std::shared_ptr<Talk>> admit(const base::Json& request);
+  base::Result<base::Json> follow(Talk& talk, job::ChannelReply& reply);
+  std::vector<std::shared_ptr<Talk>> next_batch();
+
+  engine::Device& device_;
+  const engine::ChatModel& chat_;
+  ServeLimits limits_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<Talk>> waiting_;
+  std::vector<std::shared_ptr<Talk>> running_;
+};
+
+// A chat request of OpenAI's shape as messages with image placeholders; images are their data:
+// URLs. Errors: INVALID_ARGUMENT naming the part.
+base::Result<engine::RowMessages> conversation_of(const base::Json& request);
+
+// The bytes of "data:image/png;base64,...". Errors: INVALID_ARGUMENT.
+base::Result<std::string> bytes_of_data_url(const std::string& url);
+
+}  // namespace mortise::serve
