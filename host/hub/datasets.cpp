@@ -100,7 +100,7 @@ Json Version::to_json() const {
                        {"media_count", media_count},
                        {"size_bytes", size_bytes},
                        {"manifest", manifest},
-                       {"job", job_id},
+                       {"job_id", job_id},
                        {"created_at", base::format_utc(created_ns)}});
 }
 

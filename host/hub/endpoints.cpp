@@ -40,7 +40,7 @@ Json Endpoint::to_json() const {
                        {"state", state},
                        {"model", model},
                        {"adapters", adapters},
-                       {"job", job_id},
+                       {"job_id", job_id},
                        {"error", error},
                        {"created_at", base::format_utc(created_ns)}});
 }

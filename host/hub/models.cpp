@@ -59,7 +59,7 @@ Json Model::to_json() const {
                        {"kind", kind},
                        {"base", base.empty() ? Json() : Json(base)},
                        {"description", description},
-                       {"job", job_id.empty() ? Json() : Json(job_id)},
+                       {"job_id", job_id.empty() ? Json() : Json(job_id)},
                        {"size_bytes", size_bytes},
                        {"files", files_to_json(files)},
                        {"created_at", base::format_utc(created_ns)}});

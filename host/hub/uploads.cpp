@@ -61,7 +61,7 @@ Json Upload::to_json() const {
                        {"name", name},
                        {"state", state},
                        {"options", options},
-                       {"job", job_id.empty() ? Json() : Json(job_id)},
+                       {"job_id", job_id.empty() ? Json() : Json(job_id)},
                        {"result", result},
                        {"files_count", files_count},
                        {"size_bytes", size_bytes},

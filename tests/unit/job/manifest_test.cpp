@@ -1,0 +1,93 @@
+#include "job/manifest.h"
+
+#include <gtest/gtest.h>
+
+namespace mortise::job {
+namespace {
+
+constexpr const char* kTrain =
+    R"({"kind": "train", "name": "chest-v1", "model": "base", "dataset": "xray@2", "task": "vqa"})";
+
+TEST(Manifest, FillsTheDefaultsOfEverySectionThatTheKindReads) {
+  const auto manifest = parse_manifest(kTrain);
+  ASSERT_TRUE(manifest.ok()) << manifest.error().text();
+  EXPECT_EQ(manifest->json["train"]["learning_rate"].as_double(), 1e-4);
+  EXPECT_EQ(manifest->json["method"]["type"].as_string(), "lora");
+  EXPECT_EQ(manifest->json["method"]["r"].as_int(), 64);
+  EXPECT_EQ(manifest->json["holdout"]["ratio"].as_double(), 0.1);
+  EXPECT_EQ(manifest->json["plugins"]["loss"].as_string(), "mortise.loss_cross_entropy");
+  EXPECT_EQ(manifest->device, "cpu");
+  EXPECT_EQ(manifest->priority, 50);
+  EXPECT_EQ(manifest->dataset, "xray@2");
+}
+
+TEST(Manifest, KeepsWhatWasWritten) {
+  const auto manifest = parse_manifest(
+      R"({"kind": "train", "model": "m", "dataset": "d", "priority": 7,
+          "train": {"max_steps": 3, "learning_rate": 0.5}, "export": ["peft"], "x-note": 1})");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().text();
+  EXPECT_EQ(manifest->json["train"]["max_steps"].as_int(), 3);
+  EXPECT_EQ(manifest->json["train"]["learning_rate"].as_double(), 0.5);
+  EXPECT_EQ(manifest->json["train"]["seed"].as_int(), 42);
+  EXPECT_EQ(manifest->priority, 7);
+  EXPECT_EQ(manifest->exports, std::vector<std::string>{"peft"});
+}
+
+TEST(Manifest, NamesAnUnknownKeyAndTheDocument) {
+  const auto manifest = parse_manifest(
+      R"({"kind": "train", "model": "m", "dataset": "d", "train": {"lerning_rate": 1}})",
+      "my.json");
+  ASSERT_FALSE(manifest.ok());
+  EXPECT_EQ(manifest.error().code, base::Code::kInvalidArgument);
+  EXPECT_EQ(manifest.error().file, "my.json");
+  EXPECT_EQ(manifest.error().field, "/train/lerning_rate");
+}
+
+TEST(Manifest, RefusesATrainingWithoutADataset) {
+  const auto manifest = parse_manifest(R"({"kind": "train", "model": "m"})");
+  ASSERT_FALSE(manifest.ok());
+  EXPECT_NE(manifest.error().message.find("dataset"), std::string::npos);
+}
+
+TEST(Manifest, GivesTheByteOfBadSyntax) {
+  const auto manifest = parse_manifest(R"({"kind": "train",, })");
+  ASSERT_FALSE(manifest.ok());
+  EXPECT_GT(manifest.error().byte_offset, 0);
+}
+
+TEST(Manifest, RefusesWhatIsNoObject) {
+  EXPECT_FALSE(parse_manifest("[]").ok());
+  EXPECT_FALSE(parse_manifest("3").ok());
+}
+
+TEST(Manifest, RefusesStepsOutsideAPipeline) {
+  EXPECT_FALSE(
+      parse_manifest(R"({"kind": "export", "model": "m", "export": ["hf"], "steps": []})").ok());
+}
+
+TEST(Manifest, FillsTheStepsOfAPipeline) {
+  const auto manifest = parse_manifest(
+      R"({"kind": "pipeline", "steps": [{"kind": "train", "model": "m", "dataset": "d"}]})");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().text();
+  EXPECT_EQ(manifest->json["steps"].at(0)["train"]["seed"].as_int(), 42);
+}
+
+TEST(Reference, ReadsANameWithAndWithoutItsVersion) {
+  EXPECT_EQ(parse_reference("chest")->version, 0);
+  const auto third = parse_reference("chest-x.y_z@3");
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ(third->name, "chest-x.y_z");
+  EXPECT_EQ(third->version, 3);
+}
+
+TEST(Reference, RefusesWhatCouldLeaveAFolderOrMeanNothing) {
+  for (const char* text : {"", "../x", "a/b", "@1", "a@", "a@0", "a@-1", "a@1x", ".hidden",
+                           "a@99999999999999999999"}) {
+    EXPECT_FALSE(parse_reference(text).ok()) << text;
+  }
+  EXPECT_FALSE(is_valid_name(std::string(129, 'a')));
+  EXPECT_TRUE(is_valid_name(std::string(128, 'a')));
+}
+
+}  // namespace
+}  // namespace mortise::job
