@@ -1,5 +1,7 @@
 // `mortise tokenizer encode|decode|show|train` in the worker: through the tokenizer pack, as a job
 // does it.
+#include <algorithm>
+
 #include "app/mortise-worker/context.h"
 
 namespace mortise::worker {
@@ -53,6 +55,49 @@ job::TaskResult done() {
   job::TaskResult result;
   result.ok = true;
   return result;
+}
+
+// Texts of a file: one JSON string a line in .jsonl, else one line a text.
+base::Result<std::vector<std::string>> texts_of(Context& context, const std::string& path) {
+  MORTISE_ASSIGN(const std::string content, base::read_file(context.files, path));
+  const bool is_jsonl = path.ends_with(".jsonl");
+  std::vector<std::string> texts;
+  for (size_t begin = 0; begin < content.size();) {
+    const size_t end = std::min(content.find('\n', begin), content.size());
+    const std::string line = content.substr(begin, end - begin);
+    if (is_jsonl && !line.empty()) {
+      auto value = base::parse_json(line);
+      if (!value.ok() || !value->is_string()) {
+        return Error(Code::kInvalidArgument, "A line is no JSON string.",
+                     "Write one quoted text a line, or name the file .txt.")
+            .at_file(path)
+            .at_byte(static_cast<int64_t>(begin));
+      }
+      texts.push_back(value->as_string());
+    } else if (!line.empty()) {
+      texts.push_back(line);
+    }
+    begin = end + 1;
+  }
+  return texts;
+}
+
+// tokenizer_config.json names the tokens that training and serving need; the usual spellings are
+// recognised among the special tokens.
+Json tokenizer_config(const Json& special_tokens) {
+  const auto first_of = [&](std::initializer_list<const char*> names) -> Json {
+    for (const char* name : names) {
+      for (const Json& token : special_tokens.items()) {
+        if (token.as_string() == name) return token;
+      }
+    }
+    return {};
+  };
+  return Json::object({{"tokenizer_class", "PreTrainedTokenizerFast"},
+                       {"bos_token", first_of({"<s>", "<|begin_of_text|>"})},
+                       {"eos_token", first_of({"</s>", "<|im_end|>", "<|endoftext|>"})},
+                       {"pad_token", first_of({"<pad>", "<|pad|>"})},
+                       {"clean_up_tokenization_spaces", false}});
 }
 
 }  // namespace
@@ -111,6 +156,33 @@ Result<job::TaskResult> tokenizer_show(Context& context) {
                                    {"pad_id", facts.pad_id},
                                    {"fingerprint", tokenizer.fingerprint()}});
   MORTISE_TRY(context.print(shown.dump(2) + "\n"));
+  return done();
+}
+
+// arguments: {files [], vocab_size, pattern, special_tokens [], out}
+Result<job::TaskResult> tokenizer_train(Context& context) {
+  Json special = context.argument("special_tokens");
+  if (special.size() == 0) {
+    special = Json::array({Json("<pad>"), Json("<s>"), Json("</s>"), Json("<image>")});
+  }
+  const Json config = Json::object({{"vocab_size", context.argument("vocab_size")},
+                                    {"pattern", context.argument("pattern")},
+                                    {"special_tokens", special}});
+  MORTISE_ASSIGN(auto trainer, context.registry.open_tokenizer_trainer(kTokenizerId, config));
+  for (const Json& path : context.argument("files").items()) {
+    MORTISE_ASSIGN(const auto texts, texts_of(context, path.as_string()));
+    for (size_t begin = 0; begin < texts.size(); begin += kBatchTexts) {
+      const size_t count = std::min(kBatchTexts, texts.size() - begin);
+      MORTISE_TRY(trainer.add(std::span(texts).subspan(begin, count)));
+    }
+  }
+  MORTISE_ASSIGN(const std::string tokenizer, trainer.finish());
+  const std::string out = context.text("out");
+  MORTISE_TRY(base::make_folders(context.files, out));
+  MORTISE_TRY(
+      base::write_file_durably(context.files, base::join_path(out, "tokenizer.json"), tokenizer));
+  MORTISE_TRY(base::write_file_durably(context.files, base::join_path(out, "tokenizer_config.json"),
+                                       tokenizer_config(special).dump(2) + "\n"));
   return done();
 }
 
