@@ -24,8 +24,15 @@ inline Vec exp(Vec x) {
   return Vec::choose_less(x, low, Vec::all(0), y * n.power_of_two());
 }
 
-inline Vec sigmoid(Vec x) {
-  return Vec::all(1) / (Vec::all(1) + exp(Vec::all(0) - x));
+// s = 1 / (1 + e^-x), and 1 - s without the loss of digits of a difference.
+struct Sigmoid {
+  Vec value, rest;
+};
+inline Sigmoid sigmoid(Vec x) {
+  const Vec zero = Vec::all(0);
+  const Vec e = exp(zero - x.size());
+  const Vec large = Vec::all(1) / (Vec::all(1) + e), small = e * large;
+  return {Vec::choose_less(x, zero, small, large), Vec::choose_less(x, zero, large, small)};
 }
 
 // The share of the standard normal distribution below x.

@@ -33,7 +33,7 @@ void swiglu_as(const void* gate_in, const void* up_in, void* y_out, int64_t coun
   T* y = static_cast<T*>(y_out);
   for_vectors(count, [&](int64_t i, int64_t n) {
     const Vec g = Vec::load(gate + i, n);
-    (g * sigmoid(g) * Vec::load(up + i, n)).store(y + i, n);
+    (g * sigmoid(g).value * Vec::load(up + i, n)).store(y + i, n);
   });
 }
 void swiglu(Type type, const void* gate, const void* up, void* y, int64_t count) {
@@ -51,10 +51,10 @@ void swiglu_grad_as(const void* dy_in, const void* gate_in, const void* up_in, v
   T* dup = static_cast<T*>(dup_out);
   for_vectors(count, [&](int64_t i, int64_t n) {
     const Vec grad = Vec::load(dy + i, n), g = Vec::load(gate + i, n), u = Vec::load(up + i, n);
-    const Vec s = sigmoid(g);
-    const Vec slope = Vec::fma(g, Vec::all(1) - s, Vec::all(1));
-    (grad * g * s).store(dup + i, n);
-    (grad * u * s * slope).store(dgate + i, n);
+    const Sigmoid s = sigmoid(g);
+    const Vec slope = Vec::fma(g, s.rest, Vec::all(1));
+    (grad * g * s.value).store(dup + i, n);
+    (grad * u * s.value * slope).store(dgate + i, n);
   });
 }
 void swiglu_grad(Type type, const void* dy, const void* gate, const void* up, void* dgate,
@@ -72,10 +72,10 @@ inline Vec gelu_share(Vec x, int kind, Vec& share_slope) {
   const float a = kind == 1 ? 1.59576912f : 1.702f;  // 2 sqrt(2/pi)
   const float cubic = kind == 1 ? 0.044715f : 0.0f;
   const Vec square = x * x;
-  const Vec s = sigmoid(Vec::all(a) * x * Vec::fma(square, Vec::all(cubic), Vec::all(1)));
+  const Sigmoid s = sigmoid(Vec::all(a) * x * Vec::fma(square, Vec::all(cubic), Vec::all(1)));
   const Vec inner = Vec::all(a) * Vec::fma(square, Vec::all(3 * cubic), Vec::all(1));
-  share_slope = s * (Vec::all(1) - s) * inner;
-  return s;
+  share_slope = s.value * s.rest * inner;
+  return s.value;
 }
 
 template <class T>
