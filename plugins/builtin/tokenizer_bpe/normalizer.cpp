@@ -74,11 +74,11 @@ void apply_strip(const NormalizerStep& step, AlignedText& text) {
 }
 
 void apply_strip_accents(AlignedText& text) {
-  if (!any_code_point(text.bytes(), is_mark_nonspacing)) return;
+  if (!any_code_point(text.bytes(), is_mark)) return;
   Edit edit(text);
   for (size_t i = 0; i < text.size();) {
     const CodePoint c = code_point_at(text.bytes(), i);
-    if (!is_mark_nonspacing(c.value)) edit.keep({i, i + c.size_bytes});
+    if (!is_mark(c.value)) edit.keep({i, i + c.size_bytes});
     i += c.size_bytes;
   }
   text = edit.take();

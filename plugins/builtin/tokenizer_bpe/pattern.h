@@ -19,7 +19,7 @@ namespace mortise::tokenizer_bpe {
 class Pattern {
  public:
   static Pattern literal(std::string text);
-  // Throws INVALID_ARGUMENT with the byte in `expression` where it cannot be understood.
+  // Throws INVALID_ARGUMENT saying why `expression` cannot be understood.
   static Pattern expression(const std::string& expression);
 
   // All matches in `text`, from left to right, not overlapping; an empty match is left out. Throws

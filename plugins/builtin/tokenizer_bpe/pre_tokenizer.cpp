@@ -170,9 +170,8 @@ std::vector<Range> prepend_to(AlignedText& text, const std::vector<Range>& words
 std::vector<Range> apply_byte_level(const PreTokenizerStep& step, AlignedText& text,
                                     std::vector<Range> words) {
   if (step.add_prefix_space) {
-    words = prepend_to(text, words, " ", [&text](Range word) {
-      return !is_space(code_point_at(text.bytes(), word.begin).value);
-    });
+    words = prepend_to(text, words, " ",
+                       [&text](Range word) { return text.bytes()[word.begin] != ' '; });
   }
   if (!step.use_regex) return words;
   static const Pattern gpt2 = Pattern::expression(std::string(kGpt2Expression));

@@ -142,15 +142,9 @@ bool is_punctuation(uint32_t c) {
   return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
 
-bool is_mark_nonspacing(uint32_t code_point) {
-  return category_of(code_point) == UTF8PROC_CATEGORY_MN;
-}
-
-bool is_cjk(uint32_t c) {
-  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
-         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
-         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
-         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+bool is_mark(uint32_t code_point) {
+  const utf8proc_category_t category = category_of(code_point);
+  return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
 }
 
 void append_lower(uint32_t code_point, std::string& out) {

@@ -43,8 +43,7 @@ inline bool is_space(uint32_t code_point) {
 }
 bool is_word(uint32_t code_point);         // \w
 bool is_punctuation(uint32_t code_point);  // \p{P} and the ASCII marks
-bool is_mark_nonspacing(uint32_t code_point);
-bool is_cjk(uint32_t code_point);
+bool is_mark(uint32_t code_point);         // \p{M}
 
 // Full lower case of one character, appended ("İ" gives two characters).
 void append_lower(uint32_t code_point, std::string& out);
