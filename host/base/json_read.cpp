@@ -31,6 +31,7 @@ bool convert(const simdjson::dom::element& from, Json& to) {
     case Type::ARRAY: {
       const simdjson::dom::array items = from.get_array().value_unsafe();
       to = Json::array();
+      to.items().reserve(items.size());
       for (const simdjson::dom::element item : items) {
         to.items().emplace_back();
         if (!convert(item, to.items().back())) return false;
@@ -40,6 +41,7 @@ bool convert(const simdjson::dom::element& from, Json& to) {
     case Type::OBJECT: {
       const simdjson::dom::object fields = from.get_object().value_unsafe();
       to = Json::object();
+      to.members().reserve(fields.size());
       std::unordered_set<std::string_view> keys;
       for (const auto field : fields) {
         if (to.size() == kManyKeys && keys.empty()) {

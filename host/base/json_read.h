@@ -1,5 +1,5 @@
 // Rows of JSONL, fast: the one door to simdjson. Same values and the same refusals as parse_json
-// (base/json.h), which costs twenty times as much; the tests hold the two against each other.
+// (base/json.h), which costs several times as much; the tests hold the two against each other.
 #pragma once
 
 #include <cstdint>
