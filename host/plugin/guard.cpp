@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "plugin/checks.h"
+#include "plugin/keep.h"
 #include "plugin/trace.h"
 
 namespace mortise::plugin {
@@ -60,7 +61,8 @@ void release_watched(T* self) {
 
 template <class T>
 void watch(T* given, const std::string& label, const std::string& slot) {
-  auto* watched = new Watched<T>{*given, label, slot, trace_id(label, slot + " release")};
+  auto* watched =
+      keep_forever(new Watched<T>{*given, label, slot, trace_id(label, slot + " release")});
   given->private_data = watched;
   given->release = &release_watched<T>;
 }

@@ -17,6 +17,7 @@
 #include "plugin/error_box.h"
 #include "plugin/guard.h"
 #include "plugin/host_state.h"
+#include "plugin/keep.h"
 #include "plugin/trace.h"
 
 namespace mortise::plugin {
@@ -196,7 +197,8 @@ mortise_host* HostServices::open_host(const std::string& pack_label) {
   const std::lock_guard lock(state_->mutex);
   mortise_host*& host = state_->hosts[pack_label];
   if (host == nullptr) {
-    host = new mortise_host;  // stays for the life of the process, as entry.h promises
+    host =
+        keep_forever(new mortise_host);  // stays for the life of the process, as entry.h promises
     host->state = state_;
     host->label = pack_label;
     host->memory.budget_bytes = state_->options.memory_budget_bytes;

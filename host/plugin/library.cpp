@@ -13,6 +13,7 @@
 #include <mutex>
 
 #include "base/crypto.h"
+#include "plugin/keep.h"
 
 namespace mortise::plugin {
 namespace {
@@ -83,7 +84,7 @@ Result<std::string> hash_of(int descriptor, const std::string& path) {
 
 Result<EntryFunction> map_library(const std::string& path) {
   // Never destroyed: a library that is unloaded takes code along that somebody may still call.
-  auto* library = new boost::dll::shared_library();
+  auto* library = keep_forever(new boost::dll::shared_library());
   try {
     library->load(path, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     if (!library->has(kEntry)) {

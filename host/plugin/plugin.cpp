@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "plugin/error_box.h"
+#include "plugin/keep.h"
 #include "plugin/library.h"
 #include "plugin/trace.h"
 
@@ -194,7 +195,7 @@ Result<std::shared_ptr<Plugin>> load(const pack::Decision& decision, HostService
   if (options.is_guarded && !decision.plugin.starts_threads) services.watch_threads(label);
   auto exchange = make_exchange(decision, label, services, options);
   // From here on the plugin may keep pointers into it, also when it is refused.
-  Exchange& kept = *exchange.release();
+  Exchange& kept = *keep_forever(exchange.release());
   MORTISE_ASSIGN(const mortise_status status, call_entry(entry, kept));
   const Negotiation negotiation(label, *kept.hello(), *kept.reply());
   MORTISE_TRY(negotiation.check(status, decision.plugin.id));
