@@ -207,15 +207,16 @@ std::string assemble_tokenizer_json(const std::string& vocab_json, const std::st
   const std::string expression(known.empty() ? pattern : known);
   const std::string byte_level =
       R"({"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false})";
-  return "{\"version\":\"1.0\",\"truncation\":null,\"padding\":null,\"added_tokens\":" + added +
-         ",\"normalizer\":" + (nfc ? R"({"type":"NFC"})" : "null") +
-         R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":)" +
-         quote_json(expression) + R"(},"behavior":"Isolated","invert":false},)" + byte_level +
-         "]},\"post_processor\":" + byte_level + ",\"decoder\":" + byte_level +
-         R"(,"model":{"type":"BPE","dropout":null,"unk_token":null,"continuing_subword_prefix":null,)"
-         R"("end_of_word_suffix":null,"fuse_unk":false,"byte_fallback":false,"ignore_merges":false,)"
-         R"("vocab":)" +
-         vocab_json + ",\"merges\":" + merges + "}}";
+  const std::string split = R"({"type":"Split","pattern":{"Regex":)" + quote_json(expression) +
+                            R"(},"behavior":"Isolated","invert":false})";
+  std::string text = R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":)" + added;
+  text += R"(,"normalizer":)" + std::string(nfc ? R"({"type":"NFC"})" : "null");
+  text += R"(,"pre_tokenizer":{"type":"Sequence","pretokenizers":[)" + split + "," + byte_level;
+  text += R"(]},"post_processor":)" + byte_level + R"(,"decoder":)" + byte_level;
+  text += R"(,"model":{"type":"BPE","dropout":null,"unk_token":null,)"
+          R"("continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":false,)"
+          R"("byte_fallback":false,"ignore_merges":false,"vocab":)";
+  return text + vocab_json + ",\"merges\":" + merges + "}}";
 }
 
 Tokenizer load_tokenizer(const std::string& uri, Json config, const ReadFile& read) {
