@@ -70,17 +70,7 @@ Result<std::unique_ptr<BlobStore>> BlobStore::open(base::FileOps& files, base::R
   for (const base::FileInfo& file : leftovers) {
     MORTISE_TRY(base::remove_tree(files, base::join_path(temporary, file.name)));
   }
-  // All 256 folders at once and synced, so that a put has only its own folder to sync.
-  const std::string blobs = base::join_path(root, "blobs");
-  MORTISE_TRY(base::make_folders(files, blobs));
-  MORTISE_ASSIGN(const auto present, files.list(blobs));
-  if (present.size() < 256) {
-    for (int i = 0; i < 256; ++i) {
-      const auto byte = static_cast<std::byte>(i);
-      MORTISE_TRY(files.make_folder(base::join_path(blobs, base::to_hex({&byte, 1}))));
-    }
-    MORTISE_TRY(files.sync_folder(blobs));
-  }
+  MORTISE_TRY(base::make_folders(files, base::join_path(root, "blobs")));
   return std::unique_ptr<BlobStore>(new BlobStore(files, random, root));
 }
 
@@ -106,10 +96,22 @@ Result<BlobRef> BlobStore::put(base::ByteView data) {
   return writer.commit();
 }
 
+// Makes the folder and syncs its entry, once for each folder in the life of this store: another
+// thread must not acknowledge a blob in a folder whose own name is not on the disk yet.
+Status BlobStore::make_ready(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  if (ready_folders_.contains(folder)) return {};
+  MORTISE_TRY(files_->make_folder(folder));
+  MORTISE_TRY(files_->sync_folder(folder.substr(0, folder.rfind('/'))));
+  ready_folders_.insert(folder);
+  return {};
+}
+
 // The bytes of `from` are synced. The folder is synced even when the blob was there before: who
 // put it may not have come so far.
 Status BlobStore::publish(const std::string& from, const std::string& digest) {
   MORTISE_ASSIGN(const std::string place, place_of(digest));
+  MORTISE_TRY(make_ready(place.substr(0, place.rfind('/'))));
   const Status linked = files_->link(from, place);
   if (!linked.ok() && linked.error().code != Code::kAlreadyExists) return linked;
   return files_->sync_folder(place.substr(0, place.rfind('/')));

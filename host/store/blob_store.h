@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -70,9 +72,12 @@ class BlobStore {  // [any]
   BlobStore(base::FileOps& files, base::Random& random, std::string root);
   base::Result<std::string> place_of(std::string_view digest) const;
   base::Status publish(const std::string& from, const std::string& digest);
+  base::Status make_ready(const std::string& folder);
   base::FileOps* files_;
   base::Random* random_;
   std::string root_;
+  std::mutex mutex_;
+  std::set<std::string> ready_folders_;  // guarded by mutex_
 };
 
 }  // namespace mortise::store
