@@ -10,6 +10,8 @@
 namespace mortise::metric_bleu {
 namespace {
 
+constexpr char32_t kSpace = ' ';
+
 bool is_digit(char32_t c) {
   return c >= '0' && c <= '9';
 }
@@ -30,7 +32,7 @@ Characters isolate(const Characters& text, Test&& wanted) {
   out.reserve(text.size() * 2);
   for (const char32_t c : text) {
     if (wanted(c)) {
-      out += {U' ', c, U' '};
+      out += {kSpace, c, kSpace};
     } else {
       out += c;
     }
@@ -50,9 +52,9 @@ Characters part_pairs(const Characters& text, First&& first, Second&& second, bo
       out += text[i];
       continue;
     }
-    if (before) out += U' ';
-    out += {text[i], U' ', text[i + 1]};
-    if (after) out += U' ';
+    if (before) out += kSpace;
+    out += {text[i], kSpace, text[i + 1]};
+    if (after) out += kSpace;
     ++i;
   }
   return out;
