@@ -25,4 +25,9 @@ bool has_reference(std::string_view op, DLDataType activation, DLDataType weight
 void run_reference(std::string_view op, DLDataType activation, DLDataType weight,
                    const mortise_op_call& call);
 
+// Only the checks of counts, types and shapes: reads no element, so it may be called before queued
+// work has made the inputs. Ids and bounds are checked by run_reference alone. [parallel]
+void check_reference(std::string_view op, DLDataType activation, DLDataType weight,
+                     const mortise_op_call& call);
+
 }  // namespace mortise::conform

@@ -96,10 +96,11 @@ void store_element(void* data, int64_t i, DLDataType type, double value) {
   }
 }
 
-Values::Values(const DLTensor* tensor, bool read) : tensor_(tensor) {
+Values::Values(const DLTensor* tensor, Begin begin) : tensor_(tensor) {
+  if (begin == Begin::kUntouched) return;
   const int64_t count = sdk::element_count(*tensor);
   values_.assign(static_cast<size_t>(count), 0);
-  if (!read || count == 0) return;
+  if (begin == Begin::kZero || count == 0) return;
   const int64_t rows = tensor->ndim == 0 ? 1 : tensor->shape[0];
   const int64_t width = count / rows;
   const bool strided = tensor->strides != nullptr && tensor->ndim > 0;
@@ -119,12 +120,17 @@ void Values::store() const {
 }
 
 Launch::Launch(std::string_view op, DLDataType activation, DLDataType weight,
-               const mortise_op_call& call)
+               const mortise_op_call& call, bool checks_only)
     : op_(op),
       activation_(activation),
       weight_(weight),
       wide_(is(activation, kDLFloat, 64) ? sdk::kFloat64 : sdk::kFloat32),
-      call_(call) {}
+      call_(call),
+      checks_only_(checks_only) {}
+
+Values Launch::values(const DLTensor* tensor, Values::Begin begin) const {
+  return Values(tensor, checks_only_ ? Values::Begin::kUntouched : begin);
+}
 
 void Launch::counts(uint32_t inputs, uint32_t outputs, uint32_t scalars) const {
   call_.check_counts(op_, inputs, outputs, scalars);
@@ -133,7 +139,7 @@ void Launch::counts(uint32_t inputs, uint32_t outputs, uint32_t scalars) const {
 Values Launch::input(uint32_t i, std::string_view name, DLDataType type,
                      std::initializer_list<int64_t> shape) const {
   sdk::check_tensor(call_.input(i), name, type, shape);
-  return Values(call_.input(i), /*read=*/true);
+  return values(call_.input(i), Values::Begin::kRead);
 }
 
 Values Launch::optional_input(uint32_t i, std::string_view name, DLDataType type,
@@ -150,13 +156,13 @@ Values Launch::strided_input(uint32_t i, std::string_view name, DLDataType type,
   }
   const DLTensor packed = without_row_stride(*tensor, strides);
   sdk::check_tensor(&packed, name, type, shape);
-  return Values(tensor, /*read=*/true);
+  return values(tensor, Values::Begin::kRead);
 }
 
 Values Launch::output(uint32_t i, std::string_view name, DLDataType type,
                       std::initializer_list<int64_t> shape) const {
   sdk::check_tensor(call_.output(i), name, type, shape);
-  return Values(call_.output(i), /*read=*/false);
+  return values(call_.output(i), Values::Begin::kZero);
 }
 
 Values Launch::optional_output(uint32_t i, std::string_view name, DLDataType type,
@@ -167,7 +173,7 @@ Values Launch::optional_output(uint32_t i, std::string_view name, DLDataType typ
 Values Launch::in_place(uint32_t i, std::string_view name, DLDataType type,
                         std::initializer_list<int64_t> shape) const {
   sdk::check_tensor(call_.output(i), name, type, shape);
-  return Values(call_.output(i), /*read=*/true);
+  return values(call_.output(i), Values::Begin::kRead);
 }
 
 }  // namespace mortise::conform

@@ -21,11 +21,13 @@ void store_element(void* data, int64_t i, DLDataType type, double value);
 class Values {
  public:
   Values() = default;
-  Values(const DLTensor* tensor, bool read);
+  enum class Begin { kUntouched, kZero, kRead };
+  // kUntouched: without values, for checks only.
+  Values(const DLTensor* tensor, Begin begin);
 
   bool is_present() const { return tensor_ != nullptr; }
   int64_t size(size_t axis) const { return tensor_->shape[axis]; }
-  int64_t count() const { return static_cast<int64_t>(values_.size()); }
+  int64_t count() const { return sdk::element_count(*tensor_); }
   double& operator[](int64_t i) { return values_[static_cast<size_t>(i)]; }
   double operator[](int64_t i) const { return values_[static_cast<size_t>(i)]; }
   DLDataType type() const { return tensor_->dtype; }
@@ -40,9 +42,12 @@ class Values {
 
 class Launch {
  public:
-  Launch(std::string_view op, DLDataType activation, DLDataType weight,
-         const mortise_op_call& call);
+  Launch(std::string_view op, DLDataType activation, DLDataType weight, const mortise_op_call& call,
+         bool checks_only);
 
+  // Whether the operation shall return after its checks of counts, types and shapes: then no tensor
+  // was read, and none may be.
+  bool checks_only() const { return checks_only_; }
   DLDataType activation() const { return activation_; }
   DLDataType weight() const { return weight_; }
   DLDataType wide() const { return wide_; }  // "f" of the list
@@ -72,9 +77,12 @@ class Launch {
   const DLTensor* raw_output(uint32_t i) const { return call_.output(i); }
 
  private:
+  Values values(const DLTensor* tensor, Values::Begin begin) const;
+
   std::string_view op_;
   DLDataType activation_, weight_, wide_;
   sdk::OpCall call_;
+  bool checks_only_;
 };
 
 using Reference = void (*)(const Launch& launch);

@@ -50,6 +50,7 @@ void linear(const Launch& launch) {
   const int64_t outputs = w.size(0);
   const Values bias = launch.optional_input(2, "bias", launch.weight(), {outputs});
   Values y = launch.output(0, "y", launch.activation(), {n, outputs});
+  if (launch.checks_only()) return;
   times_transposed(x, w, n, outputs, k, 1, y);
   add_bias(bias, n, outputs, y);
   y.store();
@@ -62,6 +63,7 @@ void linear_grad_input(const Launch& launch) {
   const Values w = launch.input(1, "w", launch.weight(), {outputs, -1});
   const int64_t k = w.size(1);
   Values dx = launch.output(0, "dx", launch.activation(), {n, k});
+  if (launch.checks_only()) return;
   times(dy, w, n, k, outputs, dx);
   dx.store();
 }
@@ -74,6 +76,7 @@ void linear_grad_weight(const Launch& launch) {
   const int64_t k = x.size(1);
   Values dw = launch.output(0, "dw", launch.weight(), {outputs, k});
   Values dbias = launch.optional_output(1, "dbias", launch.weight(), {outputs});
+  if (launch.checks_only()) return;
   transposed_times(dy, x, n, outputs, k, 1, dw);
   dw.store();
   if (!dbias.is_present()) return;
@@ -93,6 +96,7 @@ void linear_lora(const Launch& launch) {
   const Values b = launch.input(4, "b", launch.wide(), {outputs, rank});
   Values y = launch.output(0, "y", launch.activation(), {n, outputs});
   Values xa = launch.output(1, "xa", launch.wide(), {n, rank});
+  if (launch.checks_only()) return;
   times_transposed(x, a, n, rank, k, 1, xa);
   times_transposed(x, w, n, outputs, k, 1, y);
   times_transposed(xa, b, n, outputs, rank, launch.scalar(0), y);
@@ -116,6 +120,7 @@ void linear_lora_grad(const Launch& launch) {
   Values dx = launch.optional_output(0, "dx", launch.activation(), {n, k});
   Values da = launch.output(1, "da", launch.wide(), {rank, k});
   Values db = launch.output(2, "db", launch.wide(), {outputs, rank});
+  if (launch.checks_only()) return;
   const double scale = launch.scalar(0);
   transposed_times(dy, xa, n, outputs, rank, scale, db);
   // db is done; dxa takes the place of xa, which has its shape.

@@ -82,14 +82,28 @@ bool has_reference(std::string_view op, DLDataType activation, DLDataType weight
   return op == MORTISE_OP_CAST || exact || (is_narrow(activation) && is_narrow(weight));
 }
 
-void run_reference(std::string_view op, DLDataType activation, DLDataType weight,
-                   const mortise_op_call& call) {
+namespace {
+
+void run(std::string_view op, DLDataType activation, DLDataType weight, const mortise_op_call& call,
+         bool checks_only) {
   if (!has_reference(op, activation, weight)) {
     throw sdk::unimplemented("The reference has no operation \"" + std::string(op) + "\" for " +
                              sdk::dtype_name(activation) + " and weights in " +
                              sdk::dtype_name(weight) + ".");
   }
-  find(op)->run(Launch(op, activation, weight, call));
+  find(op)->run(Launch(op, activation, weight, call, checks_only));
+}
+
+}  // namespace
+
+void run_reference(std::string_view op, DLDataType activation, DLDataType weight,
+                   const mortise_op_call& call) {
+  run(op, activation, weight, call, /*checks_only=*/false);
+}
+
+void check_reference(std::string_view op, DLDataType activation, DLDataType weight,
+                     const mortise_op_call& call) {
+  run(op, activation, weight, call, /*checks_only=*/true);
 }
 
 }  // namespace mortise::conform

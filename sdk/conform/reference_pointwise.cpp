@@ -63,6 +63,7 @@ void rope(const Launch& launch) {
   const Values cos = launch.input(1, "cos", type, {rows, size});
   const Values sin = launch.input(2, "sin", type, {rows, size});
   Values y = launch.output(0, "y", type, {rows, heads, size});
+  if (launch.checks_only()) return;
   const double sign = launch.scalar(0);
   for (int64_t i = 0; i < y.count(); ++i) {
     const int64_t d = i % size, angle = i / (heads * size) * size + d;
@@ -79,6 +80,7 @@ void swiglu(const Launch& launch) {
   const int64_t rows = gate.size(0), inner = gate.size(1);
   const Values up = launch.input(1, "up", type, {rows, inner});
   Values y = launch.output(0, "y", type, {rows, inner});
+  if (launch.checks_only()) return;
   for (int64_t i = 0; i < y.count(); ++i) y[i] = gate[i] * sigmoid(gate[i]) * up[i];
   y.store();
 }
@@ -92,6 +94,7 @@ void swiglu_grad(const Launch& launch) {
   const Values up = launch.input(2, "up", type, {rows, inner});
   Values dgate = launch.output(0, "dgate", type, {rows, inner});
   Values dup = launch.output(1, "dup", type, {rows, inner});
+  if (launch.checks_only()) return;
   for (int64_t i = 0; i < dy.count(); ++i) {
     const double s = sigmoid(gate[i]);
     dgate[i] = dy[i] * up[i] * s * (1 + gate[i] * (1 - s));
@@ -106,6 +109,7 @@ void gelu(const Launch& launch) {
   const int kind = gelu_kind(launch);
   const Values x = launch.input(0, "x", launch.activation(), {-1, -1});
   Values y = launch.output(0, "y", launch.activation(), {x.size(0), x.size(1)});
+  if (launch.checks_only()) return;
   double slope;
   for (int64_t i = 0; i < x.count(); ++i) y[i] = gelu_at(x[i], kind, slope);
   y.store();
@@ -117,6 +121,7 @@ void gelu_grad(const Launch& launch) {
   const Values dy = launch.input(0, "dy", launch.activation(), {-1, -1});
   const Values x = launch.input(1, "x", launch.activation(), {dy.size(0), dy.size(1)});
   Values dx = launch.output(0, "dx", launch.activation(), {dy.size(0), dy.size(1)});
+  if (launch.checks_only()) return;
   for (int64_t i = 0; i < x.count(); ++i) {
     double slope;
     gelu_at(x[i], kind, slope);
@@ -131,6 +136,7 @@ void embedding(const Launch& launch) {
   const Values table = launch.input(1, "table", launch.weight(), {-1, -1});
   const int64_t channels = table.size(1);
   Values y = launch.output(0, "y", launch.weight(), {ids.count(), channels});
+  if (launch.checks_only()) return;
   check_ids(ids, table.size(0));
   for (int64_t i = 0; i < y.count(); ++i) {
     y[i] = table[static_cast<int64_t>(ids[i / channels]) * channels + i % channels];
@@ -144,6 +150,7 @@ void embedding_grad(const Launch& launch) {
   const int64_t channels = dy.size(1);
   const Values ids = launch.input(1, "ids", sdk::kInt32, {dy.size(0)});
   Values dtable = launch.in_place(0, "dtable", launch.wide(), {-1, channels});
+  if (launch.checks_only()) return;
   check_ids(ids, dtable.size(0));
   for (int64_t i = 0; i < dy.count(); ++i) {
     dtable[static_cast<int64_t>(ids[i / channels]) * channels + i % channels] += dy[i];
@@ -161,6 +168,7 @@ void adamw(const Launch& launch) {
   const double lr = launch.scalar(0), beta1 = launch.scalar(1), beta2 = launch.scalar(2);
   const double eps = launch.scalar(3), decay = launch.scalar(4), step = launch.scalar(5);
   if (!(step >= 1)) throw sdk::invalid_argument("step is below 1; the first step is 1.");
+  if (launch.checks_only()) return;
   const double correction1 = 1 - std::pow(beta1, step);
   const double correction2 = std::sqrt(1 - std::pow(beta2, step));
   for (int64_t i = 0; i < grad.count(); ++i) {
@@ -179,6 +187,7 @@ void sum_squares(const Launch& launch) {
   launch.counts(1, 1, 0);
   const Values x = launch.input(0, "x", launch.activation(), {-1});
   Values sum = launch.output(0, "sum", launch.wide(), {1});
+  if (launch.checks_only()) return;
   for (int64_t i = 0; i < x.count(); ++i) sum[0] += x[i] * x[i];
   sum.store();
 }
@@ -196,6 +205,7 @@ void cast(const Launch& launch) {
   };
   const Values x = launch.input(0, "x", type_of(from), {-1});
   Values y = launch.output(0, "y", type_of(to), {x.count()});
+  if (launch.checks_only()) return;
   for (int64_t i = 0; i < x.count(); ++i) y[i] = x[i];
   y.store();
 }
