@@ -1,0 +1,149 @@
+// fake_worker TASK_FOLDER: speaks the worker's protocol and does what the manifest's "x-fake" says:
+// done (the default), refuse, fail, crash, wait (until cancelled), stubborn (never ends by itself),
+// lie (an artifact that is not what it records). A serve task echoes until it is cancelled.
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "job/channel.h"
+#include "job/result.h"
+#include "job/status.h"
+#include "job/task.h"
+
+namespace mortise::tests {
+namespace {
+
+using base::Json;
+
+std::atomic<bool> cancelled{false};
+
+base::Result<Json> echo(const Json& request, job::ChannelReply& reply) {
+  const Json& messages = request["messages"];
+  const Json& last = messages.at(messages.size() - 1)["content"];
+  if (last.as_string() == "refuse") {
+    return base::Error(base::Code::kInvalidArgument, "The prompt is too long.");
+  }
+  const std::string text = "echo " + (last.is_string() ? last.as_string() : last.dump());
+  for (const char c : text) {
+    if (!reply.send(Json::object({{"delta", std::string(1, c)}}))) break;
+  }
+  return Json::object(
+      {{"finish_reason", "stop"},
+       {"usage",
+        Json::object({{"prompt_tokens", 1}, {"completion_tokens", 2}, {"total_tokens", 3}})}});
+}
+
+base::Result<Json> answer(const Json& request, job::ChannelReply& reply) {
+  const std::string& verb = request["verb"].as_string();
+  if (verb == "cancel") {
+    cancelled = true;
+    return Json::object();
+  }
+  if (verb == "generate") return echo(request, reply);
+  return base::Error(base::Code::kUnimplemented, "The fake worker does not know this verb.");
+}
+
+void wait_for_cancel(const job::ChannelServer& channel) {
+  while (!cancelled && !channel.lease_lost()) base::system_clock().sleep_ms(5);
+}
+
+base::Status write_text(const std::string& path, std::string_view text) {
+  return base::write_file_durably(base::posix_file_ops(), path, text);
+}
+
+base::Status make_artifacts(const job::Task& task, job::TaskResult& result) {
+  base::FileOps& files = base::posix_file_ops();
+  const std::string out = task.output_folder;
+  if (task.kind == "ingest") {
+    MORTISE_TRY(write_text(out + "/rows.jsonl", "{\"n\":1}\n{\"n\":2}\n"));
+    MORTISE_TRY(write_text(out + "/report.json", "{}"));
+    result.record["used_media"] = Json::array({Json("images/a.png")});
+    result.record["report"] = Json::object({{"rows_count", 2}, {"bad_rows_count", 0}});
+  } else if (task.kind == "train") {
+    MORTISE_TRY(base::make_folders(files, out + "/adapter"));
+    MORTISE_TRY(write_text(out + "/adapter/adapter_config.json", "{}"));
+    MORTISE_TRY(write_text(out + "/adapter/adapter_model.safetensors", "W"));
+    result.models = {{"adapter", "adapter", ""}};
+  } else if (task.kind == "evaluate") {
+    result.scores = Json::array({Json::object({{"metric", "mortise.metric_bleu"},
+                                               {"name", "bleu"},
+                                               {"value", 10.0},
+                                               {"of", "base"},
+                                               {"group", ""}}),
+                                 Json::object({{"metric", "mortise.metric_bleu"},
+                                               {"name", "bleu"},
+                                               {"value", 30.0},
+                                               {"of", "tuned"},
+                                               {"group", ""}})});
+  }
+  MORTISE_ASSIGN(result.artifacts, job::list_artifacts(files, out));
+  return {};
+}
+
+job::StatusLine line(job::State state, const char* message = "") {
+  job::StatusLine made;
+  made.state = state;
+  made.message = message;
+  return made;
+}
+
+int end(job::StatusWriter& status, const job::StatusLine& last, int code) {
+  return status.write(last).ok() ? code : 9;
+}
+
+int work(const job::Task& task, const std::string& folder, job::StatusWriter& status,
+         const job::ChannelServer& channel) {
+  const std::string what = task.manifest["x-fake"].as_string();
+  job::StatusLine running = line(job::State::kRunning);
+  running.phase = task.kind;
+  running.step = 1;
+  running.steps_total = 2;
+  if (task.kind == "serve") running.endpoint = "ready";
+  if (!status.write(running).ok()) return 9;
+  (void)write_text(folder + "/metrics.jsonl", "{\"step\":1,\"loss\":2.5}\n");
+  if (what == "crash") ::raise(SIGSEGV);
+  if (what == "stubborn") {
+    ::signal(SIGTERM, SIG_IGN);
+    for (;;) ::pause();
+  }
+  if (what == "wait" || task.kind == "serve") {
+    wait_for_cancel(channel);
+    return end(status, line(job::State::kCancelled), 1);
+  }
+  if (what == "slow") base::system_clock().sleep_ms(300);
+  if (what == "fail") {
+    job::StatusLine failed = line(job::State::kFailed, "It went wrong.");
+    failed.error = base::Error(base::Code::kInvalidArgument, "It went wrong.").at_row(7);
+    return end(status, failed, 1);
+  }
+  job::TaskResult result;
+  result.ok = what != "refuse";
+  result.summary = result.ok ? "It is done." : "1 of 2 rows is bad.";
+  if (!make_artifacts(task, result).ok()) return 9;
+  if (what == "refuse") {
+    result.record["report"] = Json::object({{"findings", Json::array({Json("row 1")})}});
+  }
+  if (what == "lie") result.artifacts[0].sha256 = std::string(64, '0');
+  if (!job::write_result(base::posix_file_ops(), folder, result).ok()) return 9;
+  return end(status,
+             line(result.ok ? job::State::kDone : job::State::kFailed, result.summary.c_str()),
+             result.ok ? 0 : 1);
+}
+
+}  // namespace
+}  // namespace mortise::tests
+
+int main(int, char** arguments) {
+  using namespace mortise;
+  const std::string folder = arguments[1];
+  const auto task = job::read_task(base::posix_file_ops(), folder);
+  auto status = job::StatusWriter::open(base::posix_file_ops(), base::system_clock(), folder);
+  if (!task.ok() || !status.ok()) return 8;
+  auto channel = job::ChannelServer::start(folder, tests::answer, task->lease_ms);
+  if (!channel.ok()) return 7;
+  return tests::work(*task, folder, **status, **channel);
+}

@@ -1,0 +1,214 @@
+#include "run/runner.h"
+
+#include "job/dataset_file.h"
+#include "run/publish.h"
+#include "tests/unit/run/run_fixture.h"
+
+namespace mortise::run {
+namespace {
+
+using base::Code;
+using base::posix_file_ops;
+
+class RunnerTest : public RunFixture {};
+
+TEST_F(RunnerTest, PublishesTheAdapterOfATraining) {
+  const std::string id = submit_train("done");
+  ASSERT_TRUE(step_until_state(id, "done")) << job(id).error.dump();
+  const hub::Job done = job(id);
+  EXPECT_EQ(done.record["models"].at(0).as_string(), "tuned@1");
+  EXPECT_EQ(done.record["dataset"]["reference"].as_string(), "d@1");
+  const auto model = hub_->models().resolve("tuned");
+  ASSERT_TRUE(model.ok());
+  EXPECT_EQ(model->kind, "adapter");
+  EXPECT_EQ(model->base, "m@1");
+  EXPECT_EQ(base::read_file(posix_file_ops(), model->folder + "/adapter_model.safetensors").value(),
+            "W");
+  EXPECT_EQ(hub_->jobs().artifacts(id)->size(), 2u);
+}
+
+TEST_F(RunnerTest, HandsTheDataSetOutAsFiles) {
+  const std::string id = submit_train("done");
+  ASSERT_TRUE(step_until_state(id, "done"));
+  const auto dataset =
+      job::read_dataset_file(posix_file_ops(), hub_->task_folder(id, 1) + "/dataset.json");
+  ASSERT_TRUE(dataset.ok());
+  EXPECT_EQ(base::read_file(posix_file_ops(), dataset->rows_file).value(), "{}\n");
+  EXPECT_EQ(base::read_file(posix_file_ops(), dataset->media.at("a.png")).value(), "PNG");
+}
+
+TEST_F(RunnerTest, TurnsAnUploadIntoAVersion) {
+  const std::string upload = upload_of("chest");
+  const auto check = hub_->uploads().begin_check(upload);
+  ASSERT_TRUE(step_until_state(check->id, "done")) << job(check->id).error.dump();
+  const auto version = hub_->datasets().resolve("chest");
+  ASSERT_TRUE(version.ok());
+  EXPECT_EQ(version->row_count, 2);
+  EXPECT_EQ(version->media_count, 1);
+  EXPECT_EQ(hub_->uploads().get(upload)->state, "committed");
+  EXPECT_EQ(hub_->uploads().get(upload)->result["reference"].as_string(), "chest@1");
+}
+
+TEST_F(RunnerTest, KeepsTheReportOfAnUploadThatIsRefused) {
+  auto upload = hub_->uploads().create("bad", base::Json::object({{"task_type", "vqa"}}));
+  const auto blob = hub_->blobs().put(base::as_bytes("{}\n"));
+  ASSERT_TRUE(hub_->uploads().put_file(upload->id, "rows.jsonl", *blob).ok());
+  auto text = manifest(R"({"kind":"ingest","name":"bad","task":"vqa","x-fake":"refuse",
+                          "ingest":{"upload":")" +
+                       upload->id + "\"}}");
+  const auto refused = hub_->jobs().submit({text, "", "", ""});
+  ASSERT_TRUE(step_until_state(refused->id, "failed"));
+  const auto after = hub_->uploads().get(upload->id);
+  EXPECT_EQ(after->state, "failed");
+  EXPECT_EQ(after->result["report"]["findings"].at(0).as_string(), "row 1");
+  EXPECT_EQ(hub_->datasets().resolve("bad").error().code, Code::kNotFound);
+}
+
+TEST_F(RunnerTest, KeepsTheWorkersOwnError) {
+  const std::string id = submit_train("fail");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_EQ(job(id).error["detail"].as_string(), "It went wrong.");
+  EXPECT_EQ(job(id).error["row"].as_int(), 7);
+}
+
+TEST_F(RunnerTest, NamesTheSignalThatEndedAWorker) {
+  const std::string id = submit_train("crash");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_NE(job(id).error["detail"].as_string().find("signal 11"), std::string::npos)
+      << job(id).error.dump();
+}
+
+TEST_F(RunnerTest, RefusesAnArtifactThatIsNotWhatWasRecorded) {
+  const std::string id = submit_train("lie");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_EQ(job(id).error["code"].as_string(), "DATA_LOSS");
+  EXPECT_EQ(hub_->models().resolve("tuned").error().code, Code::kNotFound);
+}
+
+TEST_F(RunnerTest, FailsAJobWhoseModelIsGone) {
+  const std::string id = submit_train("done");
+  ASSERT_TRUE(hub_->models().remove("m").ok());
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_EQ(job(id).error["code"].as_string(), "NOT_FOUND");
+}
+
+TEST_F(RunnerTest, CancelsAWorkerOverItsChannel) {
+  const std::string id = submit_train("wait");
+  ASSERT_TRUE(step_until_worker(id));
+  ASSERT_TRUE(hub_->jobs().cancel(id).ok());
+  ASSERT_TRUE(step_until_state(id, "cancelled"));
+}
+
+TEST_F(RunnerTest, KillsAWorkerThatDoesNotListen) {
+  start_runner(50);
+  const std::string id = submit_train("stubborn");
+  ASSERT_TRUE(step_until_worker(id));
+  ASSERT_TRUE(hub_->jobs().cancel(id).ok());
+  ASSERT_TRUE(step_until_state(id, "cancelled"));
+}
+
+TEST_F(RunnerTest, RunsOneTrainingAtATime) {
+  const std::string first = submit_train("wait");
+  const std::string second = submit_train("done");
+  ASSERT_TRUE(step_until_worker(first));
+  for (int i = 0; i < 5; ++i) runner_->step();
+  EXPECT_EQ(job(second).state, "queued");
+  ASSERT_TRUE(hub_->jobs().cancel(first).ok());
+  ASSERT_TRUE(step_until_state(second, "done"));
+}
+
+TEST_F(RunnerTest, FindsARunningWorkerAfterARestart) {
+  const std::string id = submit_train("wait");
+  ASSERT_TRUE(step_until_worker(id));
+  const int64_t pid = job(id).process.pid;
+  restart();
+  runner_->step();
+  EXPECT_EQ(job(id).state, "running");
+  EXPECT_EQ(job(id).process.pid, pid);
+  EXPECT_EQ(job(id).attempt, 1);
+  ASSERT_TRUE(hub_->jobs().cancel(id).ok());
+  ASSERT_TRUE(step_until_state(id, "cancelled"));
+}
+
+TEST_F(RunnerTest, FindsAWorkerWhoseNumberWasNotWrittenDown) {
+  const std::string id = submit_train("wait");
+  ASSERT_TRUE(step_until_worker(id));
+  const int64_t pid = job(id).process.pid;
+  ASSERT_TRUE(hub_->jobs().set_process(job(id), {}).ok());
+  restart();
+  EXPECT_EQ(job(id).process.pid, pid);
+  ASSERT_TRUE(hub_->jobs().cancel(id).ok());
+  ASSERT_TRUE(step_until_state(id, "cancelled"));
+}
+
+TEST_F(RunnerTest, PublishesWhatAWorkerFinishedWhileTheServerWasAway) {
+  const std::string id = submit_train("slow");
+  ASSERT_TRUE(step_until_worker(id));
+  const base::ProcessIdentity process = job(id).process;
+  runner_.reset();
+  while (base::system_process().is_alive(process)) base::system_clock().sleep_ms(10);
+  restart();
+  ASSERT_TRUE(step_until_state(id, "done")) << job(id).error.dump();
+  EXPECT_TRUE(hub_->models().resolve("tuned@1").ok());
+  EXPECT_FALSE(hub_->models().resolve("tuned@2").ok());
+}
+
+TEST_F(RunnerTest, FailsWithAReasonWhatDiedWhileTheServerWasAway) {
+  const std::string id = submit_train("wait");
+  ASSERT_TRUE(step_until_worker(id));
+  ASSERT_TRUE(base::system_process().signal(job(id).process, SIGKILL).ok());
+  restart();
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_FALSE(job(id).error["detail"].as_string().empty());
+}
+
+TEST_F(RunnerTest, DoesNotTakeAnotherProcessForItsWorker) {
+  const std::string id = submit_train("wait");
+  ASSERT_TRUE(step_until_worker(id));
+  const base::ProcessIdentity worker = job(id).process;
+  // As after a restart of the machine: the number belongs to somebody else now.
+  ASSERT_TRUE(hub_->jobs().set_process(job(id), {::getpid(), 1, worker.boot_id}).ok());
+  restart();
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_TRUE(base::system_process().signal(worker, SIGKILL).ok());
+}
+
+TEST_F(RunnerTest, StartsAServeJobAgainWhenItsWorkerIsLost) {
+  const auto endpoint =
+      hub_->endpoints().start("e", manifest(R"({"kind":"serve","name":"e","model":"m"})"));
+  ASSERT_TRUE(step_until([&] { return hub_->endpoints().get("e")->state == "ready"; }));
+  ASSERT_TRUE(base::system_process().signal(job(endpoint->job_id).process, SIGKILL).ok());
+  ASSERT_TRUE(step_until([&] { return job(endpoint->job_id).attempt == 2; }));
+  ASSERT_TRUE(step_until([&] { return hub_->endpoints().get("e")->state == "ready"; }));
+  ASSERT_TRUE(hub_->endpoints().stop("e").ok());
+  ASSERT_TRUE(step_until_state(endpoint->job_id, "cancelled"));
+}
+
+TEST_F(RunnerTest, ResumesFromTheNewestWholeCheckpoint) {
+  const std::string id = submit_train("fail");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  const std::string checkpoints = hub_->task_folder(id, 1) + "/checkpoints";
+  for (const char* name : {"checkpoint-9", "checkpoint-10", "checkpoint-11.partial", "other"}) {
+    ASSERT_TRUE(posix_file_ops().make_folder(checkpoints + "/" + name).ok());
+  }
+  EXPECT_EQ(newest_checkpoint(*hub_, job(id)), checkpoints + "/checkpoint-10");
+  const auto resumed = hub_->jobs().submit({train("again"), "", id, ""});
+  const auto started = hub_->jobs().start(resumed->id);
+  const auto task = prepare_task(*hub_, *started, {});
+  ASSERT_TRUE(task.ok()) << task.error().text();
+  EXPECT_EQ(task->inputs.checkpoint_folder, checkpoints + "/checkpoint-10");
+}
+
+TEST_F(RunnerTest, PutsAnAdapterOnItsBase) {
+  ASSERT_TRUE(step_until_state(submit_train("done"), "done"));
+  const auto evaluated = hub_->jobs().submit(
+      {manifest(R"({"kind":"evaluate","model":"tuned","dataset":"d","plugins":{}})"), "", "", ""});
+  const auto started = hub_->jobs().start(evaluated->id);
+  const auto task = prepare_task(*hub_, *started, {});
+  ASSERT_TRUE(task.ok()) << task.error().text();
+  EXPECT_EQ(task->inputs.model_folder, hub_->models().resolve("m")->folder);
+  EXPECT_EQ(task->inputs.adapter_folder, hub_->models().resolve("tuned")->folder);
+}
+
+}  // namespace
+}  // namespace mortise::run
