@@ -1,0 +1,78 @@
+// What one optimiser step learns from: rows read, encoded and decoded ahead of time by a thread of
+// its own, then packed into passes. Called by train/train. Knows nothing of optimisers.
+//
+// Letters: T packed tokens, L labelled positions, I images.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <future>
+#include <optional>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/file_ops.h"
+#include "base/result.h"
+#include "engine/data/dataset.h"
+#include "engine/data/image_prepare.h"
+#include "engine/data/row_encoder.h"
+#include "engine/data/sampler.h"
+#include "engine/model/model.h"
+
+namespace mortise::engine {
+
+struct LoadedRow {
+  EncodedRow tokens;
+  at::Tensor pixels;  // [I, 3, H, W]; undefined without images
+};
+
+struct StepRows {
+  std::vector<LoadedRow> rows;  // in the sampler's order
+  SamplerCursor after;          // where the sampler stands once these are done
+};
+
+// One pass of the model: rows end to end.
+struct PassBatch {
+  TextInputs inputs;
+  at::Tensor rows, labels;  // int32 [L]: position t predicts labels
+  int64_t tokens = 0, labelled = 0;
+};
+PassBatch make_pass(const std::vector<const LoadedRow*>& rows);
+int64_t labelled_count(const EncodedRow& row);  // labels that have a token before them
+
+struct LoaderOptions {
+  int64_t rows_per_step = 1;
+  bool ahead = true;  // load the next step while this one computes
+};
+
+// Reads steps in order. A step never crosses the end of an epoch. [serial]
+class StepLoader {
+ public:
+  // All are kept by the caller and outlive this. chosen: indices of the rows to train on; sampler
+  // counts through it. images: absent when the model takes none.
+  StepLoader(base::FileOps& files, const Dataset& dataset, const RowEncoder& encoder,
+             std::optional<ImageOptions> images, std::vector<uint64_t> chosen, Sampler sampler,
+             LoaderOptions options);
+  ~StepLoader();
+
+  // The next step. Errors: those of Dataset, RowEncoder, decode_image and prepare_image, with file
+  // and row.
+  base::Result<StepRows> next();
+
+ private:
+  base::Result<StepRows> load();
+  base::Result<LoadedRow> load_row(uint64_t index) const;
+  base::Status load_images(LoadedRow& row) const;
+
+  base::FileOps& files_;
+  const Dataset& dataset_;
+  const RowEncoder& encoder_;
+  std::optional<ImageOptions> images_;
+  std::vector<uint64_t> chosen_;
+  Sampler sampler_;
+  LoaderOptions options_;
+  std::future<base::Result<StepRows>> ahead_;
+};
+
+}  // namespace mortise::engine

@@ -1,0 +1,183 @@
+// prepare_run, part by part.
+#include "engine/train/setup.h"
+
+#include <algorithm>
+
+#include "base/crypto.h"
+#include "engine/model/layout.h"
+#include "engine/op/failure.h"
+
+namespace mortise::engine {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+
+// Names of modules that stay as they are: "vision" and "projector" are the model's parts, anything
+// else the beginning of a module's name.
+std::vector<std::string> frozen_prefixes(const Model& model, const TrainSettings& settings) {
+  const ModulePrefixes prefixes = prefixes_of(model.config.model_type);
+  std::vector<std::string> out;
+  for (const std::string& name : settings.freeze) {
+    std::string prefix = name;
+    if (name == "vision") prefix = model.vision ? prefixes.vision : "";
+    if (name == "projector") prefix = model.config.is_multimodal() ? prefixes.projector : "";
+    if (name == "text") prefix = prefixes.text;
+    if (!prefix.empty()) out.push_back(prefix);
+  }
+  return out;
+}
+
+bool is_frozen(const std::vector<std::string>& prefixes, const std::string& name) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view(".^$*+?()[]{}|\\").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+// Frozen parts take no adapter: said as exclude_modules, so that PEFT reads the same.
+base::Status exclude_frozen(const std::vector<std::string>& prefixes, AdapterConfig& config) {
+  if (prefixes.empty()) return {};
+  std::string pattern;
+  const auto add = [&](const std::string& part) { pattern += (pattern.empty() ? "" : "|") + part; };
+  if (config.exclude_modules.pattern) add("(" + config.exclude_modules.pattern_text + ")");
+  for (const std::string& name : config.exclude_modules.names) {
+    add("(.*\\.)?" + escaped(name));
+  }
+  for (const std::string& prefix : prefixes) add(escaped(prefix) + ".*");
+  MORTISE_ASSIGN(config.exclude_modules.pattern, base::Pattern::compile(pattern));
+  config.exclude_modules.pattern_text = pattern;
+  config.exclude_modules.names.clear();
+  return {};
+}
+
+base::Status choose_trained(base::FileOps& files, const TrainRequest& request, Setup& setup) {
+  const std::vector<std::string> prefixes = frozen_prefixes(*setup.model, setup.settings);
+  if (setup.settings.full) {
+    for (const Parameter& parameter : setup.model->parameters) {
+      if (!is_frozen(prefixes, parameter.name)) setup.trained.push_back(parameter);
+    }
+    if (!setup.trained.empty()) return {};
+    return Error(Code::kInvalidArgument, "\"freeze\" leaves nothing to train.")
+        .at_field("/train/freeze");
+  }
+  if (!request.adapter_folder.empty()) {
+    MORTISE_ASSIGN(setup.adapter, Adapter::load(files, request.adapter_folder, *setup.model));
+  } else {
+    MORTISE_ASSIGN(AdapterConfig config, adapter_config_of_method(setup.settings.method));
+    MORTISE_TRY(exclude_frozen(prefixes, config));
+    MORTISE_ASSIGN(setup.adapter,
+                   Adapter::create(*setup.model, std::move(config), setup.settings.seed));
+  }
+  setup.trained = setup.adapter->parameters();
+  return {};
+}
+
+base::Status open_rows(base::FileOps& files, const TrainRequest& request, Setup& setup) {
+  MORTISE_ASSIGN(setup.dataset, Dataset::open(files, request.dataset_file));
+  MORTISE_ASSIGN(setup.split, split_rows(*setup.dataset, setup.settings.holdout_ratio,
+                                         setup.settings.holdout_seed));
+  if (!setup.split.train.empty()) return {};
+  return Error(Code::kFailedPrecondition, "The holdout leaves no row to train on.",
+               "Lower holdout.ratio, or add rows.")
+      .at_field("/holdout/ratio");
+}
+
+// Stands in where rows are tokens already.
+class NoEncoder : public Encoder {
+ public:
+  base::Result<EncodedText> encode(const std::string&) const override {
+    return Error(Code::kFailedPrecondition, "No tokenizer was given.",
+                 "Put a tokenizer into the model's folder, or train on rows of tokens.");
+  }
+  int32_t eos_id() const override { return -1; }
+  int32_t bos_id() const override { return -1; }
+};
+const NoEncoder kNoEncoder;
+
+base::Status make_encoder(base::FileOps& files, const TrainRequest& request, Setup& setup) {
+  MORTISE_ASSIGN(setup.chat, read_chat_setup(files, request.model_folder));
+  RowSettings rows{.task_type = setup.dataset->task_type(),
+                   .length_max = setup.settings.max_length,
+                   .truncation = setup.settings.truncation,
+                   .image_token_id = -1,
+                   .image_token = {},
+                   .tokens_per_image = 0};
+  const Encoder& encoder = request.encoder != nullptr ? *request.encoder : kNoEncoder;
+  MORTISE_ASSIGN(setup.encoder, row_encoder_for(files, *setup.model, request.model_folder, encoder,
+                                                *setup.chat, std::move(rows)));
+  if (!setup.model->config.is_multimodal()) return {};
+  MORTISE_ASSIGN(setup.images, read_image_options(files, request.model_folder,
+                                                  setup.model->config.vision->image_size));
+  return {};
+}
+
+// Everything but the places of files: equal fingerprints give equal runs.
+std::string fingerprint_of(const TrainRequest& request, const Setup& setup) {
+  Json facts = Json::object();
+  for (const char* part : {"method", "train", "holdout", "plugins", "fusion"}) {
+    facts[part] = request.manifest[part];
+  }
+  facts["train"].erase("save_steps");
+  facts["train"].erase("dataloader_num_workers");
+  facts["config"] = setup.model->config.source;
+  facts["task_type"] = setup.dataset->task_type();
+  facts["digest"] = setup.dataset->info()["digest"];
+  facts["rows"] = setup.dataset->count();
+  return base::to_hex(base::sha256(base::as_bytes(facts.canonical())));
+}
+
+// The text of the image token: processor_config.json names it, else the tokenizer's config.
+base::Result<std::string> image_token_text(base::FileOps& files, const std::string& folder,
+                                           const ChatSetup& chat) {
+  const std::string path = base::join_path(folder, "processor_config.json");
+  MORTISE_ASSIGN(const bool exists, files.exists(path));
+  if (exists) {
+    MORTISE_ASSIGN(const std::string text, base::read_file(files, path, 1 << 20));
+    auto json = base::parse_json(text);
+    if (!json.ok()) return std::move(json.error().at_file(path));
+    if ((*json)["image_token"].is_string()) return (*json)["image_token"].as_string();
+  }
+  const Json& token = chat.variables["image_token"];
+  return token.is_string() ? token.as_string() : std::string("<image>");
+}
+
+}  // namespace
+
+base::Result<RowEncoder> row_encoder_for(base::FileOps& files, const Model& model,
+                                         const std::string& model_folder, const Encoder& encoder,
+                                         const ChatSetup& chat, RowSettings settings) {
+  if (model.config.is_multimodal()) {
+    settings.image_token_id = static_cast<int32_t>(model.config.image_token_id);
+    settings.tokens_per_image = model.config.tokens_per_image();
+    MORTISE_ASSIGN(settings.image_token, image_token_text(files, model_folder, chat));
+  }
+  return RowEncoder::create(encoder, chat, std::move(settings));
+}
+
+base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files,
+                                                 const TrainRequest& request) {
+  auto setup = std::make_unique<Setup>();
+  MORTISE_ASSIGN(setup->settings, read_train_settings(request.manifest));
+  const at::ScalarType dtype = setup->settings.bf16 ? at::kBFloat16 : at::kFloat;
+  MORTISE_ASSIGN(setup->model, load_model(files, request.model_folder, {.dtype = dtype}));
+  if (!setup->model->text) {
+    return Error(Code::kUnimplemented, "A " + setup->model->config.model_type +
+                                           " model has no decoder and cannot be trained yet.");
+  }
+  MORTISE_TRY(choose_trained(files, request, *setup));
+  MORTISE_TRY(open_rows(files, request, *setup));
+  MORTISE_TRY(make_encoder(files, request, *setup));
+  setup->fingerprint = fingerprint_of(request, *setup);
+  return setup;
+}
+
+}  // namespace mortise::engine

@@ -1,0 +1,44 @@
+// What a run stands on, put together once: model, adapter, what trains, rows, encoder. Called by
+// train/train.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_ops.h"
+#include "base/result.h"
+#include "engine/data/dataset.h"
+#include "engine/data/image_prepare.h"
+#include "engine/lora/adapter.h"
+#include "engine/model/model.h"
+#include "engine/template/chat_setup.h"
+#include "engine/train/settings.h"
+#include "engine/train/train.h"
+
+namespace mortise::engine {
+
+struct Setup {
+  TrainSettings settings;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Adapter> adapter;  // nullptr when all weights train; dies before the model
+  std::vector<Parameter> trained;
+  std::optional<Dataset> dataset;
+  Split split;
+  std::optional<ImageOptions> images;
+  std::optional<ChatSetup> chat;
+  std::optional<RowEncoder> encoder;
+  std::string fingerprint;  // of all that the numbers of the run depend on
+};
+
+// Errors: those that run_training lists.
+base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files, const TrainRequest& request);
+
+// The encoder of rows for a model: image token, its text and count from the model's configuration.
+// Also what evaluation and serving use for their prompts. encoder and chat outlive it.
+base::Result<RowEncoder> row_encoder_for(base::FileOps& files, const Model& model,
+                                         const std::string& model_folder, const Encoder& encoder,
+                                         const ChatSetup& chat, RowSettings settings);
+
+}  // namespace mortise::engine

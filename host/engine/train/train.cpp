@@ -1,0 +1,234 @@
+// The loop. Loss of a step: the sum over all labelled tokens of the step divided by their number N,
+// whatever the cut into passes (transformers' num_items_in_batch). Then the gradient is clipped to
+// max_grad_norm by its 2-norm, AdamW moves, and the schedule goes on.
+#include "engine/train/train.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/crypto.h"
+#include "engine/data/packing.h"
+#include "engine/op/failure.h"
+#include "engine/op/node.h"
+#include "engine/op/op.h"
+#include "engine/train/batch.h"
+#include "engine/train/finish.h"
+#include "engine/train/run_state.h"
+#include "engine/train/schedule.h"
+#include "engine/train/setup.h"
+
+namespace mortise::engine {
+namespace {
+
+using base::Code;
+using base::Error;
+
+class Trainer {
+ public:
+  Trainer(base::FileOps& files, base::Clock& clock, const TrainRequest& request,
+          const TrainHooks& hooks)
+      : files_(files), clock_(clock), request_(request), hooks_(hooks) {}
+
+  base::Result<TrainResult> run() {
+    const int64_t begin = clock_.monotonic_ns();
+    MORTISE_TRY(set_up());
+    MORTISE_TRY(train());
+    MORTISE_TRY(write_results(files_, request_, *setup_, result_));
+    result_.seconds = seconds_since(begin);
+    result_.ops = request_.device->counts();
+    return std::move(result_);
+  }
+
+ private:
+  base::Status set_up() {
+    if (request_.threads > 0) set_compute_threads(request_.threads);
+    MORTISE_ASSIGN(setup_, prepare_run(files_, request_));
+    const TrainSettings& s = setup_->settings;
+    const uint64_t rows = setup_->split.train.size();
+    steps_total_ = s.total_steps(rows);
+    MORTISE_ASSIGN(schedule_, Schedule::create({.type = s.schedule,
+                                                .learning_rate = s.learning_rate,
+                                                .warmup_steps = s.warmup_of(steps_total_),
+                                                .training_steps = steps_total_,
+                                                .options = s.schedule_options}));
+    optimizer_.emplace(setup_->trained, AdamOptions{.beta1 = s.beta1,
+                                                    .beta2 = s.beta2,
+                                                    .epsilon = s.epsilon,
+                                                    .weight_decay = s.weight_decay});
+    state_.fingerprint = setup_->fingerprint;
+    MORTISE_TRY(base::make_folders(files_, request_.output_folder));
+    MORTISE_TRY(resume());
+    Sampler sampler(rows, s.seed, s.shuffle);
+    MORTISE_TRY(sampler.seek(state_.cursor));
+    loader_.emplace(files_, *setup_->dataset, *setup_->encoder, setup_->images, setup_->split.train,
+                    std::move(sampler),
+                    LoaderOptions{.rows_per_step = s.batch_size * s.accumulation,
+                                  .ahead = s.loader_threads > 0});
+    pass_ = {.device = request_.device,
+             .training = true,
+             .dropout_seed = s.seed,
+             .dropout_calls = state_.dropout_calls};
+    result_.train_rows = static_cast<int64_t>(rows);
+    result_.held_out_rows = static_cast<int64_t>(setup_->split.held_out.size());
+    result_.trained_parameters = optimizer_->parameter_count();
+    return {};
+  }
+
+  base::Status resume() {
+    MORTISE_ASSIGN(const auto checkpoint, latest_checkpoint(files_, checkpoints_folder()));
+    if (checkpoint) {
+      MORTISE_ASSIGN(state_, load_run_state(files_, *checkpoint, setup_->fingerprint, *optimizer_));
+    }
+    result_.resumed_at = state_.step;
+    MORTISE_ASSIGN(metrics_, open_metrics(files_, request_.output_folder, state_.step));
+    return {};
+  }
+
+  base::Status train() {
+    while (state_.step < steps_total_) {
+      const TrainWish wish = hooks_.wish ? hooks_.wish() : TrainWish::kNone;
+      if (wish == TrainWish::kCancel) {
+        return Error(Code::kCancelled,
+                     "The training was cancelled after step " + std::to_string(state_.step) + ".");
+      }
+      if (wish == TrainWish::kCheckpoint) MORTISE_TRY(save_checkpoint());
+      MORTISE_TRY(train_step());
+      const int64_t every = setup_->settings.save_steps;
+      if (every > 0 && state_.step % every == 0 && state_.step < steps_total_) {
+        MORTISE_TRY(save_checkpoint());
+      }
+    }
+    return save_checkpoint();
+  }
+
+  base::Status train_step() {
+    const int64_t begin = clock_.monotonic_ns();
+    MORTISE_ASSIGN(const StepRows step, loader_->next());
+    StepMetrics m;
+    m.data_wait_seconds = seconds_since(begin);
+    for (const LoadedRow& row : step.rows) m.labelled_tokens += labelled_count(row.tokens);
+
+    optimizer_->begin_step();
+    for (const PassBatch& batch : passes_of(step)) {
+      m.loss += forward_backward(batch, m.labelled_tokens);
+      m.tokens += batch.tokens;
+    }
+    m.grad_norm = optimizer_->grad_norm(*request_.device);
+    m.learning_rate = schedule_->at(state_.step);
+    if (!std::isfinite(m.loss) || !std::isfinite(m.grad_norm)) return diverged(m);
+    const double limit = setup_->settings.max_grad_norm;
+    const double scale = limit > 0 ? std::min(1.0, limit / (m.grad_norm + 1e-6)) : 1.0;
+    optimizer_->step(*request_.device, m.learning_rate, scale);
+
+    ++state_.step;
+    state_.cursor = step.after;
+    state_.dropout_calls = pass_.dropout_calls;
+    m.step = state_.step;
+    m.examples = static_cast<int64_t>(step.rows.size());
+    m.epoch = static_cast<double>(state_.cursor.epoch) +
+              static_cast<double>(state_.cursor.position) / static_cast<double>(result_.train_rows);
+    m.seconds = seconds_since(begin);
+    return report(m);
+  }
+
+  // The rows of a step as passes: a micro-batch each, or as few as max_length allows.
+  std::vector<PassBatch> passes_of(const StepRows& step) const {
+    std::vector<std::vector<size_t>> groups;
+    if (setup_->settings.packing) {
+      std::vector<int64_t> lengths;
+      for (const LoadedRow& row : step.rows) {
+        lengths.push_back(static_cast<int64_t>(row.tokens.ids.size()));
+      }
+      groups = pack_best_fit(lengths, setup_->settings.max_length);
+    } else {
+      const auto size = static_cast<size_t>(setup_->settings.batch_size);
+      for (size_t i = 0; i < step.rows.size(); ++i) {
+        if (i % size == 0) groups.emplace_back();
+        groups.back().push_back(i);
+      }
+    }
+    std::vector<PassBatch> passes;
+    for (const auto& group : groups) {
+      std::vector<const LoadedRow*> rows;
+      for (const size_t i : group) rows.push_back(&step.rows[i]);
+      passes.push_back(make_pass(rows));
+    }
+    return passes;
+  }
+
+  // One pass; its part of the step's loss. N: labelled tokens of the whole step.
+  double forward_backward(const PassBatch& batch, int64_t n) {
+    const TextOutputs out = run_text(pass_, *setup_->model, batch.inputs);
+    const at::Tensor sum =
+        loss_of(pass_, *setup_->model, out.last, batch.rows, batch.labels, request_.loss);  // [1]
+    const at::Tensor part = sum.mul(1.0 / static_cast<double>(n));
+    part.backward();
+    optimizer_->collect();
+    return part.item<double>();
+  }
+
+  base::Status save_checkpoint() {
+    MORTISE_TRY(metrics_->sync());
+    return save_run_state(files_, checkpoints_folder(), state_, *optimizer_, setup_->adapter.get(),
+                          request_.base_model_name);
+  }
+
+  base::Status report(const StepMetrics& m) {
+    MORTISE_TRY(metrics_->write(base::as_bytes(metrics_line(m))));
+    if (state_.step == result_.resumed_at + 1) result_.first_loss = m.loss;
+    result_.last_loss = m.loss;
+    result_.steps = m.step;
+    result_.tokens += m.tokens;
+    result_.data_wait_seconds += m.data_wait_seconds;
+    if (hooks_.progress) {
+      hooks_.progress({.step = m.step,
+                       .steps_total = steps_total_,
+                       .epoch = m.epoch,
+                       .loss = m.loss,
+                       .grad_norm = m.grad_norm,
+                       .learning_rate = m.learning_rate});
+    }
+    return {};
+  }
+
+  Error diverged(const StepMetrics& m) const {
+    return Error(Code::kAborted,
+                 "Step " + std::to_string(state_.step + 1) + " gave a loss of " +
+                     std::to_string(m.loss) + " and a gradient of norm " +
+                     std::to_string(m.grad_norm) + ": the training has diverged.",
+                 "Lower learning_rate, or raise warmup_steps; the last checkpoint is sound.");
+  }
+
+  std::string checkpoints_folder() const {
+    return base::join_path(request_.output_folder, "checkpoints");
+  }
+  double seconds_since(int64_t begin_ns) const {
+    return static_cast<double>(clock_.monotonic_ns() - begin_ns) * 1e-9;
+  }
+
+  base::FileOps& files_;
+  base::Clock& clock_;
+  const TrainRequest& request_;
+  const TrainHooks& hooks_;
+  std::unique_ptr<Setup> setup_;
+  std::optional<Schedule> schedule_;
+  std::optional<FlatAdamW> optimizer_;
+  std::optional<StepLoader> loader_;
+  std::unique_ptr<base::File> metrics_;
+  Pass pass_;
+  RunState state_;
+  TrainResult result_;
+  int64_t steps_total_ = 0;
+};
+
+}  // namespace
+
+base::Result<TrainResult> run_training(base::FileOps& files, base::Clock& clock,
+                                       const TrainRequest& request, const TrainHooks& hooks) {
+  return guarded([&] { return Trainer(files, clock, request, hooks).run(); });
+}
+
+}  // namespace mortise::engine
