@@ -7,20 +7,21 @@
 #include "engine/model/presets.h"
 #include "engine/op/node.h"
 #include "tests/engine/op/random_tensor.h"
-#include "tests/engine/weights/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::posix_file_ops;
+using tests::TempFolder;
 
 class Forward : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(new_model(posix_file_ops(), {.preset = "llama-tiny"}, folder_.file("model")).ok());
-    request_.model_folder = folder_.file("model");
-    request_.input_path = folder_.file("in.safetensors");
-    request_.output_path = folder_.file("out.safetensors");
+    ASSERT_TRUE(new_model(posix_file_ops(), {.preset = "llama-tiny"}, (folder_ / "model")).ok());
+    request_.model_folder = (folder_ / "model");
+    request_.input_path = (folder_ / "in.safetensors");
+    request_.output_path = (folder_ / "out.safetensors");
     inputs_ = {{"input_ids", at::tensor({1, 2, 3, 4}, at::kLong).view({1, 4})},
                {"labels", at::tensor({-100, 2, 3, 4}, at::kLong).view({1, 4})}};
   }

@@ -9,12 +9,13 @@
 #include "engine/model/presets.h"
 #include "engine/op/node.h"
 #include "tests/engine/op/random_tensor.h"
-#include "tests/engine/weights/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::posix_file_ops;
+using tests::TempFolder;
 
 std::unique_ptr<Model> fresh_model(const char* preset) {
   const TempFolder folder;

@@ -6,13 +6,14 @@
 #include "engine/model/layout.h"
 #include "engine/model/model.h"
 #include "engine/model/presets.h"
-#include "tests/engine/weights/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::Json;
 using base::posix_file_ops;
+using tests::TempFolder;
 
 ModelConfig tiny_config(const char* preset = "llama-tiny") {
   return parse_config(preset_config({.preset = preset}).value()).value();

@@ -6,16 +6,17 @@
 #include "engine/infer/generate.h"
 #include "engine/model/model.h"
 #include "engine/op/node.h"
-#include "tests/engine/weights/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::Json;
 using base::posix_file_ops;
+using tests::TempFolder;
 
 std::string bytes_of(const TempFolder& folder) {
-  return base::read_file(posix_file_ops(), folder.file("model.safetensors")).value();
+  return base::read_file(posix_file_ops(), (folder / "model.safetensors")).value();
 }
 
 TEST(Preset, EqualSeedsGiveEqualBytesAndOthersDoNot) {

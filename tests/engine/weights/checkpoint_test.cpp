@@ -5,12 +5,13 @@
 #include <ATen/ops/equal.h>
 #include <gtest/gtest.h>
 
-#include "tests/engine/weights/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::posix_file_ops;
+using tests::TempFolder;
 
 NamedTensors three_tensors() {
   return {{"a", at::arange(6, at::kFloat).view({2, 3})},
@@ -19,7 +20,7 @@ NamedTensors three_tensors() {
 }
 
 void put(const TempFolder& folder, const std::string& name, const std::string& text) {
-  ASSERT_TRUE(base::write_file_durably(posix_file_ops(), folder.file(name), text).ok());
+  ASSERT_TRUE(base::write_file_durably(posix_file_ops(), (folder / name), text).ok());
 }
 
 TEST(Checkpoint, ReadsBackEveryTypeFromOneFile) {
@@ -55,7 +56,7 @@ TEST(Checkpoint, WritesShardsWithAnIndexThatReadsBack) {
 
   ASSERT_TRUE(save_checkpoint(posix_file_ops(), folder.path(), tensors, 40).ok());
 
-  EXPECT_TRUE(posix_file_ops().exists(folder.file("model-00003-of-00003.safetensors")).value());
+  EXPECT_TRUE(posix_file_ops().exists((folder / "model-00003-of-00003.safetensors")).value());
   const auto checkpoint = Checkpoint::open(posix_file_ops(), folder.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().text();
   EXPECT_TRUE(at::equal(checkpoint->tensor("c").value(), tensors[2].second));
@@ -111,7 +112,7 @@ TEST(Checkpoint, RefusesAnIndexThatLeavesTheFolder) {
 
 TEST(Checkpoint, NamesTheTensorThatItsShardDoesNotHold) {
   const TempFolder folder;
-  ASSERT_TRUE(save_tensors(posix_file_ops(), folder.file("s.safetensors"), three_tensors()).ok());
+  ASSERT_TRUE(save_tensors(posix_file_ops(), (folder / "s.safetensors"), three_tensors()).ok());
   put(folder, "model.safetensors.index.json",
       R"({"weight_map":{"a":"s.safetensors","z":"s.safetensors"}})");
 

@@ -5,12 +5,13 @@
 
 #include <cstring>
 
-#include "tests/engine/weights/temp_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::posix_file_ops;
+using tests::TempFolder;
 
 std::string with_length(const std::string& header, const std::string& data = {}) {
   const uint64_t length = header.size();
@@ -20,7 +21,7 @@ std::string with_length(const std::string& header, const std::string& data = {})
 }
 
 base::Result<SafetensorsFile> open_bytes(const TempFolder& folder, const std::string& bytes) {
-  const std::string path = folder.file("x.safetensors");
+  const std::string path = (folder / "x.safetensors");
   EXPECT_TRUE(base::write_file_durably(posix_file_ops(), path, bytes).ok());
   return SafetensorsFile::open(posix_file_ops(), path);
 }
@@ -51,7 +52,7 @@ TEST_P(BadSafetensors, IsRefusedByReasonWithFileAndRemedy) {
   EXPECT_EQ(error.code, base::Code::kInvalidArgument);
   ASSERT_FALSE(error.details.empty());
   EXPECT_EQ(error.details[0].second, GetParam().reason) << error.text();
-  EXPECT_EQ(error.file, folder.file("x.safetensors"));
+  EXPECT_EQ(error.file, (folder / "x.safetensors"));
   EXPECT_FALSE(error.hint.empty());
   EXPECT_NE(error.message.find(GetParam().named), std::string::npos) << error.message;
 }
@@ -109,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(SafetensorsFile, ReadsWhatWasWrittenByteForByte) {
   const TempFolder folder;
-  const std::string path = folder.file("x.safetensors");
+  const std::string path = (folder / "x.safetensors");
   const float values[] = {1, 2, 3, 4, 5, 6};
   const int64_t ids[] = {7, 8};
   const std::vector<TensorBytes> tensors = {{"w", "F32", {2, 3}, std::as_bytes(std::span(values))},
@@ -137,11 +138,11 @@ TEST(SafetensorsFile, WritesEqualBytesWhateverTheOrderGiven) {
   TensorBytes a{"a", "F32", {2}, std::as_bytes(std::span(values))}, b = a;
   b.name = "b";
 
-  ASSERT_TRUE(write_safetensors(posix_file_ops(), folder.file("1"), {a, b}, {}).ok());
-  ASSERT_TRUE(write_safetensors(posix_file_ops(), folder.file("2"), {b, a}, {}).ok());
+  ASSERT_TRUE(write_safetensors(posix_file_ops(), (folder / "1"), {a, b}, {}).ok());
+  ASSERT_TRUE(write_safetensors(posix_file_ops(), (folder / "2"), {b, a}, {}).ok());
 
-  EXPECT_EQ(base::read_file(posix_file_ops(), folder.file("1")).value(),
-            base::read_file(posix_file_ops(), folder.file("2")).value());
+  EXPECT_EQ(base::read_file(posix_file_ops(), (folder / "1")).value(),
+            base::read_file(posix_file_ops(), (folder / "2")).value());
 }
 
 TEST(SafetensorsFile, RefusesToWriteATensorTwice) {
@@ -149,11 +150,11 @@ TEST(SafetensorsFile, RefusesToWriteATensorTwice) {
   const float values[] = {1};
   const TensorBytes a{"a", "F32", {1}, std::as_bytes(std::span(values))};
 
-  const auto status = write_safetensors(posix_file_ops(), folder.file("x"), {a, a}, {});
+  const auto status = write_safetensors(posix_file_ops(), (folder / "x"), {a, a}, {});
 
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message.find("\"a\" was given twice"), std::string::npos);
-  EXPECT_FALSE(posix_file_ops().exists(folder.file("x")).value());
+  EXPECT_FALSE(posix_file_ops().exists((folder / "x")).value());
 }
 
 TEST(SafetensorsFile, RefusesToWriteBytesThatDoNotFitTheShape) {
@@ -161,7 +162,7 @@ TEST(SafetensorsFile, RefusesToWriteBytesThatDoNotFitTheShape) {
   const float values[] = {1};
   const TensorBytes a{"a", "F32", {2}, std::as_bytes(std::span(values))};
 
-  const auto status = write_safetensors(posix_file_ops(), folder.file("x"), {a}, {});
+  const auto status = write_safetensors(posix_file_ops(), (folder / "x"), {a}, {});
 
   ASSERT_FALSE(status.ok());
   EXPECT_NE(status.error().message.find("needs 8"), std::string::npos) << status.error().message;
