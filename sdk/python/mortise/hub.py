@@ -1,0 +1,82 @@
+"""Data sets: upload, list, read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Iterable, Mapping
+
+from .errors import MortiseError
+from .server import Server, quote
+
+
+class DatasetHub:
+    """The data sets of a server."""
+
+    def __init__(self, server: Server | None = None) -> None:
+        self.server = server or Server()
+
+    def upload(self, name: str, path: str | os.PathLike[str], task_type: str,
+               modalities: Iterable[str] = (), description: str = "",
+               labels: Mapping[str, str] | None = None, media: str | os.PathLike[str] | None = None,
+               map: Mapping[str, str] | None = None, max_bad_rows: int = 0, patch: bool = False,
+               draft: bool = False) -> str:
+        """Uploads, checks and versions a data set; returns its reference, "name@1".
+
+        path: a file of rows, or a folder with one; media beside the rows are found in `media`, else
+        in the folder that path is or lies in. Raises MortiseError whose problem holds "report" with
+        the findings when rows are bad; nothing is stored then.
+        """
+        files, rows_name = _files_of(Path(path), Path(media) if media else None)
+        options = {"name": name, "task_type": task_type, "modalities": list(modalities),
+                   "description": description, "labels": dict(labels or {}), "map": dict(map or {}),
+                   "max_bad_rows": max_bad_rows, "patch": patch, "draft": draft}
+        if rows_name:
+            options["rows"] = rows_name
+        upload = self.server.post("/api/v1/uploads", options)
+        place = f"/api/v1/uploads/{upload['id']}"
+        for file_name, file in files:
+            self.server.put_file(f"{place}/files/{quote(file_name)}", file)
+        job = self.server.post(place + "/commit")
+        try:
+            self.server.wait(job["id"])
+        except MortiseError as failure:
+            result = self.server.get(place).get("result") or {}
+            raise MortiseError({**failure.problem, "report": result.get("report")}) from None
+        return str(self.server.get(place)["result"]["reference"])
+
+    def list(self, query: str | None = None) -> list[dict[str, Any]]:
+        """All data sets, or those whose name, description or labels hold the words."""
+        items: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = self.server.get("/api/v1/datasets", q=query, cursor=cursor)
+            items += page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return items
+
+    def show(self, reference: str) -> dict[str, Any]:
+        return dict(self.server.get(f"/api/v1/datasets/{quote(reference)}"))
+
+    def rows(self, reference: str, offset: int = 0, limit: int = 50) -> list[dict[str, Any]]:
+        page = self.server.get(f"/api/v1/datasets/{quote(reference)}/rows", offset=offset,
+                               limit=limit)
+        return list(page["items"])
+
+    def delete(self, reference: str) -> None:
+        self.server.request("DELETE", f"/api/v1/datasets/{quote(reference)}")
+
+
+def _files_of(path: Path, media: Path | None) -> tuple[list[tuple[str, Path]], str | None]:
+    """Every file to send under its name in the upload, and the name of the rows file if known."""
+    if path.is_dir():
+        found = [(str(file.relative_to(path)), file) for file in sorted(path.rglob("*"))
+                 if file.is_file()]
+        rows_name = None
+    else:
+        found, rows_name = [(path.name, path)], path.name
+    if media:
+        found += [(str(file.relative_to(media)), file) for file in sorted(media.rglob("*"))
+                  if file.is_file() and file.resolve() != path.resolve()]
+    return found, rows_name

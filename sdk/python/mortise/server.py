@@ -1,0 +1,134 @@
+"""HTTP to one server: JSON in and out, files up and down, events. Used by hub and trainer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any, Iterator, Mapping
+
+from .errors import MortiseError
+
+_TIMEOUT_S = 600
+
+
+def home_folder() -> Path:
+    """$MORTISE_HOME, else ~/.local/share/mortise."""
+    home = os.environ.get("MORTISE_HOME")
+    return Path(home) if home else Path.home() / ".local/share/mortise"
+
+
+class Server:
+    """A server by address and token.
+
+    url: "http://127.0.0.1:7474"; absent: MORTISE_URL, else the private server of MORTISE_HOME, which
+    is started when it does not run (needs the program `mortise` on PATH or in `programs`).
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None,
+                 programs: str | os.PathLike[str] | None = None) -> None:
+        url = url or os.environ.get("MORTISE_URL") or self._private_url(programs)
+        self.url = url.rstrip("/")
+        self._token = token or os.environ.get("MORTISE_TOKEN") or self._token_of_home()
+
+    @staticmethod
+    def _private_url(programs: str | os.PathLike[str] | None) -> str:
+        program = str(Path(programs) / "mortise") if programs else shutil.which("mortise")
+        if program is None:
+            raise MortiseError({"detail": "No server is known and `mortise` is not on PATH.",
+                                "hint": "Set MORTISE_URL, or install the programs.",
+                                "code": "UNAVAILABLE"})
+        done = subprocess.run([program, "up", "--json"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise MortiseError({"detail": done.stderr.strip(), "code": "UNAVAILABLE"})
+        return str(json.loads(done.stdout)["url"])
+
+    @staticmethod
+    def _token_of_home() -> str:
+        path = home_folder() / "token"
+        return path.read_text(encoding="utf-8").strip() if path.exists() else ""
+
+    def _open(self, method: str, path: str, body: Any = None, kind: str = "application/json",
+              length: int | None = None) -> Any:
+        request = urllib.request.Request(self.url + path, data=body, method=method)
+        request.add_header("Authorization", "Bearer " + self._token)
+        if body is not None:
+            request.add_header("Content-Type", kind)
+        if length is not None:
+            request.add_header("Content-Length", str(length))
+        try:
+            return urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+        except urllib.error.HTTPError as failure:
+            text = failure.read().decode("utf-8", "replace")
+            try:
+                problem = json.loads(text)
+            except ValueError:
+                problem = {"detail": text}
+            if isinstance(problem.get("error"), dict):  # OpenAI's shape
+                problem = {"detail": problem["error"].get("message"),
+                           "code": problem["error"].get("code")}
+            raise MortiseError(problem, failure.code) from None
+        except urllib.error.URLError as failure:
+            raise MortiseError({"detail": f"The server at {self.url} cannot be reached: "
+                                          f"{failure.reason}.",
+                                "hint": "Start it with `mortise up`.",
+                                "code": "UNAVAILABLE"}) from None
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Sends JSON, returns JSON (None for an empty answer). Raises MortiseError."""
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8")
+        with self._open(method, path, data) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def get(self, path: str, **query: Any) -> Any:
+        kept = {key: value for key, value in query.items() if value is not None}
+        return self.request("GET", path + ("?" + urllib.parse.urlencode(kept) if kept else ""))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.request("POST", path, {} if body is None else body)
+
+    def put_file(self, path: str, file: str | os.PathLike[str]) -> Any:
+        """Sends a file as it is; the answer says that it is on the server's disk."""
+        with open(file, "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            data = stream if size else b""
+            with self._open("PUT", path, data, "application/octet-stream", size) as answer:
+                return json.loads(answer.read())
+
+    def download(self, path: str, file: str | os.PathLike[str]) -> None:
+        with self._open("GET", path) as answer, open(file, "wb") as out:
+            shutil.copyfileobj(answer, out)
+
+    def events(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Server-sent events as (type, data) until the stream ends."""
+        kind = "message"
+        with self._open("GET", path) as answer:
+            for raw in answer:
+                line = raw.decode("utf-8").rstrip("\n")
+                if line.startswith("event: "):
+                    kind = line[7:]
+                elif line.startswith("data: "):
+                    yield kind, (json.loads(line[6:]) if line != "data: [DONE]" else None)
+
+    def wait(self, job_id: str, poll_s: float = 0.1) -> Mapping[str, Any]:
+        """The job once it is over. Raises MortiseError when it did not end well."""
+        while True:
+            job = self.get(f"/api/v1/jobs/{job_id}")
+            if job["state"] in ("done", "failed", "cancelled"):
+                break
+            time.sleep(poll_s)
+        if job["state"] != "done":
+            problem = job.get("error") or {"detail": f"The job {job_id} was {job['state']}."}
+            raise MortiseError(problem)
+        return job
+
+
+def quote(text: str) -> str:
+    return urllib.parse.quote(text, safe="/@")
