@@ -1,6 +1,4 @@
 // `mortise model new|forward|generate` and `mortise media preprocess` in the worker.
-#include <ATen/core/Tensor.h>
-
 #include "app/mortise-worker/device.h"
 #include "engine/chat/chat_model.h"
 #include "engine/data/image_prepare.h"
@@ -104,16 +102,43 @@ Result<Json> generate_from_text(Context& context, engine::Device& device,
                        {"logprobs", logprobs_json(result.tokens)}});
 }
 
+// What a tokenizer decides about a configuration: how many ids there are, which one ends an answer,
+// which one stands for an image. What the user overrides stays.
+Status fit_to_tokenizer(Context& context, engine::NewModelRequest& request) {
+  MORTISE_TRY(context.services.grant("tokenizer", context.text("tokenizer")));
+  MORTISE_ASSIGN(const plugin::Tokenizer tokenizer,
+                 context.registry.open_tokenizer("mortise.tokenizer_bpe", "tokenizer"));
+  MORTISE_ASSIGN(const Json preset, engine::preset_config(request));
+  const auto fill = [](Json& place, const char* key, Json value) {
+    if (!place.contains(key)) place[key] = std::move(value);
+  };
+  if (request.overrides.is_null()) request.overrides = Json::object();
+  const bool is_nested = preset.contains("text_config");
+  Json& text = is_nested ? request.overrides["text_config"] : request.overrides;
+  if (text.is_null()) text = Json::object();
+  fill(text, "vocab_size", static_cast<int64_t>(tokenizer.facts().vocab_count));
+  if (tokenizer.facts().eos_id >= 0) fill(text, "eos_token_id", tokenizer.facts().eos_id);
+  if (!preset.contains("image_token_index")) return {};
+  MORTISE_ASSIGN(const auto image, tokenizer.encode("<image>"));
+  if (image.size() != 1) {
+    return Error(Code::kInvalidArgument, "The tokenizer has no token <image>.",
+                 "Train it with --special-token '<image>', beside </s> and the others you need.")
+        .at_file(context.text("tokenizer"));
+  }
+  fill(request.overrides, "image_token_index", image[0]);
+  return {};
+}
+
 }  // namespace
 
-// arguments: {preset, seed, dtype, config {}, tokenizer?, out}. The tokenizer's vocabulary size
-// becomes the model's.
+// arguments: {preset, seed, dtype, config {}, tokenizer?, out}
 Result<job::TaskResult> model_new(Context& context) {
   engine::NewModelRequest request;
   request.preset = context.text("preset");
   request.seed = context.argument("seed").as_uint(42);
   request.dtype = context.text("dtype");
   request.overrides = context.argument("config");
+  if (!context.text("tokenizer").empty()) MORTISE_TRY(fit_to_tokenizer(context, request));
   MORTISE_TRY(engine::new_model(context.files, request, context.text("out")));
   if (!context.text("tokenizer").empty()) {
     MORTISE_TRY(exporting::copy_files(context.files, context.text("tokenizer"), context.text("out"),
