@@ -1,0 +1,270 @@
+#include "server/server.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "run/runner.h"
+#include "tests/unit/hub/hub_fixture.h"
+#include "tests/unit/server/raw_client.h"
+
+namespace mortise::server {
+namespace {
+
+using base::Json;
+
+constexpr const char* kToken = "mrt_0123456789abcdef0123456789abcdef";
+
+// A server over a hub, with the fake worker behind a runner of its own.
+class ServerTest : public hub::HubFixture {
+ protected:
+  void SetUp() override {
+    hub::HubFixture::SetUp();
+    ServerOptions options;
+    options.token = kToken;
+    auto started = Server::start(*hub_, options);
+    ASSERT_TRUE(started.ok()) << started.error().text();
+    server_ = std::move(*started);
+    run::RunnerOptions run_options;
+    run_options.worker_program = MORTISE_FAKE_WORKER;
+    run_options.poll_ms = 10;
+    run_options.task.lease_ms = 60'000;
+    runner_ = std::make_unique<run::Runner>(*hub_, base::system_process(), base::system_clock(),
+                                            run_options);
+    runner_->start();
+  }
+  void TearDown() override {
+    runner_.reset();
+    server_.reset();
+    const auto running = hub_->jobs().list({"running", "", ""}, {1000, ""});
+    for (const hub::Job& job : running->items) {
+      if (job.process.pid != 0) (void)base::system_process().signal(job.process, SIGKILL);
+    }
+  }
+
+  RawAnswer call(const std::string& method, const std::string& path, const std::string& body = "",
+                 const std::string& token = kToken) {
+    RawClient client(server_->port());
+    client.send(method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
+                (token.empty() ? "" : "Authorization: Bearer " + token + "\r\n") +
+                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    return client.receive(20'000);
+  }
+  Json json(const RawAnswer& answer) {
+    auto value = base::parse_json(answer.body);
+    EXPECT_TRUE(value.ok()) << answer.body;
+    return value.ok() ? *value : Json();
+  }
+  std::string wait_for_job(const std::string& id) {
+    for (int i = 0; i < 2000; ++i) {
+      const std::string state = hub_->jobs().get(id)->state;
+      if (state != "queued" && state != "running") return state;
+      base::system_clock().sleep_ms(10);
+    }
+    return "still running";
+  }
+  std::string import_model() {
+    const std::string id =
+        json(call("POST", "/api/v1/uploads", R"({"name":"m"})"))["id"].as_string();
+    EXPECT_EQ(call("PUT", "/api/v1/uploads/" + id + "/files/config.json", "{}").status, 200);
+    const Json model = json(call("POST", "/api/v1/models", R"({"upload":")" + id + "\"}"));
+    return model["reference"].as_string();
+  }
+
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<run::Runner> runner_;
+};
+
+TEST_F(ServerTest, AsksForItsToken) {
+  EXPECT_EQ(call("GET", "/api/v1/datasets", "", "").status, 401);
+  EXPECT_EQ(call("GET", "/api/v1/datasets", "", "mrt_wrong").status, 401);
+  EXPECT_EQ(call("GET", "/api/v1/datasets", "", std::string(kToken) + "0").status, 401);
+  EXPECT_EQ(call("GET", "/api/v1/datasets").status, 200);
+  EXPECT_EQ(call("GET", "/healthz", "", "").status, 200);
+}
+
+TEST_F(ServerTest, SaysWhatIsWrongAsAProblem) {
+  const RawAnswer answer = call("GET", "/api/v1/jobs/none");
+  EXPECT_EQ(answer.status, 404);
+  EXPECT_NE(answer.head.find("Content-Type: application/problem+json"), std::string::npos);
+  EXPECT_EQ(json(answer)["code"].as_string(), "NOT_FOUND");
+  EXPECT_EQ(call("GET", "/api/v1/nothing").status, 404);
+  const RawAnswer wrong = call("PUT", "/api/v1/jobs");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_NE(wrong.head.find("Allow: GET, POST"), std::string::npos);
+}
+
+TEST_F(ServerTest, SpeaksOpenAisErrorsUnderItsPaths) {
+  const RawAnswer answer = call("GET", "/v1/models", "", "");
+  EXPECT_EQ(answer.status, 401);
+  EXPECT_EQ(json(answer)["error"]["type"].as_string(), "authentication_error");
+}
+
+TEST_F(ServerTest, NamesTheFieldOfABadManifest) {
+  const RawAnswer answer =
+      call("POST", "/api/v1/jobs", R"({"kind":"train","model":"m","dataset":"d","lr":1})");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(json(answer)["field"].as_string(), "/lr");
+  EXPECT_EQ(call("POST", "/api/v1/jobs", "{").status, 400);
+  EXPECT_EQ(call("POST", "/api/v1/jobs", "").status, 400);
+  EXPECT_EQ(call("POST", "/api/v1/jobs", R"({"kind":"train","model":"m","dataset":"d"})").status,
+            404);
+  EXPECT_TRUE(hub_->jobs().list({}, {50, ""})->items.empty());
+}
+
+TEST_F(ServerTest, TakesAnUploadToAVersion) {
+  const RawAnswer created =
+      call("POST", "/api/v1/uploads", R"({"name":"chest","task_type":"vqa"})");
+  ASSERT_EQ(created.status, 201);
+  const std::string path = "/api/v1/uploads/" + json(created)["id"].as_string();
+  ASSERT_EQ(call("PUT", path + "/files/rows.jsonl", "{}\n{}\n").status, 200);
+  const Json file = json(call("PUT", path + "/files/images/a.png", "PNG"));
+  EXPECT_EQ(file["size_bytes"].as_int(), 3);
+  const RawAnswer committed = call("POST", path + "/commit");
+  ASSERT_EQ(committed.status, 202);
+  EXPECT_EQ(wait_for_job(json(committed)["id"].as_string()), "done");
+  EXPECT_EQ(json(call("GET", path))["result"]["reference"].as_string(), "chest@1");
+  const Json rows = json(call("GET", "/api/v1/datasets/chest/rows?offset=1"));
+  ASSERT_EQ(rows["items"].size(), 1u);
+  EXPECT_EQ(rows["items"].at(0)["n"].as_int(), 2);
+  EXPECT_EQ(call("GET", "/api/v1/datasets/chest@1/media/images/a.png").body, "PNG");
+  EXPECT_EQ(call("GET", "/api/v1/datasets/chest/rows.jsonl").body, "{\"n\":1}\n{\"n\":2}\n");
+  EXPECT_EQ(json(call("GET", "/api/v1/datasets"))["items"].at(0)["newest_version"].as_int(), 1);
+}
+
+TEST_F(ServerTest, RefusesAnUploadOfBadNamesAndDigests) {
+  const std::string id =
+      json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();
+  const std::string path = "/api/v1/uploads/" + id + "/files/";
+  EXPECT_EQ(call("PUT", path + "..%2F..%2Fx", "x").status, 400);
+  EXPECT_EQ(call("PUT", "/api/v1/uploads/none/files/x", "x").status, 404);
+  RawClient client(server_->port());
+  client.send("PUT " + path + "x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + kToken +
+              "\r\nX-Content-SHA256: 00\r\nContent-Length: 1\r\n\r\nx");
+  EXPECT_EQ(client.receive().status, 460);
+  EXPECT_TRUE(hub_->uploads().files(id)->empty());
+}
+
+TEST_F(ServerTest, KeepsNothingOfAFileThatWasCutOff) {
+  const std::string id =
+      json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();
+  RawClient client(server_->port());
+  client.send("PUT /api/v1/uploads/" + id + "/files/x HTTP/1.1\r\nHost: localhost\r\n" +
+              "Authorization: Bearer " + kToken + "\r\nContent-Length: 100\r\n\r\nhalf");
+  client.end_sending();
+  EXPECT_EQ(client.receive().status, 400);
+  EXPECT_TRUE(hub_->uploads().files(id)->empty());
+  EXPECT_TRUE(base::posix_file_ops().list(folder_ / "home/store/temporary")->empty());
+}
+
+TEST_F(ServerTest, FollowsAJobToItsEnd) {
+  ASSERT_EQ(import_model(), "m@1");
+  ASSERT_TRUE(add(version_of("d")).ok());
+  const Json job = json(
+      call("POST", "/api/v1/jobs", R"({"kind":"train","name":"t","model":"m","dataset":"d"})"));
+  const RawAnswer events = call("GET", "/api/v1/jobs/" + job["id"].as_string() + "/events");
+  EXPECT_EQ(events.status, 200);
+  EXPECT_NE(events.body.find("event: state\n"), std::string::npos);
+  EXPECT_NE(events.body.find("event: metrics\ndata: {\"step\":1,\"loss\":2.5}"), std::string::npos)
+      << events.body;
+  EXPECT_NE(events.body.find("event: end\n"), std::string::npos);
+  const Json shown = json(call("GET", "/api/v1/jobs/t"));
+  EXPECT_EQ(shown["record"]["models"].at(0).as_string(), "t@1");
+  EXPECT_EQ(shown["artifacts"].size(), 2u);
+  EXPECT_EQ(call("GET", "/api/v1/jobs/t/artifacts/adapter/adapter_model.safetensors").body, "W");
+  EXPECT_EQ(call("GET", "/api/v1/jobs/t/artifacts/other").status, 404);
+  EXPECT_EQ(json(call("GET", "/api/v1/jobs/t/metrics"))["items"].size(), 1u);
+  EXPECT_EQ(call("GET", "/api/v1/jobs/t/log").status, 200);
+  EXPECT_EQ(call("POST", "/api/v1/jobs/t/cancel").status, 409);
+}
+
+class ChatTest : public ServerTest {
+ protected:
+  void SetUp() override {
+    ServerTest::SetUp();
+    ASSERT_EQ(import_model(), "m@1");
+    ASSERT_EQ(call("POST", "/api/v1/endpoints", R"({"name":"e","model":"m"})").status, 201);
+    for (int i = 0; i < 2000 && hub_->endpoints().get("e")->state != "ready"; ++i) {
+      base::system_clock().sleep_ms(10);
+    }
+  }
+  RawAnswer chat(const std::string& content, const std::string& more = "") {
+    return call(
+        "POST", "/v1/chat/completions",
+        R"({"model":"e","messages":[{"role":"user","content":)" + content + "}]" + more + "}");
+  }
+};
+
+TEST_F(ChatTest, AnswersInOnePiece) {
+  const Json answer = json(chat("\"hi\""));
+  EXPECT_EQ(answer["choices"].at(0)["message"]["content"].as_string(), "echo hi");
+  EXPECT_EQ(answer["choices"].at(0)["finish_reason"].as_string(), "stop");
+  EXPECT_EQ(answer["usage"]["total_tokens"].as_int(), 3);
+  EXPECT_EQ(json(call("GET", "/v1/models"))["data"].at(0)["id"].as_string(), "e");
+}
+
+TEST_F(ChatTest, StreamsTokens) {
+  const RawAnswer answer =
+      chat("\"hi\"", R"(,"stream":true,"stream_options":{"include_usage":true})");
+  EXPECT_NE(answer.head.find("Content-Type: text/event-stream"), std::string::npos);
+  EXPECT_NE(answer.body.find(R"("delta":{"content":"h"})"), std::string::npos) << answer.body;
+  EXPECT_NE(answer.body.find(R"("total_tokens":3)"), std::string::npos);
+  EXPECT_TRUE(answer.body.ends_with("data: [DONE]\n\n"));
+}
+
+TEST_F(ChatTest, TakesImagesInsideTheRequestOnly) {
+  const auto image = [](const std::string& url) {
+    return R"([{"type":"image_url","image_url":{"url":")" + url + "\"}}]";
+  };
+  EXPECT_EQ(chat(image("data:image/png;base64,AAAA")).status, 200);
+  for (const char* url :
+       {"http://x/y.png", "https://x/y.png", "file:///etc/passwd", "data:text/html,x", ""}) {
+    EXPECT_EQ(chat(image(url)).status, 400) << url;
+  }
+}
+
+TEST_F(ChatTest, BringsARefusalOfTheWorkerAsAnError) {
+  EXPECT_EQ(chat("\"refuse\"").status, 400);
+  EXPECT_EQ(chat("\"refuse\"", R"(,"stream":true)").status, 400);
+}
+
+TEST_F(ChatTest, RefusesWhatItDoesNotDo) {
+  EXPECT_EQ(chat("\"hi\"", R"(,"n":2)").status, 501);
+  EXPECT_EQ(chat("\"hi\"", R"(,"temperature":9)").status, 400);
+  EXPECT_EQ(chat("7").status, 400);
+  EXPECT_EQ(call("POST", "/v1/chat/completions", R"({"model":"e","messages":[]})").status, 400);
+  EXPECT_EQ(call("POST", "/v1/chat/completions",
+                 R"({"model":"none","messages":[{"role":"user","content":"x"}]})")
+                .status,
+            404);
+}
+
+TEST_F(ChatTest, EndsWithItsEndpoint) {
+  EXPECT_EQ(call("DELETE", "/api/v1/endpoints/e").status, 204);
+  EXPECT_EQ(chat("\"hi\"").status, 404);
+}
+
+TEST(OwnerToken, IsMadeOnceAndForItsOwnerOnly) {
+  const tests::TempFolder folder;
+  const auto first = owner_token(base::posix_file_ops(), base::system_random(), folder.path());
+  ASSERT_TRUE(first.ok());
+  EXPECT_EQ(*owner_token(base::posix_file_ops(), base::system_random(), folder.path()), *first);
+  struct stat facts {};
+  ASSERT_EQ(::stat((folder / "token").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777, 0600u);
+}
+
+TEST(OwnerToken, IsRefusedWhenItIsNotWhole) {
+  const tests::TempFolder folder;
+  ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), folder / "token", "\n").ok());
+  EXPECT_EQ(owner_token(base::posix_file_ops(), base::system_random(), folder.path()).error().code,
+            base::Code::kDataLoss);
+}
+
+TEST_F(ServerTest, ListensWithoutATokenOnLoopbackOnly) {
+  ServerOptions options;
+  options.http.address = "0.0.0.0";
+  EXPECT_EQ(Server::start(*hub_, options).error().code, base::Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace mortise::server
