@@ -104,8 +104,8 @@ void shift_labels(const std::vector<int64_t>& labels, const std::vector<int64_t>
                               ", which attention_mask hides.");
     }
   }
-  batch.rows = at::tensor(at::ArrayRef<int32_t>(rows), at::kInt);
-  batch.labels = at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
+  batch.rows = int_tensor(rows);
+  batch.labels = int_tensor(values);
   batch.has_labels = true;
 }
 
@@ -151,7 +151,7 @@ PackedBatch pack_batch(const TensorMap& inputs) {
   for (const int64_t place : batch.places) {
     flat.push_back(narrow_id(numbers[static_cast<size_t>(place)]));
   }
-  batch.ids = at::tensor(at::ArrayRef<int32_t>(flat), at::kInt);
+  batch.ids = int_tensor(flat);
   set_positions(numbers_of(inputs, "position_ids", &ids), batch);
   const auto labels = numbers_of(inputs, "labels", &ids);
   if (!labels.empty()) shift_labels(labels, mask, batch);

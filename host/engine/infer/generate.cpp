@@ -102,7 +102,7 @@ base::Status generate_step(Device& device, const Model& model,
       }
     }
     if (active.empty()) return {};
-    in.ids = at::tensor(at::ArrayRef<int32_t>(ids), at::kInt);
+    in.ids = int_tensor(ids);
     in.bounds = Bounds::of(std::move(bounds));
     if (!pixels.empty()) in.pixels = at::cat(pixels, 0);
     Pass pass{.device = &device};

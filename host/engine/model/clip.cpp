@@ -4,7 +4,6 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/index_select.h>
-#include <ATen/ops/tensor.h>
 
 #include <cmath>
 
@@ -106,7 +105,7 @@ std::vector<Tensor> run_clip_text(Pass& pass, const ClipText& text, const Tensor
       positions.push_back(i - bounds.host[at]);
     }
   }
-  const Tensor places = at::tensor(at::ArrayRef<int32_t>(positions), at::kInt);
+  const Tensor places = int_tensor(positions);
   Tensor x = text.tokens.forward(pass, ids) + embedding(*pass.device, places, text.positions);
   std::vector<Tensor> states = {x};
   for (const EncoderLayer& layer : text.layers) {

@@ -144,10 +144,14 @@ void check_shapes(const Tensor& q, const Tensor& k, const Tensor& v, const Bound
 
 }  // namespace
 
+Tensor int_tensor(const std::vector<int32_t>& values) {
+  return at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
+}
+
 Bounds Bounds::of(std::vector<int32_t> bounds) {
   Bounds result;
   result.host = std::move(bounds);
-  result.tensor = at::tensor(at::ArrayRef<int32_t>(result.host), at::kInt);
+  result.tensor = int_tensor(result.host);
   return result;
 }
 

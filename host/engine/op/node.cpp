@@ -66,7 +66,9 @@ void record(const char* name, const std::vector<at::Tensor>& inputs,
   for (at::Tensor* output : outputs) torch::autograd::set_history(*output, node);
 }
 
-void set_compute_threads(int32_t count) { at::set_num_threads(count); }
+void set_compute_threads(int32_t count) {
+  at::set_num_threads(count);
+}
 
 NoRecord::NoRecord() : before_(at::GradMode::is_enabled()) {
   at::GradMode::set_enabled(false);

@@ -46,6 +46,9 @@ at::Tensor layer_norm(Device& device, const at::Tensor& x, const at::Tensor& wei
 // x [N, H, D], cos and sin [N, D] in x's type -> [N, H, D].
 at::Tensor rope(Device& device, const at::Tensor& x, const at::Tensor& cos, const at::Tensor& sin);
 
+// int32 [N] with these values, for ids, rows and labels.
+at::Tensor int_tensor(const std::vector<int32_t>& values);
+
 // Where each packed sequence begins and ends: S+1 rising numbers from 0.
 struct Bounds {
   std::vector<int32_t> host;

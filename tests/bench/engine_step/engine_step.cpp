@@ -1,7 +1,6 @@
 // Tokens a second of one LoRA micro-batch (forward, loss, backward; no optimiser), through
 // device_cpu and through the host's own composition, in turn, so that both see the same machine.
 // Prints one JSON line. Rows are 200 tokens of which the last 60 are labelled, packed end to end.
-#include <ATen/ops/tensor.h>
 
 #include <chrono>
 #include <cstdio>
@@ -47,10 +46,10 @@ MicroBatch make_batch(int64_t vocabulary, int32_t tokens) {
     }
     if ((t + 1) % kRow == 0 || t + 1 == tokens) bounds.push_back(t + 1);
   }
-  batch.inputs.ids = at::tensor(at::ArrayRef<int32_t>(ids), at::kInt);
+  batch.inputs.ids = int_tensor(ids);
   batch.inputs.bounds = Bounds::of(std::move(bounds));
-  batch.rows = at::tensor(at::ArrayRef<int32_t>(rows), at::kInt);
-  batch.labels = at::tensor(at::ArrayRef<int32_t>(labels), at::kInt);
+  batch.rows = int_tensor(rows);
+  batch.labels = int_tensor(labels);
   return batch;
 }
 
