@@ -76,7 +76,11 @@ base::Status check_processor(const Json& json, ImageOptions& options) {
     return Error(Code::kUnimplemented, "\"do_pad\" of the image processor is not supported here.")
         .at_field("/do_pad");
   }
-  if (siglip) options.do_center_crop = false;
+  if (siglip) {
+    options.do_center_crop = false;
+    options.shortest_edge = 0;
+    options.mean = options.std = {0.5, 0.5, 0.5};
+  }
   return {};
 }
 

@@ -3,11 +3,11 @@
 
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/tensor.h>
 
 #include <algorithm>
 
 #include "engine/op/failure.h"
+#include "engine/op/op.h"
 
 namespace mortise::engine {
 namespace {
@@ -17,10 +17,6 @@ using base::Code;
 using base::Error;
 
 constexpr uint64_t kImageBytesMax = uint64_t{256} << 20;
-
-Tensor int_tensor(const std::vector<int32_t>& values) {
-  return at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
-}
 
 Tensor pixel_tensor(const PixelValues& pixels) {
   Tensor out = at::empty({1, 3, pixels.height, pixels.width}, at::TensorOptions(at::kFloat));

@@ -65,7 +65,7 @@ TEST_P(LoraGolden, GivesPeftsOutputsAndGradients) {
     expect_close(name, out.at(name), tensor, variant.tolerance("grad"));
     ++grads;
   }
-  EXPECT_EQ(grads > 0, variant.has("out.logits"));  // a case with outputs has gradients too
+  EXPECT_GE(grads, 4u);
 }
 
 TEST_P(LoraGolden, WritesBackWhatItRead) {
