@@ -4,13 +4,16 @@
 
 constexpr float kMinusInfinity = -__builtin_inff();
 
-// One row of a tile in the forward pass. first and end are columns of the tile, clamped.
+// One row of a tile in the forward pass. first and end are columns of the tile, clamped. kWhole:
+// all columns are seen and fill their vectors, so nothing need be masked.
+template <bool kWhole>
 inline void softmax_row(const SoftmaxStep& p, int64_t i, int64_t first, int64_t end) {
   float* s = p.scores + i * p.scores_row;
-  const Vec scale = Vec::all(p.scale), none = Vec::all(kMinusInfinity);
+  const Vec scale = Vec::all(p.scale), none = Vec::all(kMinusInfinity), zero = Vec::all(0);
   Vec largest = none;
   for_vectors(p.cols, [&](int64_t j, int64_t n) {
-    const Vec score = Vec::choose_range(Vec::load(s + j, n) * scale, none, first - j, end - j);
+    Vec score = Vec::load(s + j, n) * scale;
+    if (!kWhole) score = Vec::choose_range(score, none, first - j, end - j);
     largest = Vec::max(largest, score);
     score.store(s + j, n);
   });
@@ -18,13 +21,17 @@ inline void softmax_row(const SoftmaxStep& p, int64_t i, int64_t first, int64_t 
   const float row_max = largest.largest();
   const float max = row_max > before || row_max != row_max ? row_max : before;
   const Vec shift = Vec::all(max == kMinusInfinity ? 0 : max);
-  Vec sum = Vec::all(0);
+  Vec sum = zero;
   for_vectors(p.cols, [&](int64_t j, int64_t n) {
-    const Vec weight = Vec::choose_range(exp(Vec::load(s + j, n) - shift), Vec::all(0), 0, n);
+    Vec weight = exp(Vec::load(s + j, n) - shift);
+    if (!kWhole) weight = Vec::choose_range(weight, zero, 0, n);
     sum = sum + weight;
     weight.store(s + j, n);
   });
-  const float keep = before == kMinusInfinity ? 0 : exp(Vec::all(before - max)).largest();
+  float keep = 1;
+  if (max != before) {
+    keep = before == kMinusInfinity ? 0 : exp(Vec::all(before - max)).largest();
+  }
   p.sum[i] = p.sum[i] * keep + sum.total();
   p.max[i] = max;
   if (keep == 1) return;
@@ -40,8 +47,10 @@ inline int64_t clamped(int64_t x, int64_t most) {
 
 void softmax_step(const SoftmaxStep& p) {
   for (int64_t i = 0; i < p.rows; ++i) {
-    softmax_row(p, i, clamped(p.first[i] - p.first_key, p.cols),
-                clamped(p.end[i] - p.first_key, p.cols));
+    const int64_t first = clamped(p.first[i] - p.first_key, p.cols);
+    const int64_t end = clamped(p.end[i] - p.first_key, p.cols);
+    const bool is_whole = first == 0 && end == p.cols && p.cols % Vec::kWidth == 0;
+    is_whole ? softmax_row<true>(p, i, first, end) : softmax_row<false>(p, i, first, end);
   }
 }
 
