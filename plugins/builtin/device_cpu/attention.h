@@ -8,7 +8,6 @@
 namespace mortise::device_cpu {
 
 constexpr int64_t kKeyTile = 128;  // keys of one tile
-constexpr int64_t kRowTile = 64;   // query rows of one tile, of one head
 
 struct Attention {
   Type type;

@@ -3,6 +3,8 @@
 #include "device_cpu/dense.h"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "device_cpu/dense_onednn.h"
 
@@ -71,66 +73,79 @@ void small_product(const Dense& d, const TileSink& sink) {
   }
 }
 
-// One slice of columns against one range of rows, on oneDNN.
-class Slice {
- public:
-  Slice(const Dense& d, Type type, int64_t col)
-      : d_(d), type_(type), col_(col), cols_(std::min(kTileCols, d.n - col)) {
-    const void* b = at(d.b.data, d.b_is_transposed ? col * d.b.row : col, d.b.type);
-    int64_t row = d.b.row;
-    Scratch<char> copy;
-    if (d.b.type != type) {
-      const int64_t rows = d.b_is_transposed ? cols_ : d.k;
-      row = d.b_is_transposed ? d.k : cols_;
-      copy = Scratch<char>(rows * row * size_of(type));
-      copy_as(d.b.type, b, d.b.row, rows, row, type, copy.data());
-      b = copy.data();
-    }
-    packed_ = std::make_unique<PackedSlice>(type, cols_, d.k, b, row, d.b_is_transposed);
-  }
+// Columns col .. of b, at most kTileCols, in oneDNN's order.
+PackedSlice packed_slice(const Dense& d, Type type, int64_t col) {
+  const int64_t cols = std::min(kTileCols, d.n - col);
+  const void* b = at(d.b.data, d.b_is_transposed ? col * d.b.row : col, d.b.type);
+  if (d.b.type == type) return {type, cols, d.k, b, d.b.row, d.b_is_transposed};
+  const int64_t rows = d.b_is_transposed ? cols : d.k;
+  const int64_t row = d.b_is_transposed ? d.k : cols;
+  const Scratch<char> copy(rows * row * size_of(type));
+  copy_as(d.b.type, b, d.b.row, rows, row, type, copy.data());
+  return {type, cols, d.k, copy.data(), row, d.b_is_transposed};
+}
 
-  void multiply(int64_t row, int64_t end, const TileSink& sink) {
-    Scratch<float> c(kTileRows * cols_);
+// Multiplies ranges of rows with slices, on one thread.
+class Multiplier {
+ public:
+  Multiplier(const Dense& d, Type type) : d_(d), type_(type), c_(kTileRows * kTileCols) {}
+
+  // Rows row .. end-1 times the slice that begins at column col.
+  void multiply(const PackedSlice& slice, int64_t col, int64_t row, int64_t end,
+                const TileSink& sink) {
+    const int64_t cols = std::min(kTileCols, d_.n - col);
     for (; row < end; row += kTileRows) {
       const int64_t rows = std::min(kTileRows, end - row);
       const int64_t padded = std::min(kTileRows, round_up(rows, kRowStep));
       const void* a = at(d_.a.data, row * d_.a.row, d_.a.type);
       int64_t a_row = d_.a.row;
       if (d_.a.type != type_ || padded != rows) {
-        if (copy_.data() == nullptr) copy_ = Scratch<char>(kTileRows * d_.k * size_of(type_));
-        copy_as(d_.a.type, a, d_.a.row, rows, d_.k, type_, copy_.data());
+        if (a_.data() == nullptr) a_ = Scratch<char>(kTileRows * d_.k * size_of(type_));
+        copy_as(d_.a.type, a, d_.a.row, rows, d_.k, type_, a_.data());
         // The rows that pad the block are computed and thrown away.
-        set_zero(static_cast<char*>(at(copy_.data(), rows * d_.k, type_)),
+        set_zero(static_cast<char*>(at(a_.data(), rows * d_.k, type_)),
                  (padded - rows) * d_.k * size_of(type_));
-        a = copy_.data();
+        a = a_.data();
         a_row = d_.k;
       }
-      packed_->multiply(padded, a, a_row, c.data(), cols_);
-      sink({row, col_, rows, cols_, c.data(), cols_});
+      slice.multiply(padded, a, a_row, c_.data(), cols, workbench_);
+      sink({row, col, rows, cols, c_.data(), cols});
     }
   }
 
  private:
   const Dense& d_;
   Type type_;
-  int64_t col_, cols_;
-  std::unique_ptr<PackedSlice> packed_;
-  Scratch<char> copy_;
+  Scratch<float> c_;
+  Scratch<char> a_;
+  Workbench workbench_;
 };
 
+// With many slices each piece packs one and multiplies it with all rows; with few, all are packed
+// first and shared, and the pieces are blocks of rows.
 void large_product(const Dense& d, const TileSink& sink) {
   const bool narrow =
       d.a.type == Type::kBfloat16 && d.b.type == Type::kBfloat16 && is_fast(Type::kBfloat16);
   const Type type = narrow ? Type::kBfloat16 : Type::kFloat32;
   const int64_t slices = pieces_of(d.n, kTileCols);
-  const int64_t blocks_wanted = pieces_of(kPiecesWanted, slices);
-  const int64_t block = std::max(kTileRows, round_up(pieces_of(d.m, blocks_wanted), kTileRows));
-  const int64_t blocks = pieces_of(d.m, block);
+  if (slices >= kPiecesWanted) {
+    return for_each_piece(slices, [&](int64_t slice) {
+      const OneThread alone;
+      const int64_t col = slice * kTileCols;
+      Multiplier(d, type).multiply(packed_slice(d, type, col), col, 0, d.m, sink);
+    });
+  }
+  std::vector<std::optional<PackedSlice>> packed(static_cast<size_t>(slices));
+  for_each_piece(slices, [&](int64_t slice) {
+    const OneThread alone;
+    packed[static_cast<size_t>(slice)] = packed_slice(d, type, slice * kTileCols);
+  });
+  const int64_t blocks = pieces_of(d.m, kTileRows);
   for_each_piece(slices * blocks, [&](int64_t piece) {
     const OneThread alone;
-    const int64_t row = piece % blocks * block;
-    Slice slice(d, type, piece / blocks * kTileCols);
-    slice.multiply(row, std::min(d.m, row + block), sink);
+    const int64_t slice = piece / blocks, row = piece % blocks * kTileRows;
+    Multiplier(d, type).multiply(*packed[static_cast<size_t>(slice)], slice * kTileCols, row,
+                                 std::min(d.m, row + kTileRows), sink);
   });
 }
 

@@ -99,14 +99,20 @@ OneThread::~OneThread() {
   omp_set_num_threads(before_);
 }
 
+struct Workbench::State {
+  Scratch<char> scratchpad;
+  size_t scratchpad_bytes = 0;
+  dnnl::stream stream{engine()};
+};
+
+Workbench::Workbench() : state_(std::make_unique<State>()) {}
+Workbench::~Workbench() = default;
+
 struct PackedSlice::State {
   Type type;
   int64_t n, k;
   memory::desc packed;
   Scratch<char> b;
-  Scratch<char> scratchpad;
-  size_t scratchpad_bytes = 0;
-  dnnl::stream stream{engine()};
 };
 
 PackedSlice::PackedSlice(Type type, int64_t n, int64_t k, const void* b, int64_t b_row,
@@ -132,32 +138,37 @@ PackedSlice::PackedSlice(Type type, int64_t n, int64_t k, const void* b, int64_t
   // Why the cast: oneDNN takes no pointer to const; a source is not written.
   memory from(reorder->plain, engine(), const_cast<void*>(b));
   memory to(state.packed, engine(), state.b.data());
-  reorder->run.execute(state.stream, from, to);
-  state.stream.wait();
+  dnnl::stream stream(engine());
+  reorder->run.execute(stream, from, to);
+  stream.wait();
 } catch (const dnnl::error& error) {
   rethrow(error);
 }
 
 PackedSlice::~PackedSlice() = default;
+PackedSlice::PackedSlice(PackedSlice&&) noexcept = default;
+PackedSlice& PackedSlice::operator=(PackedSlice&&) noexcept = default;
 
-void PackedSlice::multiply(int64_t m, const void* a, int64_t a_row, float* c, int64_t c_row) try {
-  State& state = *state_;
+void PackedSlice::multiply(int64_t m, const void* a, int64_t a_row, float* c, int64_t c_row,
+                           Workbench& workbench) const try {
+  const State& state = *state_;
+  Workbench::State& bench = *workbench.state_;
   const ProductKey key = {static_cast<int64_t>(state.type), m, state.n, state.k, a_row, c_row};
   const auto product = products().find(key, [&] { return make_product(key, &state.packed); });
   const size_t needed = product->scratchpad.get_size();
-  if (needed > state.scratchpad_bytes) {
-    state.scratchpad = Scratch<char>(static_cast<int64_t>(needed));
-    state.scratchpad_bytes = needed;
+  if (needed > bench.scratchpad_bytes) {
+    bench.scratchpad = Scratch<char>(static_cast<int64_t>(needed));
+    bench.scratchpad_bytes = needed;
   }
   const memory left(product->a, engine(), const_cast<void*>(a));
   const memory right(state.packed, engine(), state.b.data());
   const memory result(product->c, engine(), c);
-  const memory scratchpad(product->scratchpad, engine(), state.scratchpad.data());
-  product->run.execute(state.stream, {{DNNL_ARG_SRC, left},
+  const memory scratchpad(product->scratchpad, engine(), bench.scratchpad.data());
+  product->run.execute(bench.stream, {{DNNL_ARG_SRC, left},
                                       {DNNL_ARG_WEIGHTS, right},
                                       {DNNL_ARG_DST, result},
                                       {DNNL_ARG_SCRATCHPAD, scratchpad}});
-  state.stream.wait();
+  bench.stream.wait();
 } catch (const dnnl::error& error) {
   rethrow(error);
 }

@@ -12,14 +12,17 @@
 namespace mortise::device_cpu {
 namespace {
 
+// Rows of one tile, of one head: few, so that little above the diagonal is computed.
+constexpr int64_t kRowTile = 24;
+constexpr int64_t kRowsShared = 256;  // rows of all heads that share an unpacked tile of keys
+
 // The rows of one sequence and one key head that one piece computes.
 struct Block {
   int64_t sequence, group, begin, count;
 };
 
 std::vector<Block> blocks_of(const Attention& p) {
-  // With few heads a group, more rows share an unpacked tile.
-  const int64_t rows = std::clamp(4 * kRowTile / p.heads_per_group(), kRowTile, 4 * kRowTile);
+  const int64_t rows = std::max(kRowsShared / p.heads_per_group(), 2 * kRowTile);
   std::vector<Block> blocks;
   for (int64_t s = 0; s < p.sequences; ++s) {
     const Sequence sequence = sequence_of(p, s);
@@ -103,9 +106,8 @@ class Work {
   void step(int64_t h, int64_t i, int64_t key, int64_t keys) {
     const int64_t count = std::min(kRowTile, block_.count - i);
     const auto at_row = static_cast<size_t>(i);
-    const bool sees =
-        end_[at_row + static_cast<size_t>(count) - 1] > key && first_[at_row] < key + keys;
-    if (!sees) return;
+    keys = std::min(keys, end_[at_row + static_cast<size_t>(count) - 1] - key);
+    if (keys <= 0 || first_[at_row] >= key + keys) return;
     const int64_t own = h * block_.count + i;
     kernels().product({count, keys, p_.size, q_.data() + own * p_.size, p_.size, 1, keys_t_.data(),
                        kKeyTile, scores_.data(), kKeyTile, /*accumulate=*/false});

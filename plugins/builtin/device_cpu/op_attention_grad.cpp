@@ -11,6 +11,8 @@
 namespace mortise::device_cpu {
 namespace {
 
+constexpr int64_t kRowTile = 48;  // query rows of one tile, of one head
+
 struct Grad {
   Attention p;
   const void *d_o, *o;  // [N,H,D]
@@ -97,9 +99,8 @@ class Work {
   void step(int64_t h, int64_t i, int64_t key, int64_t keys) {
     const int64_t count = std::min(kRowTile, s_.q_count - i), size = p_.size;
     const auto at_row = static_cast<size_t>(i);
-    const bool sees =
-        end_[at_row + static_cast<size_t>(count) - 1] > key && first_[at_row] < key + keys;
-    if (!sees) return;
+    keys = std::min(keys, end_[at_row + static_cast<size_t>(count) - 1] - key);
+    if (keys <= 0 || first_[at_row] >= key + keys) return;
     widen_rows(p_.type, at(p_.q, (s_.q_begin + i) * p_.q_row + head(h) * size, p_.type), p_.q_row,
                count, size, q_.data());
     widen_rows(p_.type, at(g_.d_o, compact(h, i), p_.type), p_.heads * size, count, size,

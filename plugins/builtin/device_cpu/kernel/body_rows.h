@@ -15,9 +15,7 @@ inline Vec as_type(Vec x, const float*) {
   return x;
 }
 inline Vec as_type(Vec x, const uint16_t*) {
-  uint16_t bits[Vec::kWidth];
-  x.store(bits);
-  return Vec::load(bits);
+  return x.to_bfloat16();
 }
 
 template <class T>

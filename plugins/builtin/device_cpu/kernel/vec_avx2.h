@@ -43,6 +43,12 @@ struct Vec {
     store(copy);
     if (n > 0) memcpy(p, copy, static_cast<uint64_t>(n) * sizeof(T));
   }
+  // The nearest bfloat16, as float.
+  Vec to_bfloat16() const {
+    uint16_t bits[kWidth];
+    store(bits);
+    return load(bits);
+  }
 
   friend Vec operator+(Vec a, Vec b) { return {_mm256_add_ps(a.v, b.v)}; }
   friend Vec operator-(Vec a, Vec b) { return {_mm256_sub_ps(a.v, b.v)}; }

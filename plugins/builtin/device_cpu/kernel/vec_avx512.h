@@ -22,6 +22,14 @@ struct Vec {
   }
   void store(float* p, int64_t n) const { _mm512_mask_storeu_ps(p, below(n), v); }
   void store(uint16_t* p, int64_t n) const { _mm256_mask_storeu_epi16(p, below(n), narrowed()); }
+  // The nearest bfloat16, as float.
+  Vec to_bfloat16() const {
+    const __m512i bits = _mm512_castps_si512(v);
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i up = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF)));
+    const __m512 nearest = _mm512_castsi512_ps(_mm512_and_si512(up, _mm512_set1_epi32(~0xFFFF)));
+    return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), nearest, v)};
+  }
 
   friend Vec operator+(Vec a, Vec b) { return {_mm512_add_ps(a.v, b.v)}; }
   friend Vec operator-(Vec a, Vec b) { return {_mm512_sub_ps(a.v, b.v)}; }

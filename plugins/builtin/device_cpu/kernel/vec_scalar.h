@@ -34,6 +34,12 @@ struct Vec {
   void store(T* p, int64_t n) const {
     if (n > 0) store(p);
   }
+  // The nearest bfloat16, as float.
+  Vec to_bfloat16() const {
+    uint16_t bits;
+    store(&bits);
+    return load(&bits);
+  }
 
   friend Vec operator+(Vec a, Vec b) { return {a.v + b.v}; }
   friend Vec operator-(Vec a, Vec b) { return {a.v - b.v}; }
