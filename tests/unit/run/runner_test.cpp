@@ -53,9 +53,9 @@ TEST_F(RunnerTest, KeepsTheReportOfAnUploadThatIsRefused) {
   auto upload = hub_->uploads().create("bad", base::Json::object({{"task_type", "vqa"}}));
   const auto blob = hub_->blobs().put(base::as_bytes("{}\n"));
   ASSERT_TRUE(hub_->uploads().put_file(upload->id, "rows.jsonl", *blob).ok());
-  auto text = manifest(R"({"kind":"ingest","name":"bad","task":"vqa","x-fake":"refuse",
-                          "ingest":{"upload":")" +
-                       upload->id + "\"}}");
+  const std::string ingest = R"("ingest":{"upload":")" + upload->id + R"("})";
+  const auto text =
+      manifest(R"({"kind":"ingest","name":"bad","task":"vqa","x-fake":"refuse",)" + ingest + "}");
   const auto refused = hub_->jobs().submit({text, "", "", ""});
   ASSERT_TRUE(step_until_state(refused->id, "failed"));
   const auto after = hub_->uploads().get(upload->id);
