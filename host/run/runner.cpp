@@ -39,10 +39,10 @@ struct Runner::Watch {
   std::string folder;
   base::ProcessIdentity process;
   job::StatusReader status;
-  job::StatusLine last;  // the newest line
-  std::string endpoint;  // sticky: "ready" stays when a later line says nothing
-  bool is_new = false;   // last has not been reported
-  int exit_code = -1;    // of our own child
+  job::StatusLine last{};  // the newest line
+  std::string endpoint{};  // sticky: "ready" stays when a later line says nothing
+  bool is_new = false;     // last has not been reported
+  int exit_code = -1;      // of our own child
   int64_t reported_ns = 0, leased_ns = 0, cancelled_ns = 0, signalled_ns = 0, final_ns = 0;
 };
 
@@ -291,6 +291,12 @@ Status Runner::conclude_failed(Watch& watched) {
 Status Runner::conclude_lost(Watch& watched) {
   if (watched.job.cancel_wanted) {
     return hub_->jobs().finish(watched.job, "cancelled", "asked for", Json());
+  }
+  // The server ended between the job's start and the worker's first word. Should the worker live
+  // all the same, it works for an attempt that is over and gets no lease.
+  if (watched.process.pid == 0 && watched.last.at_ns == 0 &&
+      watched.job.attempt < options_.attempts_max) {
+    return hub_->jobs().requeue(watched.job, "the server ended before the worker was heard of");
   }
   std::string how = "The worker ended without saying why";
   if (watched.exit_code > 128) {

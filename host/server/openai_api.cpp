@@ -81,9 +81,21 @@ Result<Json> generate_request(const Json& body) {
   if (body["n"].as_int(1) != 1) {
     return Error(Code::kUnimplemented, "n other than 1 is not done in this version.").at_field("n");
   }
+  // What would change the answer and is not done is refused, never left out in silence.
+  for (const char* key : {"frequency_penalty", "presence_penalty", "logprobs", "top_logprobs",
+                          "logit_bias", "response_format", "functions", "audio"}) {
+    const Json& value = body[key];
+    const bool means_nothing = value.is_null() || value == Json(0) || value == Json(false) ||
+                               value["type"].as_string() == "text" ||
+                               (value.is_object() && value.size() == 0);
+    if (!means_nothing) {
+      return Error(Code::kUnimplemented, std::string(key) + " is not done in this version.",
+                   "Leave it out.")
+          .at_field(key);
+    }
+  }
   Json request = Json::object({{"verb", "generate"}, {"messages", body["messages"]}});
-  for (const char* key : {"temperature", "top_p", "top_k", "seed", "stop", "max_tokens", "tools",
-                          "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs"}) {
+  for (const char* key : {"temperature", "top_p", "top_k", "seed", "stop", "max_tokens", "tools"}) {
     if (!body[key].is_null()) request[key] = body[key];
   }
   if (!body["max_completion_tokens"].is_null()) {

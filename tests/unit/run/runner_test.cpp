@@ -162,6 +162,14 @@ TEST_F(RunnerTest, FailsWithAReasonWhatDiedWhileTheServerWasAway) {
   EXPECT_FALSE(job(id).error["detail"].as_string().empty());
 }
 
+TEST_F(RunnerTest, StartsAJobAgainWhoseWorkerNeverCame) {
+  const std::string id = submit_train("done");
+  ASSERT_TRUE(hub_->jobs().start(id).ok());  // and here the server ends
+  restart();
+  ASSERT_TRUE(step_until_state(id, "done")) << job(id).error.dump();
+  EXPECT_EQ(job(id).attempt, 2);
+}
+
 TEST_F(RunnerTest, DoesNotTakeAnotherProcessForItsWorker) {
   const std::string id = submit_train("wait");
   ASSERT_TRUE(step_until_worker(id));

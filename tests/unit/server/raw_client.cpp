@@ -39,6 +39,7 @@ void RawClient::end_sending() {
 }
 
 bool RawClient::fill(int timeout_ms) {
+  if (descriptor_ < 0) return false;
   pollfd waiting{descriptor_, POLLIN, 0};
   if (::poll(&waiting, 1, timeout_ms) <= 0) return false;
   char piece[65536];

@@ -229,6 +229,9 @@ TEST_F(ChatTest, BringsARefusalOfTheWorkerAsAnError) {
 
 TEST_F(ChatTest, RefusesWhatItDoesNotDo) {
   EXPECT_EQ(chat("\"hi\"", R"(,"n":2)").status, 501);
+  EXPECT_EQ(chat("\"hi\"", R"(,"logprobs":true)").status, 501);
+  EXPECT_EQ(chat("\"hi\"", R"(,"frequency_penalty":0.5)").status, 501);
+  EXPECT_EQ(chat("\"hi\"", R"(,"frequency_penalty":0,"logit_bias":{})").status, 200);
   EXPECT_EQ(chat("\"hi\"", R"(,"temperature":9)").status, 400);
   EXPECT_EQ(chat("7").status, 400);
   EXPECT_EQ(call("POST", "/v1/chat/completions", R"({"model":"e","messages":[]})").status, 400);

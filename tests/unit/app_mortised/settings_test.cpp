@@ -1,0 +1,96 @@
+#include "app/mortised/settings.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "app/mortised/home_lock.h"
+#include "tests/support/temp_folder.h"
+
+namespace mortise::daemon {
+namespace {
+
+using base::Code;
+using base::posix_file_ops;
+
+std::map<std::string, std::string> environment;
+
+const char* variable(const char* name) {
+  const auto found = environment.find(name);
+  return found == environment.end() ? nullptr : found->second.c_str();
+}
+
+class SettingsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { environment = {{"HOME", "/home/me"}}; }
+  base::Result<Settings> read(const std::vector<std::string>& arguments = {}) {
+    return read_settings(posix_file_ops(), arguments, variable);
+  }
+  std::string site(const std::string& text) {
+    EXPECT_TRUE(base::write_file_durably(posix_file_ops(), folder_ / "site.json", text).ok());
+    return folder_ / "site.json";
+  }
+  tests::TempFolder folder_;
+};
+
+TEST_F(SettingsTest, AreLoopbackAndAuthenticatedByDefault) {
+  const auto settings = read();
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_EQ(settings->address, "127.0.0.1");
+  EXPECT_TRUE(settings->has_auth);
+  EXPECT_EQ(settings->deploy_mode, "private");
+  EXPECT_EQ(settings->home, "/home/me/.local/share/mortise");
+}
+
+TEST_F(SettingsTest, LetTheEnvironmentWinOverTheFileAndTheCommandLineOverBoth) {
+  environment["LOG_LEVEL"] = "debug";
+  environment["MORTISE_HOME"] = "/data";
+  const std::string path =
+      site(R"({"listen": "127.0.0.1:1000", "log_level": "error", "home": "/other", "threads": 3})");
+  const auto settings = read({"--config", path, "--listen", "[::1]:2000"});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_EQ(settings->log_level, "debug");
+  EXPECT_EQ(settings->home, "/data");
+  EXPECT_EQ(settings->address, "::1");
+  EXPECT_EQ(settings->port, 2000);
+  EXPECT_EQ(settings->threads, 3);
+}
+
+TEST_F(SettingsTest, RefuseUnknownKeysOfTheFile) {
+  const auto settings = read({"--config", site(R"({"lisen": "127.0.0.1:1"})")});
+  ASSERT_FALSE(settings.ok());
+  EXPECT_EQ(settings.error().field, "/lisen");
+  EXPECT_EQ(settings.error().file, folder_ / "site.json");
+}
+
+TEST_F(SettingsTest, RefuseWhatCannotBeMeant) {
+  EXPECT_FALSE(read({"--listen", "127.0.0.1"}).ok());
+  EXPECT_FALSE(read({"--listen", "127.0.0.1:70000"}).ok());
+  EXPECT_FALSE(read({"--listen", ":80x"}).ok());
+  EXPECT_FALSE(read({"--listen"}).ok());
+  EXPECT_FALSE(read({"serve"}).ok());
+  environment["ENABLE_AUTH"] = "no";
+  EXPECT_FALSE(read().ok());
+  environment = {{"MORTISE_HOME", "relative"}};
+  EXPECT_FALSE(read().ok());
+  environment = {};
+  EXPECT_FALSE(read().ok());
+}
+
+TEST(HomeLock, IsTakenOnce) {
+  const tests::TempFolder folder;
+  {
+    auto first = HomeLock::take(posix_file_ops(), folder.path());
+    ASSERT_TRUE(first.ok()) << first.error().text();
+    ASSERT_TRUE(first->write_address("http://127.0.0.1:1").ok());
+    const auto second = HomeLock::take(posix_file_ops(), folder.path());
+    ASSERT_FALSE(second.ok());
+    EXPECT_EQ(second.error().code, Code::kFailedPrecondition);
+    EXPECT_NE(second.error().hint.find("http://127.0.0.1:1"), std::string::npos);
+  }
+  EXPECT_TRUE(HomeLock::take(posix_file_ops(), folder.path()).ok());
+  EXPECT_FALSE(*posix_file_ops().exists(folder / "run/address"));
+}
+
+}  // namespace
+}  // namespace mortise::daemon
