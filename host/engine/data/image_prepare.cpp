@@ -25,17 +25,16 @@ bool is_side(int64_t side) {
 base::Status read_size(const Json& json, ImageOptions& options) {
   const Json& size = json["size"];
   if (size.is_null()) return {};
-  if (size.is_integer()) {
-    options.shortest_edge = size.as_int();
-  } else if (size.contains("shortest_edge")) {
-    options.shortest_edge = size["shortest_edge"].as_int();
+  const bool by_edge = size.is_integer() || size.contains("shortest_edge");
+  options.shortest_edge = 0;
+  if (by_edge) {
+    options.shortest_edge = (size.is_integer() ? size : size["shortest_edge"]).as_int();
   } else {
-    options.shortest_edge = 0;
     options.height = size["height"].as_int();
     options.width = size["width"].as_int();
   }
-  const bool fits = options.shortest_edge != 0 ? is_side(options.shortest_edge)
-                                               : is_side(options.height) && is_side(options.width);
+  const bool fits =
+      by_edge ? is_side(options.shortest_edge) : is_side(options.height) && is_side(options.width);
   if (!fits) return wrong("size", "a side, {shortest_edge} or {height, width}, from 1 to 16384");
   return {};
 }

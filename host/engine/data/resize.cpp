@@ -1,5 +1,5 @@
 // Pillow's resampling of 8-bit images: antialiased filter, fixed-point coefficients of 22 bits, a
-// horizontal and then a vertical pass, each rounded to 8 bits.
+// pass over the rows and one over the columns, each rounded to 8 bits.
 #include <algorithm>
 #include <cmath>
 
@@ -104,8 +104,14 @@ Image resize_columns(const Image& image, int64_t height, Resample resample) {
 
 }  // namespace
 
+// Pillow 13 takes the vertical pass first when it removes many more rows than the horizontal one
+// removes columns. The order shows where a sharp edge overshoots and is cut to 8 bits in between.
 Image resize_image(const Image& image, int64_t width, int64_t height, Resample resample) {
-  Image work = image.width == width ? image : resize_rows(image, width, resample);
+  const bool columns_first =
+      height < image.height && image.height - height > 2 * (image.width - width);
+  Image work = image;
+  if (columns_first) work = resize_columns(work, height, resample);
+  if (work.width != width) work = resize_rows(work, width, resample);
   return work.height == height ? work : resize_columns(work, height, resample);
 }
 

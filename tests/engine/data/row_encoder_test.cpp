@@ -1,0 +1,176 @@
+// Rows to ids and labels, with a tokenizer that is one byte a token.
+#include "engine/data/row_encoder.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace mortise::engine {
+namespace {
+
+using base::Code;
+using base::Json;
+
+constexpr int32_t kImage = 300, kEnd = 301;
+
+// Bytes are their own ids; "<image>" and "</s>" are one token each.
+class ByteEncoder : public Encoder {
+ public:
+  base::Result<EncodedText> encode(const std::string& text) const override {
+    EncodedText out;
+    for (size_t at = 0; at < text.size();) {
+      size_t size = 1;
+      int32_t id = static_cast<unsigned char>(text[at]);
+      if (text.compare(at, 7, "<image>") == 0) {
+        id = kImage;
+        size = 7;
+      } else if (text.compare(at, 4, "</s>") == 0) {
+        id = kEnd;
+        size = 4;
+      }
+      out.ids.push_back(id);
+      out.offsets.emplace_back(at, at + size);
+      at += size;
+    }
+    return out;
+  }
+  int32_t eos_id() const override { return kEnd; }
+  int32_t bos_id() const override { return -1; }
+};
+
+constexpr const char* kTextTemplate =
+    "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}{{ '</s>' if m.role == 'assistant' }}\n"
+    "{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
+constexpr const char* kPartsTemplate =
+    "{% for m in messages %}{{ m.role[0] }}:{% if m.content is string %}{{ m.content }}{% else %}"
+    "{% for p in m.content %}{{ '<image>' if p.type == 'image' else p.text }}{% endfor %}"
+    "{% endif %}{{ '</s>' if m.role == 'assistant' }}\n{% endfor %}"
+    "{% if add_generation_prompt %}a:{% endif %}";
+
+class Encoding : public ::testing::Test {
+ protected:
+  base::Result<EncodedRow> encode(const char* row, RowSettings settings,
+                                  const char* source = kTextTemplate) {
+    chat_.emplace(ChatSetup{.chat_template = *Template::parse(source),
+                            .variables = Json::object(),
+                            .is_default = false});
+    auto encoder = RowEncoder::create(bytes_, *chat_, std::move(settings));
+    if (!encoder.ok()) return std::move(encoder).error();
+    const auto parsed = base::parse_json(row);
+    return encoder->encode(*parsed);
+  }
+  static RowSettings settings(const char* task, int64_t length = 100) {
+    return {.task_type = task,
+            .length_max = length,
+            .truncation = Truncation::kRefuse,
+            .image_token_id = kImage,
+            .image_token = "<image>",
+            .tokens_per_image = 3};
+  }
+  // Ids as text: "#" for a placeholder, "$" for the end mark.
+  static std::string text_of(const std::vector<int32_t>& ids) {
+    std::string text;
+    for (const int32_t id : ids) {
+      text += id == kImage ? '#' : id == kEnd ? '$' : id == kNoLabel ? '_' : static_cast<char>(id);
+    }
+    return text;
+  }
+
+  ByteEncoder bytes_;
+  std::optional<ChatSetup> chat_;
+};
+
+TEST_F(Encoding, LearnsTheAnswerAndItsEndAlone) {
+  const auto row = encode(R"({"messages": [{"role": "user", "content": "hi"},
+                                           {"role": "assistant", "content": "yo"}]})",
+                          settings("sft"));
+  ASSERT_TRUE(row.ok()) << row.error().text();
+  EXPECT_EQ(text_of(row->ids), "u:hi\na:yo$\n");
+  EXPECT_EQ(text_of(row->labels), "_______yo$_");
+}
+
+TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {
+  const char* question = R"({"image_path": "a.png", "question": "what?", "output": "ok"})";
+  const auto text = encode(question, settings("vqa"));
+  ASSERT_TRUE(text.ok()) << text.error().text();
+  EXPECT_EQ(text_of(text->ids), "u:###\nwhat?\na:ok$\n");
+  EXPECT_EQ(text->images, std::vector<std::string>{"a.png"});
+  const auto parts = encode(question, settings("vqa"), kPartsTemplate);
+  ASSERT_TRUE(parts.ok()) << parts.error().text();
+  EXPECT_EQ(text_of(parts->ids), "u:###what?\na:ok$\n");
+  EXPECT_EQ(text_of(parts->labels), "_____________ok$_");
+}
+
+TEST_F(Encoding, KeepsImageMarksWhereTheRowPutsThem) {
+  const auto row = encode(
+      R"({"images": ["a", "b"], "question": "x<image>y<image>", "output": "z"})", settings("vqa"));
+  ASSERT_TRUE(row.ok()) << row.error().text();
+  EXPECT_EQ(text_of(row->ids), "u:x###y###\na:z$\n");
+}
+
+TEST_F(Encoding, TakesTokensAndTextAsTheyAre) {
+  const auto tokens =
+      encode(R"({"input_ids": [5, 6, 7], "labels": [-100, 6, -100]})", settings("tokens"));
+  ASSERT_TRUE(tokens.ok());
+  EXPECT_EQ(tokens->labels, (std::vector<int32_t>{-100, 6, -100}));
+  const auto text = encode(R"({"text": "abc"})", settings("pretrain"));
+  ASSERT_TRUE(text.ok());
+  EXPECT_EQ(text_of(text->ids), "abc$");
+  EXPECT_EQ(text->labels, text->ids);
+}
+
+TEST_F(Encoding, RefusesARowThatIsTooLongNamingBothLengths) {
+  const auto row = encode(R"({"text": "abcdefgh"})", settings("pretrain", 4));
+  ASSERT_FALSE(row.ok());
+  EXPECT_EQ(row.error().code, Code::kInvalidArgument);
+  EXPECT_NE(row.error().message.find("9 tokens"), std::string::npos);
+  EXPECT_NE(row.error().message.find("4"), std::string::npos);
+}
+
+TEST_F(Encoding, NeverCutsInsideAnImage) {
+  const char* row = R"({"image_path": "a", "question": "q", "output": "answer"})";
+  RowSettings left = settings("vqa", 14);  // the cut would fall on the second placeholder
+  left.truncation = Truncation::kLeft;
+  const auto cut = encode(row, left);
+  ASSERT_TRUE(cut.ok()) << cut.error().text();
+  EXPECT_EQ(text_of(cut->ids), "\nq\na:answer$\n");
+  EXPECT_TRUE(cut->images.empty());
+  RowSettings right = settings("vqa", 12);
+  right.truncation = Truncation::kRight;
+  const auto kept = encode(row, right);
+  ASSERT_TRUE(kept.ok()) << kept.error().text();
+  EXPECT_EQ(text_of(kept->ids), "u:###\nq\na:an");
+  EXPECT_EQ(kept->images.size(), 1u);
+}
+
+TEST_F(Encoding, RefusesWhatCannotBeLearned) {
+  RowSettings right = settings("vqa", 4);
+  right.truncation = Truncation::kRight;
+  EXPECT_EQ(encode(R"({"image_path": "a", "question": "q", "output": "x"})", right).error().code,
+            Code::kInvalidArgument);  // truncation takes the answer
+  EXPECT_EQ(
+      encode(R"({"images": ["a"], "question": "<image><image>", "output": "x"})", settings("vqa"))
+          .error()
+          .code,
+      Code::kInvalidArgument);
+  EXPECT_EQ(encode(R"({"question": "q"})", settings("vqa")).error().field, "/output");
+  EXPECT_EQ(encode(R"({"audio_path": "a", "text": "x"})", settings("asr")).error().code,
+            Code::kUnimplemented);
+  EXPECT_EQ(encode(R"({"input_ids": [1, 2], "labels": [1]})", settings("tokens")).error().field,
+            "/labels");
+  RowSettings no_images = settings("vqa");
+  no_images.image_token_id = -1;
+  EXPECT_EQ(
+      encode(R"({"image_path": "a", "question": "q", "output": "x"})", no_images).error().code,
+      Code::kInvalidArgument);
+}
+
+TEST_F(Encoding, RefusesAnImageTokenThatTheTokenizerDoesNotKnow) {
+  RowSettings wrong = settings("vqa");
+  wrong.image_token = "<picture>";
+  EXPECT_EQ(encode(R"({"image_path": "a", "question": "q", "output": "x"})", wrong).error().code,
+            Code::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace mortise::engine
