@@ -35,6 +35,12 @@ Attention read_attention(const Args& args, uint32_t first, uint32_t bounds) {
   return p;
 }
 
+const PairKernels* pairs_for(const Attention& p) {
+  const bool fits = p.type == Type::kBfloat16 && p.size % 2 == 0 && p.q_row % 2 == 0 &&
+                    p.k_row % 2 == 0 && p.v_row % 2 == 0;
+  return fits ? pair_kernels() : nullptr;
+}
+
 Sequence sequence_of(const Attention& p, int64_t s) {
   return {p.q_bounds[s], p.q_bounds[s + 1] - p.q_bounds[s], p.k_bounds[s],
           p.k_bounds[s + 1] - p.k_bounds[s]};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "device_cpu/args.h"
+#include "device_cpu/kernel/pairs.h"
 
 namespace mortise::device_cpu {
 
@@ -24,6 +25,15 @@ struct Attention {
 
 // first: the index of "q" among the inputs; bounds: that of "q_bounds". Throws INVALID_ARGUMENT.
 Attention read_attention(const Args& args, uint32_t first, uint32_t bounds);
+
+// The kernels for pairs of bfloat16 when they fit this problem: bfloat16, and rows that are whole
+// units. NULL: multiply in float32.
+const PairKernels* pairs_for(const Attention& p);
+
+// Units of a bfloat16 tensor from element i on.
+inline const Unit* units(const void* data, int64_t i) {
+  return reinterpret_cast<const Unit*>(static_cast<const uint16_t*>(data) + i);
+}
 
 // One sequence of the problem, in rows and keys of the tensors.
 struct Sequence {

@@ -2,6 +2,7 @@
 #include <atomic>
 
 #include "device_cpu/kernel/kernels.h"
+#include "device_cpu/kernel/pairs.h"
 
 namespace mortise::device_cpu {
 namespace {
@@ -27,6 +28,11 @@ const Kernels& kernels() {
   static const Kernels& best = widest();
   const Kernels* forced = chosen.load(std::memory_order_relaxed);
   return forced != nullptr ? *forced : best;
+}
+
+const PairKernels* pair_kernels() {
+  static const bool is_there = has(Isa::kAvx512) && __builtin_cpu_supports("avx512bf16");
+  return is_there && kernels().isa == Isa::kAvx512 ? &kAvx512PairKernels : nullptr;
 }
 
 void force_isa(Isa isa) {

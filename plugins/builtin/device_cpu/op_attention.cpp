@@ -52,7 +52,11 @@ class Work {
         keys_(kKeyTile * p.size),
         keys_t_(kKeyTile * p.size),
         values_(kKeyTile * p.size),
-        scores_(kRowTile * kKeyTile) {}
+        scores_(kRowTile * kKeyTile),
+        pairs_(pairs_for(p)),
+        key_units_(kKeyTile * p.size / 2),
+        value_units_(kKeyTile * p.size / 2),
+        weight_units_(kRowTile * kKeyTile / 2) {}
 
   void run() {
     read_queries();
@@ -78,7 +82,7 @@ class Work {
       first_.push_back(sight.first);
       end_.push_back(sight.end);
     }
-    for (int64_t h = 0; h < p_.heads_per_group(); ++h) {
+    for (int64_t h = 0; h < p_.heads_per_group() && pairs_ == nullptr; ++h) {
       widen_rows(p_.type, at(p_.q, row(0) * p_.q_row + head(h) * p_.size, p_.type), p_.q_row,
                  block_.count, p_.size, q_.data() + h * block_.count * p_.size);
     }
@@ -87,9 +91,16 @@ class Work {
     std::fill_n(max_.data(), rows_, -HUGE_VALF);
   }
 
-  // keys_t_ [D, T], values_ [T, D]
+  // keys_t_ [D, T], values_ [T, D]; in units [D/2, T] and [T/2, D]
   void read_keys(int64_t key, int64_t keys) {
     const int64_t from = sequence_.k_begin + key, column = block_.group * p_.size;
+    if (pairs_ != nullptr) {
+      pairs_->transpose(units(p_.k, from * p_.k_row + column), p_.k_row / 2, keys, p_.size / 2,
+                        key_units_.data(), kKeyTile);
+      pairs_->pair_rows(static_cast<const uint16_t*>(p_.v) + from * p_.v_row + column, p_.v_row,
+                        keys, p_.size, value_units_.data());
+      return;
+    }
     widen_rows(p_.type, at(p_.k, from * p_.k_row + column, p_.type), p_.k_row, keys, p_.size,
                keys_.data());
     transpose(keys);
@@ -109,13 +120,36 @@ class Work {
     keys = std::min(keys, end_[at_row + static_cast<size_t>(count) - 1] - key);
     if (keys <= 0 || first_[at_row] >= key + keys) return;
     const int64_t own = h * block_.count + i;
-    kernels().product({count, keys, p_.size, q_.data() + own * p_.size, p_.size, 1, keys_t_.data(),
-                       kKeyTile, scores_.data(), kKeyTile, /*accumulate=*/false});
+    multiply_keys(h, i, count, keys);
     kernels().softmax_step({count, keys, p_.size, key, first_.data() + i, end_.data() + i, p_.scale,
                             scores_.data(), kKeyTile, max_.data() + own, sum_.data() + own,
                             o_.data() + own * p_.size, p_.size});
+    add_values(own, count, keys);
+  }
+  // scores_ [count, T] = Q K^T
+  void multiply_keys(int64_t h, int64_t i, int64_t count, int64_t keys) {
+    if (pairs_ != nullptr) {
+      pairs_->product({count, keys, p_.size / 2, units(p_.q, row(i) * p_.q_row + head(h) * p_.size),
+                       p_.q_row / 2, 1, key_units_.data(), kKeyTile, scores_.data(), kKeyTile,
+                       /*accumulate=*/false});
+      return;
+    }
+    kernels().product({count, keys, p_.size, q_.data() + (h * block_.count + i) * p_.size, p_.size,
+                       1, keys_t_.data(), kKeyTile, scores_.data(), kKeyTile,
+                       /*accumulate=*/false});
+  }
+  // O += P V; in units P is rounded to bfloat16.
+  void add_values(int64_t own, int64_t count, int64_t keys) {
+    float* o = o_.data() + own * p_.size;
+    if (pairs_ != nullptr) {
+      pairs_->round_pair_cols(scores_.data(), kKeyTile, count, keys, weight_units_.data(),
+                              kKeyTile / 2);
+      pairs_->product({count, p_.size, (keys + 1) / 2, weight_units_.data(), kKeyTile / 2, 1,
+                       value_units_.data(), p_.size, o, p_.size, /*accumulate=*/true});
+      return;
+    }
     kernels().product({count, p_.size, keys, scores_.data(), kKeyTile, 1, values_.data(), p_.size,
-                       o_.data() + own * p_.size, p_.size, /*accumulate=*/true});
+                       o, p_.size, /*accumulate=*/true});
   }
 
   // O / sum, rounded; lse = max + log sum, minus infinity for rows that saw nothing.
@@ -142,6 +176,8 @@ class Work {
   Scratch<float> q_, o_;      // [r, B, D]
   Scratch<float> max_, sum_;  // [r, B]
   Scratch<float> keys_, keys_t_, values_, scores_;
+  const PairKernels* pairs_;
+  Scratch<uint32_t> key_units_, value_units_, weight_units_;
   std::vector<int64_t> first_, end_;  // [B]
 };
 

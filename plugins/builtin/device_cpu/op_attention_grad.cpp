@@ -37,7 +37,15 @@ class Work {
         q_(kRowTile * p_.size),
         d_o_(kRowTile * p_.size),
         scores_(kRowTile * kKeyTile),
-        dp_(kRowTile * kKeyTile) {}
+        dp_(kRowTile * kKeyTile),
+        pairs_(pairs_for(grad.p)),
+        k_t_units_(kKeyTile * p_.size / 2),
+        v_t_units_(kKeyTile * p_.size / 2),
+        k_units_(kKeyTile * p_.size / 2),
+        q_units_(kRowTile * p_.size / 2),
+        d_o_units_(kRowTile * p_.size / 2),
+        score_units_(kRowTile * kKeyTile / 2),
+        dp_units_(kRowTile * kKeyTile / 2) {}
 
   void run() {
     begin();
@@ -79,14 +87,24 @@ class Work {
   // k_ [T, D], k_t_ and v_t_ [D, T]
   void read_keys(int64_t key, int64_t keys) {
     const int64_t from = s_.k_begin + key, column = group_ * p_.size;
+    set_zero(dk_.data(), keys * p_.size);
+    set_zero(dv_.data(), keys * p_.size);
+    if (pairs_ != nullptr) return read_key_units(from, column, keys);
     widen_rows(p_.type, at(p_.v, from * p_.v_row + column, p_.type), p_.v_row, keys, p_.size,
                k_.data());
     transpose(keys, v_t_.data());
     widen_rows(p_.type, at(p_.k, from * p_.k_row + column, p_.type), p_.k_row, keys, p_.size,
                k_.data());
     transpose(keys, k_t_.data());
-    set_zero(dk_.data(), keys * p_.size);
-    set_zero(dv_.data(), keys * p_.size);
+  }
+  // In units: k_t_units_ and v_t_units_ [D/2, T], k_units_ [T/2, D]
+  void read_key_units(int64_t from, int64_t column, int64_t keys) {
+    pairs_->transpose(units(p_.k, from * p_.k_row + column), p_.k_row / 2, keys, p_.size / 2,
+                      k_t_units_.data(), kKeyTile);
+    pairs_->transpose(units(p_.v, from * p_.v_row + column), p_.v_row / 2, keys, p_.size / 2,
+                      v_t_units_.data(), kKeyTile);
+    pairs_->pair_rows(static_cast<const uint16_t*>(p_.k) + from * p_.k_row + column, p_.k_row, keys,
+                      p_.size, k_units_.data());
   }
   void transpose(int64_t keys, float* to) {
     for (int64_t j = 0; j < keys; ++j) {
@@ -101,6 +119,17 @@ class Work {
     const auto at_row = static_cast<size_t>(i);
     keys = std::min(keys, end_[at_row + static_cast<size_t>(count) - 1] - key);
     if (keys <= 0 || first_[at_row] >= key + keys) return;
+    pairs_ != nullptr ? score_units(h, i, count, keys) : score(h, i, count, keys);
+    kernels().softmax_grad({count, keys, key, first_.data() + i, end_.data() + i, p_.scale,
+                            scores_.data(), dp_.data(), kKeyTile,
+                            g_.lse + head(h) * p_.rows + s_.q_begin + i,
+                            delta_.data() + h * s_.q_count + i});
+    float* dq = dq_.data() + (h * s_.q_count + i) * size;
+    pairs_ != nullptr ? add_units(count, keys, dq) : add(count, keys, dq);
+  }
+  // scores_ = Q K^T, dp_ = dO V^T [count, T]
+  void score(int64_t h, int64_t i, int64_t count, int64_t keys) {
+    const int64_t size = p_.size;
     widen_rows(p_.type, at(p_.q, (s_.q_begin + i) * p_.q_row + head(h) * size, p_.type), p_.q_row,
                count, size, q_.data());
     widen_rows(p_.type, at(g_.d_o, compact(h, i), p_.type), p_.heads * size, count, size,
@@ -109,16 +138,41 @@ class Work {
                        kKeyTile, false});
     kernels().product({count, keys, size, d_o_.data(), size, 1, v_t_.data(), kKeyTile, dp_.data(),
                        kKeyTile, false});
-    kernels().softmax_grad({count, keys, key, first_.data() + i, end_.data() + i, p_.scale,
-                            scores_.data(), dp_.data(), kKeyTile,
-                            g_.lse + head(h) * p_.rows + s_.q_begin + i,
-                            delta_.data() + h * s_.q_count + i});
+  }
+  // dV += P^T dO; dK += dS^T Q; dQ += dS K
+  void add(int64_t count, int64_t keys, float* dq) {
+    const int64_t size = p_.size;
     kernels().product({keys, size, count, scores_.data(), 1, kKeyTile, d_o_.data(), size,
                        dv_.data(), size, true});
     kernels().product(
         {keys, size, count, dp_.data(), 1, kKeyTile, q_.data(), size, dk_.data(), size, true});
-    kernels().product({count, size, keys, dp_.data(), kKeyTile, 1, k_.data(), size,
-                       dq_.data() + (h * s_.q_count + i) * size, size, true});
+    kernels().product(
+        {count, size, keys, dp_.data(), kKeyTile, 1, k_.data(), size, dq, size, true});
+  }
+  // The same two in units; P and dS are rounded to bfloat16.
+  void score_units(int64_t h, int64_t i, int64_t count, int64_t keys) {
+    const int64_t q_at = (s_.q_begin + i) * p_.q_row + head(h) * p_.size, d_o_at = compact(h, i);
+    const int64_t row = p_.heads * p_.size;
+    pairs_->product({count, keys, p_.size / 2, units(p_.q, q_at), p_.q_row / 2, 1,
+                     k_t_units_.data(), kKeyTile, scores_.data(), kKeyTile, false});
+    pairs_->product({count, keys, p_.size / 2, units(g_.d_o, d_o_at), row / 2, 1, v_t_units_.data(),
+                     kKeyTile, dp_.data(), kKeyTile, false});
+    pairs_->pair_rows(static_cast<const uint16_t*>(p_.q) + q_at, p_.q_row, count, p_.size,
+                      q_units_.data());
+    pairs_->pair_rows(static_cast<const uint16_t*>(g_.d_o) + d_o_at, row, count, p_.size,
+                      d_o_units_.data());
+  }
+  void add_units(int64_t count, int64_t keys, float* dq) {
+    const int64_t size = p_.size, half = (count + 1) / 2;
+    pairs_->round_pair_rows(scores_.data(), kKeyTile, count, keys, score_units_.data(), kKeyTile);
+    pairs_->product({keys, size, half, score_units_.data(), 1, kKeyTile, d_o_units_.data(), size,
+                     dv_.data(), size, true});
+    pairs_->round_pair_rows(dp_.data(), kKeyTile, count, keys, dp_units_.data(), kKeyTile);
+    pairs_->product({keys, size, half, dp_units_.data(), 1, kKeyTile, q_units_.data(), size,
+                     dk_.data(), size, true});
+    pairs_->round_pair_cols(dp_.data(), kKeyTile, count, keys, dp_units_.data(), kKeyTile / 2);
+    pairs_->product({count, size, (keys + 1) / 2, dp_units_.data(), kKeyTile / 2, 1,
+                     k_units_.data(), size, dq, size, true});
   }
 
   void write(void* out, const float* from, int64_t key, int64_t keys) {
@@ -143,7 +197,10 @@ class Work {
   Scratch<float> dq_, delta_;               // [r, n, D], [r, n]
   Scratch<float> k_, k_t_, v_t_, dk_, dv_;  // one tile of keys
   Scratch<float> q_, d_o_, scores_, dp_;    // one block of rows
-  std::vector<int64_t> first_, end_;        // [n]
+  const PairKernels* pairs_;
+  Scratch<uint32_t> k_t_units_, v_t_units_, k_units_;               // one tile of keys
+  Scratch<uint32_t> q_units_, d_o_units_, score_units_, dp_units_;  // one block of rows
+  std::vector<int64_t> first_, end_;                            // [n]
 };
 
 // Rows of [rows, heads, D] outside begin .. end become 0.

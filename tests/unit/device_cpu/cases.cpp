@@ -249,7 +249,10 @@ void attention(std::mt19937& rng, std::vector<Case>& out) {
             random(rng, t.a, {m, h.groups, h.size}), ints(h.q_bounds), ints(h.k_bounds)},
            {Tensor(t.a, {n, h.heads, h.size}), Tensor(kFloat32, {h.heads, n})},
            {1 / std::sqrt(d(h.size)), h.causal, h.window},
-           {bound(t.a, d(m)), bound(kFloat32, d(h.size))}});
+           {bound(t.a, d(m)), bound(kFloat32, d(h.size))},
+           // Each weight is off by up to 2^-9 of it, and so is their sum times |v|,
+           // which may be twice the largest output.
+           0x1p-8});
     }
   }
 }
@@ -274,6 +277,8 @@ void attention_grad(std::mt19937& rng, std::vector<Case>& out) {
     const double inner = d(f.inputs[1].shape[0] + f.inputs[0].shape[0]);
     // The exponent scale s - lse is formed twice in float32.
     c.bounds.assign(3, bound(f.activation, 16 * inner));
+    // dS has both signs: the sum of |dS| |k| may be four times the largest result.
+    c.factor_bound = 0x1p-7;
     out.push_back(c);
   }
 }

@@ -2,6 +2,7 @@
 // reference, and the same bits whatever the number of threads.
 #include <gtest/gtest.h>
 
+#include "device_cpu/kernel/pairs.h"
 #include "device_cpu/ops.h"
 #include "tests/unit/device_cpu/support.h"
 
@@ -11,6 +12,7 @@ namespace {
 Device cpu() {
   Device device;
   device.ops = device_cpu::device_ops();
+  device.rounds_factors = device_cpu::pair_kernels() != nullptr;
   return device;
 }
 

@@ -7,6 +7,7 @@
 #include <mortise/draft/device_discovery.h>
 #include <cmath>
 
+#include "device_cpu/kernel/pairs.h"
 #include "tests/unit/device_cpu/support.h"
 
 namespace mortise::device_test {
@@ -68,6 +69,7 @@ TEST_P(DevicePacks, AgreeWithTheReferenceOnTheProcessor) {
   static const Pack pack(DEVICE_CPU);
   Device device;
   device.ops = pack.table<mortise_device_ops>(MORTISE_DEVICE_OPS);
+  device.rounds_factors = device_cpu::pair_kernels() != nullptr;
   for (const Case& c : cases_of(GetParam())) expect_close(device, c);
 }
 

@@ -46,6 +46,7 @@ struct Case {
   std::vector<Tensor> inputs, outputs;  // outputs: what they hold before
   std::vector<double> scalars;
   std::vector<double> bounds;  // one an output
+  double factor_bound = 0;     // added for a device that rounds factors in the middle
 };
 
 // What a device pack gives, as far as these tests use it. memory and stream are NULL for a device
@@ -55,6 +56,9 @@ struct Device {
   const mortise_device_memory* memory = nullptr;
   const mortise_device_stream* stream = nullptr;
   DLDevice where{kDLCPU, 0};
+  // Whether attention in bfloat16 rounds its weights and their gradients to bfloat16 before it
+  // multiplies them, as flash kernels do where the processor multiplies bfloat16.
+  bool rounds_factors = false;
 };
 
 // Runs a case; outputs as they are afterwards. Throws sdk::Failure with the device's words.
