@@ -50,6 +50,7 @@ class Evaluator {
 
   Value eval(const Node& node);
   Value eval_node(const Node& node);
+  Value eval_operator(const Node& node);
   Value lookup(const Node& node) const;
   Value compare(const Node& node);
   Value call(const Node& node);

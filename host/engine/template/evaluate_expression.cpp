@@ -93,6 +93,14 @@ Value Evaluator::eval_node(const Node& node) {
       const Value value = kid(0);
       return Value(apply_test(node.text, value, args_of(node, 1)) != node.flag);
     }
+    default:
+      return eval_operator(node);
+  }
+}
+
+Value Evaluator::eval_operator(const Node& node) {
+  const auto kid = [&](size_t i) { return eval(*node.kids[i]); };
+  switch (node.kind) {
     case NodeKind::kNot:
       return Value(!kid(0).truth());
     case NodeKind::kNegative:

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "tests/engine/train/tiny_run.h"
+#include "tests/support/faulty_file_ops.h"
 
 namespace mortise::engine {
 namespace {
@@ -89,6 +90,28 @@ TEST_F(TinyRun, GoesOnAfterCancelAndCheckpointRequests) {
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_EQ(result->resumed_at, 3);
   expect_same_run("whole", "stopped");
+}
+
+TEST_F(TinyRun, LosesNothingWhenPowerFailsAtAnyCall) {
+  const char* short_run = R"({"max_steps": 3, "save_steps": 1})";
+  ASSERT_TRUE(run(manifest(short_run), "whole").ok());
+  int cuts = 0;
+  for (int call = 1;; call += 17) {  // every seventeenth: each kind of call is cut somewhere
+    const std::string output = "cut" + std::to_string(call);
+    tests::FaultyFileOps files(base::posix_file_ops());
+    files.lose_power_at(call);
+    const bool finished = run(manifest(short_run), output, {}, files).ok();
+    if (!files.was_hit()) break;
+    EXPECT_FALSE(finished);
+    files.lose_unsynced();
+
+    const auto result = run(manifest(short_run), output);
+
+    ASSERT_TRUE(result.ok()) << "cut at call " << call << ": " << result.error().text();
+    expect_same_run("whole", output);
+    ++cuts;
+  }
+  EXPECT_GT(cuts, 5);
 }
 
 TEST_F(TinyRun, FullTuningWritesAModelThatTrainsOn) {
