@@ -48,6 +48,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
     }
     bounds.push_back(static_cast<int32_t>(ids.size()));
     if (row->pixels.defined()) pixels.push_back(row->pixels);
+    pass.image_keys.insert(pass.image_keys.end(), row->image_keys.begin(), row->image_keys.end());
   }
   pass.tokens = static_cast<int64_t>(ids.size());
   pass.labelled = static_cast<int64_t>(labels.size());
@@ -119,6 +120,9 @@ base::Status StepLoader::load_images(LoadedRow& row) const {
       }
       MORTISE_ASSIGN(const Tensor pixels, file.tensor(name));
       row.pixels = pixels.dim() == 3 ? pixels.unsqueeze(0) : pixels;
+      for (int64_t i = 0; i < row.pixels.size(0); ++i) {
+        row.image_keys.push_back(row.tokens.tensors + "#" + std::to_string(i));
+      }
     }
     return {};
   }
@@ -133,6 +137,7 @@ base::Status StepLoader::load_images(LoadedRow& row) const {
     all.push_back(pixel_tensor(*pixels));
   }
   if (!all.empty()) row.pixels = at::cat(all, 0);
+  row.image_keys = row.tokens.images;
   return {};
 }
 

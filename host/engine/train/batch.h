@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <future>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -24,7 +25,8 @@ namespace mortise::engine {
 
 struct LoadedRow {
   EncodedRow tokens;
-  at::Tensor pixels;  // [I, 3, H, W]; undefined without images
+  at::Tensor pixels;                    // [I, 3, H, W]; undefined without images
+  std::vector<std::string> image_keys;  // one an image: equal keys, equal pixels
 };
 
 struct StepRows {
@@ -36,6 +38,7 @@ struct StepRows {
 struct PassBatch {
   TextInputs inputs;
   at::Tensor rows, labels;  // int32 [L]: position t predicts labels
+  std::vector<std::string> image_keys;
   int64_t tokens = 0, labelled = 0;
 };
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows);

@@ -15,6 +15,7 @@
 #include "engine/op/node.h"
 #include "engine/op/op.h"
 #include "engine/train/batch.h"
+#include "engine/train/feature_cache.h"
 #include "engine/train/finish.h"
 #include "engine/train/run_state.h"
 #include "engine/train/schedule.h"
@@ -58,6 +59,7 @@ class Trainer {
                                                     .beta2 = s.beta2,
                                                     .epsilon = s.epsilon,
                                                     .weight_decay = s.weight_decay});
+    keeps_features_ = keeps_image_features(*setup_->model, setup_->trained);
     state_.fingerprint = setup_->fingerprint;
     MORTISE_TRY(base::make_folders(files_, request_.output_folder));
     MORTISE_TRY(resume());
@@ -112,7 +114,7 @@ class Trainer {
     for (const LoadedRow& row : step.rows) m.labelled_tokens += labelled_count(row.tokens);
 
     optimizer_->begin_step();
-    for (const PassBatch& batch : passes_of(step)) {
+    for (PassBatch& batch : passes_of(step)) {
       m.loss += forward_backward(batch, m.labelled_tokens);
       m.tokens += batch.tokens;
     }
@@ -160,7 +162,12 @@ class Trainer {
   }
 
   // One pass; its part of the step's loss. N: labelled tokens of the whole step.
-  double forward_backward(const PassBatch& batch, int64_t n) {
+  double forward_backward(PassBatch& batch, int64_t n) {
+    if (keeps_features_ && batch.inputs.pixels.defined()) {
+      batch.inputs.image_features = features_.features(*request_.device, *setup_->model,
+                                                       batch.inputs.pixels, batch.image_keys);
+      batch.inputs.pixels = at::Tensor();
+    }
     const TextOutputs out = run_text(pass_, *setup_->model, batch.inputs);
     const at::Tensor sum =
         loss_of(pass_, *setup_->model, out.last, batch.rows, batch.labels, request_.loss);  // [1]
@@ -218,6 +225,8 @@ class Trainer {
   std::optional<FlatAdamW> optimizer_;
   std::optional<StepLoader> loader_;
   std::unique_ptr<base::File> metrics_;
+  FeatureCache features_;
+  bool keeps_features_ = false;
   Pass pass_;
   RunState state_;
   TrainResult result_;
