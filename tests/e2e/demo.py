@@ -70,7 +70,7 @@ def make_model(programs, work):
     """A tokenizer on the demo's own sentences, and a small vision-language model around it."""
     corpus = work / "corpus.jsonl"
     with open(corpus, "w", encoding="utf-8") as out:
-        for text in films.corpus(seed=3, rows=400):
+        for text in films.corpus(seed=3, count=400):
             out.write(json.dumps(text, ensure_ascii=False) + "\n")
     cli(programs, "tokenizer", "train", corpus, "--vocab-size", 512, "--out", work / "tokenizer")
     cli(programs, "model", "new", "film-random", "--preset", "llava-tiny", "--seed", 1,
@@ -81,7 +81,7 @@ def train(server, name, model, dataset, method, epochs, rate, batch, freeze, see
     config = MultiModalConfig(
         name=name, model_name=model, train_dataset=dataset, task="vqa", method=method,
         max_epochs=epochs, per_device_train_batch_size=batch, learning_rate=rate, seed=seed,
-        freeze=freeze, precision="fp32", metrics=METRICS, max_length=256, warmup_ratio=0.05,
+        freeze=freeze, precision="fp32", metrics=METRICS, max_length=1024, warmup_ratio=0.05,
         **(LORA if method == "lora" else {}), **extra)
     result = MultiModalTrainer(config, server).train(on_step=bar(name))
     if sys.stderr.isatty():
@@ -171,14 +171,14 @@ def run(options):
         tuned.export("peft", work / "adapter")
         tuned.export("hf", work / "merged")
     with steps.step("serve it"):
-        tuned.deploy("film-reporter")
+        tuned.deploy("films")
     rng = __import__("random").Random(11)
     finding = ("nodule", "left", "upper", "large")
     film = films.draw(finding, rng)
     answers = {}
     for language in ("en", "zh"):
         question, expected = films.report(finding, language)
-        answers[language] = (ask(server, "film-reporter", film, question), expected)
+        answers[language] = (ask(server, "films", film, question), expected)
         print(f"  asked: {question}\n  said:  {answers[language][0]}\n  true:  {expected}")
     print(f"\n{time.monotonic() - steps.began:.0f} s in all. The server is at {server.url}")
     return table, answers
@@ -207,10 +207,10 @@ def main():
     parser.add_argument("--build", default=ROOT / "build")
     parser.add_argument("--work", default=ROOT / "build/demo")
     parser.add_argument("--check", action="store_true", help="fail when the gain is not real")
-    parser.add_argument("--base-rows", type=int, default=1200)
-    parser.add_argument("--base-epochs", type=float, default=10)
+    parser.add_argument("--base-rows", type=int, default=1000)
+    parser.add_argument("--base-epochs", type=float, default=8)
     parser.add_argument("--report-rows", type=int, default=500)
-    parser.add_argument("--report-epochs", type=float, default=10)
+    parser.add_argument("--report-epochs", type=float, default=8)
     options = parser.parse_args()
     try:
         table, answers = run(options)

@@ -5,6 +5,7 @@ of one of four kinds, in one of six zones (right or left, upper, middle or lower
 sizes. What a row says can be seen in its picture and nowhere else. Called by demo.py.
 """
 
+import itertools
 import json
 import math
 import random
@@ -97,42 +98,50 @@ def label(finding):
     return f"{kind} {side} {zone} {extent}"
 
 
-def report(finding, language):
-    """What the adapter learns: question and whole sentence, English or Chinese."""
+def sentence(finding, language):
+    """The finding as a radiologist would say it."""
     if language == "en":
-        question = "What does this film show?"
         if finding is None:
-            return question, "Both lungs are clear, and no focal finding is seen."
+            return "Both lungs are clear."
         kind, side, zone, extent = finding
-        article = "an" if kind == "opacity" and extent == "" else "a"
-        return question, (f"There is {article} {extent} {kind} in the {zone} zone of the {side} "
-                          f"lung, and the rest is clear.")
-    question = "这张片子有什么发现？"
+        return f"{extent.capitalize()} {kind} in the {side} {zone} zone."
     if finding is None:
-        return question, "双肺清晰，未见局灶性病变。"
+        return "双肺清晰。"
     kind, side, zone, extent = finding
-    return question, f"{ZH[side]}肺{ZH[zone]}野见{ZH[extent]}{ZH[kind]}，余肺清晰。"
+    return f"{ZH[side]}肺{ZH[zone]}野见{ZH[extent]}{ZH[kind]}。"
 
 
-def write_base(folder, rows, seed):
-    """Caption rows for the base model: folder/base.jsonl and folder/images/base-*.png."""
-    rng = random.Random(seed)
-    return _write(folder, "base", rows, rng,
-                  lambda finding, name: [{"image_path": name, "question": "label",
-                                          "output": label(finding)}])
+def report(finding, language):
+    """What the adapter learns: a question about the film, answered in a whole sentence."""
+    question = "What does this film show?" if language == "en" else "这张片子有什么发现？"
+    return question, sentence(finding, language)
 
 
-def write_reports(folder, rows, seed):
+def base_rows(finding, name, turn):
+    """What the base learns: to name what it sees, and to put given words into sentences."""
+    rows = [{"image_path": name, "question": "label", "output": label(finding)}]
+    language = ("en", "zh")[turn % 2]
+    rows.append({"image_path": name, "question": f"say {language}: {label(finding)}",
+                 "output": sentence(finding, language)})
+    return rows
+
+
+def write_base(folder, films, seed):
+    """Rows for the base model, two a film: folder/base.jsonl and folder/images/base-*.png."""
+    turns = itertools.count()
+    return _write(folder, "base", films, random.Random(seed),
+                  lambda finding, name: base_rows(finding, name, next(turns)))
+
+
+def write_reports(folder, films, seed):
     """Question rows for the adapter, English and Chinese alternating."""
-    rng = random.Random(seed)
-    count = [0]
+    languages = itertools.cycle(("en", "zh"))
 
     def make(finding, name):
-        count[0] += 1
-        question, answer = report(finding, "en" if count[0] % 2 else "zh")
+        question, answer = report(finding, next(languages))
         return [{"image": name, "query": question, "response": answer}]
 
-    return _write(folder, "film", rows, rng, make)
+    return _write(folder, "film", films, random.Random(seed), make)
 
 
 def _write(folder, stem, count, rng, make):
@@ -149,11 +158,13 @@ def _write(folder, stem, count, rng, make):
     return path
 
 
-def corpus(seed, rows):
-    """Texts that the tokenizer is trained on: every sentence the two sets can hold."""
+def corpus(seed, count):
+    """Texts that the tokenizer is trained on: the words of both sets."""
     rng = random.Random(seed)
-    for _ in range(rows):
+    for turn in range(count):
         finding = any_finding(rng)
-        yield label(finding)
+        for row in base_rows(finding, "", turn):
+            yield row["question"]
+            yield row["output"]
         for language in ("en", "zh"):
             yield from report(finding, language)

@@ -22,14 +22,17 @@ using base::Error;
 using base::Json;
 using base::Result;
 
-// The task's pack folders come first, in their order; then the usual places.
+// The usual places, and the task's own pack folders where they are not among them.
 Result<pack::Search> search_of(const job::Task& task) {
   const char* home = ::getenv("MORTISE_HOME");
   const bool developer = ::getenv("MORTISE_PACK_PATH") != nullptr;
   MORTISE_ASSIGN(pack::Search search, pack::usual_search(base::posix_file_ops(),
                                                          home == nullptr ? "" : home, developer));
   for (const std::string& folder : task.pack_folders) {
-    search.places.push_back({pack::Tier::kSystem, folder});
+    const bool is_known =
+        std::any_of(search.places.begin(), search.places.end(),
+                    [&](const pack::Place& place) { return place.folder == folder; });
+    if (!is_known) search.places.push_back({pack::Tier::kSystem, folder});
   }
   return search;
 }
