@@ -129,10 +129,12 @@ void large_product(const Dense& d, const TileSink& sink) {
   const Type type = narrow ? Type::kBfloat16 : Type::kFloat32;
   const int64_t slices = pieces_of(d.n, kTileCols);
   if (slices >= kPiecesWanted) {
-    return for_each_piece(slices, [&](int64_t slice) {
+    return for_each_range(slices, [&](int64_t begin, int64_t end) {
       const OneThread alone;
-      const int64_t col = slice * kTileCols;
-      Multiplier(d, type).multiply(packed_slice(d, type, col), col, 0, d.m, sink);
+      Multiplier multiplier(d, type);
+      for (int64_t col = begin * kTileCols; col < end * kTileCols; col += kTileCols) {
+        multiplier.multiply(packed_slice(d, type, col), col, 0, d.m, sink);
+      }
     });
   }
   std::vector<std::optional<PackedSlice>> packed(static_cast<size_t>(slices));
@@ -141,11 +143,14 @@ void large_product(const Dense& d, const TileSink& sink) {
     packed[static_cast<size_t>(slice)] = packed_slice(d, type, slice * kTileCols);
   });
   const int64_t blocks = pieces_of(d.m, kTileRows);
-  for_each_piece(slices * blocks, [&](int64_t piece) {
+  for_each_range(slices * blocks, [&](int64_t begin, int64_t end) {
     const OneThread alone;
-    const int64_t slice = piece / blocks, row = piece % blocks * kTileRows;
-    Multiplier(d, type).multiply(*packed[static_cast<size_t>(slice)], slice * kTileCols, row,
-                                 std::min(d.m, row + kTileRows), sink);
+    Multiplier multiplier(d, type);
+    for (int64_t piece = begin; piece < end; ++piece) {
+      const int64_t slice = piece / blocks, row = piece % blocks * kTileRows;
+      multiplier.multiply(*packed[static_cast<size_t>(slice)], slice * kTileCols, row,
+                          std::min(d.m, row + kTileRows), sink);
+    }
   });
 }
 

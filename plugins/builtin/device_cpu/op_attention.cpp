@@ -21,8 +21,13 @@ struct Block {
   int64_t sequence, group, begin, count;
 };
 
+// Rows of a block, at most.
+int64_t block_rows(const Attention& p) {
+  return std::max(kRowsShared / p.heads_per_group(), 2 * kRowTile);
+}
+
 std::vector<Block> blocks_of(const Attention& p) {
-  const int64_t rows = std::max(kRowsShared / p.heads_per_group(), 2 * kRowTile);
+  const int64_t rows = block_rows(p);
   std::vector<Block> blocks;
   for (int64_t s = 0; s < p.sequences; ++s) {
     const Sequence sequence = sequence_of(p, s);
@@ -35,16 +40,14 @@ std::vector<Block> blocks_of(const Attention& p) {
   return blocks;
 }
 
-// Memory of one block: B rows of each of r heads.
+// Computes blocks, one after the other, on one thread: B rows of each of r heads.
 class Work {
  public:
-  Work(const Attention& p, const Block& block, void* o, float* lse)
+  Work(const Attention& p, void* o, float* lse)
       : p_(p),
-        block_(block),
-        sequence_(sequence_of(p, block.sequence)),
         o_out_(o),
         lse_out_(lse),
-        rows_(block.count * p.heads_per_group()),
+        rows_(block_rows(p) * p.heads_per_group()),
         q_(rows_ * p.size),
         o_(rows_ * p.size),
         max_(rows_),
@@ -58,7 +61,9 @@ class Work {
         value_units_(kKeyTile * p.size / 2),
         weight_units_(kRowTile * kKeyTile / 2) {}
 
-  void run() {
+  void run(const Block& block) {
+    block_ = block;
+    sequence_ = sequence_of(p_, block.sequence);
     read_queries();
     // Sight only moves forward from row to row.
     const int64_t first = first_.front() / kKeyTile * kKeyTile, end = end_.back();
@@ -77,6 +82,8 @@ class Work {
   int64_t row(int64_t i) const { return sequence_.q_begin + block_.begin + i; }
 
   void read_queries() {
+    first_.clear();
+    end_.clear();
     for (int64_t i = 0; i < block_.count; ++i) {
       const Sight sight = sight_of(p_, sequence_, block_.begin + i);
       first_.push_back(sight.first);
@@ -168,11 +175,11 @@ class Work {
   }
 
   const Attention& p_;
-  const Block& block_;
-  Sequence sequence_;
+  Block block_{};
+  Sequence sequence_{};
   void* o_out_;
   float* lse_out_;
-  int64_t rows_;              // r * B
+  int64_t rows_;              // r * B, at most
   Scratch<float> q_, o_;      // [r, B, D]
   Scratch<float> max_, sum_;  // [r, B]
   Scratch<float> keys_, keys_t_, values_, scores_;
@@ -199,8 +206,10 @@ void attention(const Args& args) {
   clear(0, p.q_bounds[0]);
   clear(p.q_bounds[p.sequences], p.rows);
   const std::vector<Block> blocks = blocks_of(p);
-  for_each_piece(static_cast<int64_t>(blocks.size()),
-                 [&](int64_t i) { Work(p, blocks[static_cast<size_t>(i)], o, lse).run(); });
+  for_each_range(static_cast<int64_t>(blocks.size()), [&](int64_t begin, int64_t end) {
+    Work work(p, o, lse);
+    for (int64_t i = begin; i < end; ++i) work.run(blocks[static_cast<size_t>(i)]);
+  });
 }
 
 }  // namespace mortise::device_cpu

@@ -20,15 +20,21 @@ struct Grad {
   void *dq, *dk, *dv;   // [N,H,D], [M,G,D] twice
 };
 
+// Rows of the longest sequence.
+int64_t longest(const Attention& p) {
+  int64_t rows = 0;
+  for (int64_t s = 0; s < p.sequences; ++s) rows = std::max(rows, sequence_of(p, s).q_count);
+  return rows;
+}
+
+// Computes sequences, one after the other, on one thread.
 class Work {
  public:
-  Work(const Grad& grad, int64_t sequence, int64_t group)
+  explicit Work(const Grad& grad)
       : g_(grad),
         p_(grad.p),
-        s_(sequence_of(grad.p, sequence)),
-        group_(group),
-        dq_(p_.heads_per_group() * s_.q_count * p_.size),
-        delta_(p_.heads_per_group() * s_.q_count),
+        dq_(p_.heads_per_group() * longest(p_) * p_.size),
+        delta_(p_.heads_per_group() * longest(p_)),
         k_(kKeyTile * p_.size),
         k_t_(kKeyTile * p_.size),
         v_t_(kKeyTile * p_.size),
@@ -47,7 +53,9 @@ class Work {
         score_units_(kRowTile * kKeyTile / 2),
         dp_units_(kRowTile * kKeyTile / 2) {}
 
-  void run() {
+  void run(int64_t sequence, int64_t group) {
+    s_ = sequence_of(p_, sequence);
+    group_ = group;
     begin();
     for (int64_t key = 0; key < s_.k_count; key += kKeyTile) {
       const int64_t keys = std::min(kKeyTile, s_.k_count - key);
@@ -70,6 +78,8 @@ class Work {
 
   // delta = rowsum(dO O) [r, n]; what each row sees.
   void begin() {
+    first_.clear();
+    end_.clear();
     set_zero(dq_.data(), p_.heads_per_group() * s_.q_count * p_.size);
     const int64_t row = p_.heads * p_.size;
     for (int64_t h = 0; h < p_.heads_per_group(); ++h) {
@@ -192,15 +202,15 @@ class Work {
 
   const Grad& g_;
   const Attention& p_;
-  Sequence s_;
-  int64_t group_;
+  Sequence s_{};
+  int64_t group_ = 0;
   Scratch<float> dq_, delta_;               // [r, n, D], [r, n]
   Scratch<float> k_, k_t_, v_t_, dk_, dv_;  // one tile of keys
   Scratch<float> q_, d_o_, scores_, dp_;    // one block of rows
   const PairKernels* pairs_;
   Scratch<uint32_t> k_t_units_, v_t_units_, k_units_;               // one tile of keys
   Scratch<uint32_t> q_units_, d_o_units_, score_units_, dp_units_;  // one block of rows
-  std::vector<int64_t> first_, end_;                            // [n]
+  std::vector<int64_t> first_, end_;                                // [n]
 };
 
 // Rows of [rows, heads, D] outside begin .. end become 0.
@@ -229,7 +239,10 @@ void attention_grad(const Args& args) {
   clear_outside(p, grad.dq, p.rows, p.heads, p.q_bounds[0], p.q_bounds[s]);
   clear_outside(p, grad.dk, p.keys, p.groups, p.k_bounds[0], p.k_bounds[s]);
   clear_outside(p, grad.dv, p.keys, p.groups, p.k_bounds[0], p.k_bounds[s]);
-  for_each_piece(s * p.groups, [&](int64_t i) { Work(grad, i / p.groups, i % p.groups).run(); });
+  for_each_range(s * p.groups, [&](int64_t begin, int64_t end) {
+    Work work(grad);
+    for (int64_t i = begin; i < end; ++i) work.run(i / p.groups, i % p.groups);
+  });
 }
 
 }  // namespace mortise::device_cpu

@@ -72,12 +72,21 @@ inline const void* at(const void* data, int64_t i, Type type) {
   return static_cast<const char*>(data) + i * size_of(type);
 }
 
-// Calls body(i) for i in [0, count), spread over the worker's threads. What each i computes must
-// not depend on how they are spread, so that results do not depend on the number of threads.
+// Calls body(begin, end) for ranges that cover [0, count), on the worker's threads. What each i
+// computes must not depend on how the ranges are cut, so that results do not depend on the number
+// of threads; memory that is dear to get may be shared within a range.
+template <class Body>
+void for_each_range(int64_t count, Body&& body) {
+  sdk::parallel_for(static_cast<uint64_t>(count), 1, [&](uint64_t begin, uint64_t end) {
+    body(static_cast<int64_t>(begin), static_cast<int64_t>(end));
+  });
+}
+
+// Calls body(i) for i in [0, count), spread likewise.
 template <class Body>
 void for_each_piece(int64_t count, Body&& body) {
-  sdk::parallel_for(static_cast<uint64_t>(count), 1, [&](uint64_t begin, uint64_t end) {
-    for (uint64_t i = begin; i < end; ++i) body(static_cast<int64_t>(i));
+  for_each_range(count, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) body(i);
   });
 }
 
