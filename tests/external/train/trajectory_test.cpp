@@ -9,6 +9,9 @@
 #include <fstream>
 #include <sstream>
 
+#ifdef MORTISE_WITH_DEVICE_CPU
+#include "device_cpu/ops.h"
+#endif
 #include "engine/train/train.h"
 #include "tests/external/engine/golden_case.h"
 
@@ -95,11 +98,19 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
     request.adapter_folder = adapter;
     request.dataset_file = folder_ + "/dataset.json";
     request.output_folder = folder_ + "/out";
+#ifdef MORTISE_WITH_DEVICE_CPU
+    Device device(native_ ? device_cpu::device_ops() : nullptr);
+#else
     Device device;
+#endif
     request.device = &device;
     const auto result =
         run_training(base::posix_file_ops(), base::system_clock(), request, TrainHooks{});
     ASSERT_TRUE(result.ok()) << result.error().text();
+    if (native_) {
+      EXPECT_GT(result->ops.at("adamw").native, 0u);
+      EXPECT_GT(result->ops.at("sum_squares").native, 0u);
+    }
     std::ifstream lines(folder_ + "/out/metrics.jsonl");
     for (std::string line; std::getline(lines, line);) {
       metrics_.push_back(*base::parse_json(line));
@@ -125,11 +136,26 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
   std::vector<Json> metrics_;
   int64_t image_token_ = -1, tokens_per_image_ = 1;
   bool packing_ = true;
+  bool native_ = false;  // through the kernels of device_cpu
 };
 
-class LoraTrajectory : public Trajectory {};
+class LoraTrajectory : public Trajectory {
+ protected:
+  void follow();
+};
 
 TEST_P(LoraTrajectory, FollowsPeftStepByStep) {
+  follow();
+}
+
+#ifdef MORTISE_WITH_DEVICE_CPU
+TEST_P(LoraTrajectory, FollowsPeftThroughDeviceCpu) {
+  native_ = true;
+  follow();
+}
+#endif
+
+void LoraTrajectory::follow() {
   const GoldenCase golden(GetParam());
   const std::string name = GetParam();
   const GoldenCase parent(name.substr(0, name.find('/')));
@@ -178,7 +204,9 @@ INSTANTIATE_TEST_SUITE_P(
 class FullTrajectory : public Trajectory {};
 
 TEST_P(FullTrajectory, FollowsTheTrainerStepByStep) {
-  packing_ = std::string(GetParam()) == "packed";
+  const std::string variant = GetParam();
+  packing_ = variant != "unpacked";
+  native_ = variant == "native";
   const GoldenCase golden("qwen2-1");
   const Json& t = golden.info()["full_finetune"];
   const at::Tensor ids = golden.tensor("full.input_ids");
@@ -206,7 +234,12 @@ TEST_P(FullTrajectory, FollowsTheTrainerStepByStep) {
   EXPECT_LE(worst, 2 * t["lr"].as_double());
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, FullTrajectory, ::testing::Values("packed", "unpacked"),
+#ifdef MORTISE_WITH_DEVICE_CPU
+#define MORTISE_FULL_VARIANTS "packed", "unpacked", "native"
+#else
+#define MORTISE_FULL_VARIANTS "packed", "unpacked"
+#endif
+INSTANTIATE_TEST_SUITE_P(Goldens, FullTrajectory, ::testing::Values(MORTISE_FULL_VARIANTS),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
