@@ -57,9 +57,8 @@ std::string metrics_line(const StepMetrics& m) {
          "\n";
 }
 
-base::Result<std::unique_ptr<base::File>> open_metrics(base::FileOps& files,
-                                                       const std::string& folder, int64_t step) {
-  const std::string path = base::join_path(folder, "metrics.jsonl");
+base::Result<std::unique_ptr<base::File>> open_lines(base::FileOps& files, const std::string& path,
+                                                     int64_t step) {
   MORTISE_ASSIGN(const bool exists, files.exists(path));
   if (exists) {
     MORTISE_ASSIGN(const std::string text, base::read_file(files, path));
@@ -99,6 +98,7 @@ Json TrainResult::to_json() const {
                        {"resumed_at", resumed_at},
                        {"first_loss", first_loss},
                        {"last_loss", last_loss},
+                       {"eval_loss", eval_loss < 0 ? Json() : Json(eval_loss)},
                        {"seconds", seconds},
                        {"data_wait_seconds", data_wait_seconds},
                        {"tokens", tokens},

@@ -21,9 +21,10 @@ struct StepMetrics {
 };
 std::string metrics_line(const StepMetrics& metrics);  // with its newline
 
-// metrics.jsonl open for appending, without lines of steps after `step`: those are done again.
-base::Result<std::unique_ptr<base::File>> open_metrics(base::FileOps& files,
-                                                       const std::string& folder, int64_t step);
+// A file of lines with "step" (metrics.jsonl, eval.jsonl) open for appending, without those after
+// `step`: they are done again.
+base::Result<std::unique_ptr<base::File>> open_lines(base::FileOps& files, const std::string& path,
+                                                     int64_t step);
 
 // Writes adapter/ or model/ into the output folder and notes which in `result`.
 base::Status write_results(base::FileOps& files, const TrainRequest& request, const Setup& setup,

@@ -73,6 +73,7 @@ base::Result<TrainSettings> read_train_settings(const Json& manifest) {
   s.seed = train["seed"].as_uint(s.seed);
   s.bf16 = !train["precision"].is_string() || train["precision"].as_string() == "bf16";
   s.save_steps = train["save_steps"].as_int(s.save_steps);
+  s.eval_steps = train["eval_steps"].as_int(s.eval_steps);
   s.loader_threads = train["dataloader_num_workers"].as_int(s.loader_threads);
   if (train["freeze"].is_array()) {
     s.freeze.clear();

@@ -28,7 +28,7 @@ struct TrainSettings {
   Truncation truncation = Truncation::kRefuse;
   bool packing = true, shuffle = true, bf16 = true;
   uint64_t seed = 42;
-  int64_t save_steps = 100;
+  int64_t save_steps = 100, eval_steps = 100;
   int64_t loader_threads = 2;
   std::vector<std::string> freeze = {"vision"};
   double holdout_ratio = 0.1;

@@ -127,6 +127,7 @@ std::string fingerprint_of(const TrainRequest& request, const Setup& setup) {
     facts[part] = request.manifest[part];
   }
   facts["train"].erase("save_steps");
+  facts["train"].erase("eval_steps");
   facts["train"].erase("dataloader_num_workers");
   facts["config"] = setup.model->config.source;
   facts["task_type"] = setup.dataset->task_type();

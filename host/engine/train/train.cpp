@@ -17,6 +17,7 @@
 #include "engine/train/batch.h"
 #include "engine/train/feature_cache.h"
 #include "engine/train/finish.h"
+#include "engine/train/held_out.h"
 #include "engine/train/run_state.h"
 #include "engine/train/schedule.h"
 #include "engine/train/setup.h"
@@ -26,6 +27,8 @@ namespace {
 
 using base::Code;
 using base::Error;
+
+constexpr int64_t kHeldOutRowsMax = 64;  // evaluation during training stays short
 
 class Trainer {
  public:
@@ -85,7 +88,13 @@ class Trainer {
       MORTISE_ASSIGN(state_, load_run_state(files_, *checkpoint, setup_->fingerprint, *optimizer_));
     }
     result_.resumed_at = state_.step;
-    MORTISE_ASSIGN(metrics_, open_metrics(files_, request_.output_folder, state_.step));
+    const auto in_output = [&](const char* name) {
+      return base::join_path(request_.output_folder, name);
+    };
+    MORTISE_ASSIGN(metrics_, open_lines(files_, in_output("metrics.jsonl"), state_.step));
+    if (evaluates()) {
+      MORTISE_ASSIGN(held_out_, open_lines(files_, in_output("eval.jsonl"), state_.step));
+    }
     return {};
   }
 
@@ -98,6 +107,7 @@ class Trainer {
       }
       if (wish == TrainWish::kCheckpoint) MORTISE_TRY(save_checkpoint());
       MORTISE_TRY(train_step());
+      MORTISE_TRY(evaluate());
       const int64_t every = setup_->settings.save_steps;
       if (every > 0 && state_.step % every == 0 && state_.step < steps_total_) {
         MORTISE_TRY(save_checkpoint());
@@ -177,8 +187,22 @@ class Trainer {
     return part.item<double>();
   }
 
+  bool evaluates() const {
+    return setup_->settings.eval_steps > 0 && !setup_->split.held_out.empty();
+  }
+
+  base::Status evaluate() {
+    const bool last = state_.step == steps_total_;
+    if (!evaluates() || (state_.step % setup_->settings.eval_steps != 0 && !last)) return {};
+    MORTISE_ASSIGN(const HeldOutLoss loss,
+                   held_out_loss(files_, request_, *setup_, kHeldOutRowsMax));
+    result_.eval_loss = loss.loss;
+    return held_out_->write(base::as_bytes(held_out_line(state_.step, loss)));
+  }
+
   base::Status save_checkpoint() {
     MORTISE_TRY(metrics_->sync());
+    if (held_out_) MORTISE_TRY(held_out_->sync());
     return save_run_state(files_, checkpoints_folder(), state_, *optimizer_, setup_->adapter.get(),
                           request_.base_model_name);
   }
@@ -224,7 +248,7 @@ class Trainer {
   std::optional<Schedule> schedule_;
   std::optional<FlatAdamW> optimizer_;
   std::optional<StepLoader> loader_;
-  std::unique_ptr<base::File> metrics_;
+  std::unique_ptr<base::File> metrics_, held_out_;
   FeatureCache features_;
   bool keeps_features_ = false;
   Pass pass_;

@@ -47,6 +47,7 @@ struct TrainResult {
   int64_t steps = 0;
   int64_t resumed_at = 0;  // step of the checkpoint the run went on from; 0: from the start
   double first_loss = 0, last_loss = 0;  // of the steps of this run
+  double eval_loss = -1;                 // the last one over held-out rows; -1: none
   double seconds = 0, data_wait_seconds = 0;
   int64_t tokens = 0, trained_parameters = 0, train_rows = 0, held_out_rows = 0;
   std::string adapter_folder, model_folder;  // what was made; one of the two is empty
@@ -57,11 +58,12 @@ struct TrainResult {
 
 // Runs to the end. When output_folder holds a checkpoint of the same manifest, goes on from it with
 // the same numbers, bit for bit, as if it had never stopped; a torn checkpoint is not seen. Writes
-// one line of metrics.jsonl a step, a checkpoint every save_steps (the last two are kept) and when
-// asked. Errors: INVALID_ARGUMENT naming row and field of a row that cannot be learned from, or a
-// manifest setting; FAILED_PRECONDITION for a checkpoint of another manifest or no row to train on;
-// UNIMPLEMENTED naming a setting that is not built; ABORTED when loss or gradient are no longer
-// finite; CANCELLED when the hook asked; those of load_model, Adapter and FileOps.
+// one line of metrics.jsonl a step, one of eval.jsonl every eval_steps, a checkpoint every
+// save_steps (the last two are kept) and when asked. Errors: INVALID_ARGUMENT naming row and field
+// of a row that cannot be learned from, or a manifest setting; FAILED_PRECONDITION for a checkpoint
+// of another manifest or no row to train on; UNIMPLEMENTED naming a setting that is not built;
+// ABORTED when loss or gradient are no longer finite; CANCELLED when the hook asked; those of
+// load_model, Adapter and FileOps.
 base::Result<TrainResult> run_training(base::FileOps& files, base::Clock& clock,
                                        const TrainRequest& request, const TrainHooks& hooks);
 

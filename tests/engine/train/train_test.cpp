@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <sstream>
 
 #include "tests/engine/train/tiny_run.h"
 #include "tests/support/faulty_file_ops.h"
@@ -112,6 +113,30 @@ TEST_F(TinyRun, LosesNothingWhenPowerFailsAtAnyCall) {
     ++cuts;
   }
   EXPECT_GT(cuts, 5);
+}
+
+TEST_F(TinyRun, JudgesHeldOutRowsWithoutTouchingTheRun) {
+  write_rows(40);
+  Json judged = manifest(R"({"max_steps": 6, "eval_steps": 2})");
+  judged["holdout"] = Json::object({{"ratio", 0.3}});
+  Json silent = manifest(R"({"max_steps": 6, "eval_steps": 0})");
+  silent["holdout"] = judged["holdout"];
+  const auto result = run(judged, "a");
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  ASSERT_TRUE(run(silent, "b").ok());
+  expect_same_run("a", "b");
+  EXPECT_GT(result->held_out_rows, 3);
+  EXPECT_EQ(result->held_out_rows + result->train_rows, 40);
+  std::istringstream lines(bytes_of("a/eval.jsonl"));
+  std::vector<int64_t> steps;
+  for (std::string line; std::getline(lines, line);) {
+    const Json json = *base::parse_json(line);
+    steps.push_back(json["step"].as_int());
+    EXPECT_EQ(json["rows"].as_int(), result->held_out_rows);
+    EXPECT_GT(json["eval_loss"].as_double(), 0);
+  }
+  EXPECT_EQ(steps, (std::vector<int64_t>{2, 4, 6}));
+  EXPECT_TRUE(bytes_of("b/eval.jsonl").empty());
 }
 
 TEST_F(TinyRun, FullTuningWritesAModelThatTrainsOn) {

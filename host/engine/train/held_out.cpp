@@ -1,0 +1,50 @@
+// The same loading and packing as training, in the order of the rows.
+#include "engine/train/held_out.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+
+#include "engine/op/node.h"
+#include "engine/op/op.h"
+#include "engine/train/batch.h"
+
+namespace mortise::engine {
+
+base::Result<HeldOutLoss> held_out_loss(base::FileOps& files, const TrainRequest& request,
+                                        const Setup& setup, int64_t rows_max) {
+  const NoRecord quiet;
+  std::vector<uint64_t> chosen = setup.split.held_out;
+  chosen.resize(std::min(chosen.size(), static_cast<size_t>(rows_max)));
+  const auto count = static_cast<int64_t>(chosen.size());
+  StepLoader loader(files, *setup.dataset, *setup.encoder, setup.images, std::move(chosen),
+                    Sampler(static_cast<uint64_t>(count), 0, /*shuffle=*/false),
+                    {.rows_per_step = setup.settings.batch_size, .ahead = false});
+  HeldOutLoss out;
+  double sum = 0;
+  while (out.rows < count) {
+    MORTISE_ASSIGN(const StepRows step, loader.next());
+    std::vector<const LoadedRow*> rows;
+    for (const LoadedRow& row : step.rows) rows.push_back(&row);
+    const PassBatch batch = make_pass(rows);
+    Pass pass{.device = request.device};
+    const TextOutputs states = run_text(pass, *setup.model, batch.inputs);
+    sum += loss_of(pass, *setup.model, states.last, batch.rows, batch.labels, request.loss)
+               .item<double>();
+    out.rows += static_cast<int64_t>(step.rows.size());
+    out.labelled_tokens += batch.labelled;
+  }
+  out.loss = sum / static_cast<double>(out.labelled_tokens);
+  return out;
+}
+
+std::string held_out_line(int64_t step, const HeldOutLoss& loss) {
+  return base::Json::object({{"step", step},
+                             {"eval_loss", loss.loss},
+                             {"rows", loss.rows},
+                             {"labelled_tokens", loss.labelled_tokens}})
+             .dump() +
+         "\n";
+}
+
+}  // namespace mortise::engine

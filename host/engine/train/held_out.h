@@ -1,0 +1,28 @@
+// The loss over rows that are not trained on. Called by train/train every eval_steps.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/file_ops.h"
+#include "base/result.h"
+#include "engine/train/setup.h"
+#include "engine/train/train.h"
+
+namespace mortise::engine {
+
+struct HeldOutLoss {
+  double loss = 0;  // mean over the labelled tokens
+  int64_t rows = 0, labelled_tokens = 0;
+};
+
+// Over the first rows_max held-out rows, without dropout and without gradients; the numbers of the
+// training do not depend on it. There must be a held-out row. Errors: those of the rows and the
+// model.
+base::Result<HeldOutLoss> held_out_loss(base::FileOps& files, const TrainRequest& request,
+                                        const Setup& setup, int64_t rows_max);
+
+// A line of eval.jsonl: step, eval_loss, rows, labelled_tokens.
+std::string held_out_line(int64_t step, const HeldOutLoss& loss);
+
+}  // namespace mortise::engine
