@@ -136,15 +136,24 @@ Result<std::map<std::string, store::BlobRef>> Uploads::files(const std::string& 
 
 Status Uploads::put_file(const std::string& id, const std::string& name,
                          const store::BlobRef& blob) {
-  MORTISE_TRY(base::check_relative_path(name));
+  return put_files(id, {{name, blob}});
+}
+
+Status Uploads::put_files(const std::string& id,
+                          const std::map<std::string, store::BlobRef>& files) {
+  for (const auto& [name, blob] : files) MORTISE_TRY(base::check_relative_path(name));
   MORTISE_ASSIGN(const Upload upload, get(id));
   if (upload.state != "open" && upload.state != "failed") return not_open(upload);
   return database_->write([&](Connection& connection) -> Status {
-    MORTISE_ASSIGN(const int64_t changed,
-                   connection.run("INSERT OR REPLACE INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM"
-                                  " uploads WHERE id = ?1 AND state IN ('open', 'failed')",
-                                  {id, name, blob.digest, static_cast<int64_t>(blob.size_bytes)}));
-    return changed == 1 ? Status() : Status(not_open(upload));
+    for (const auto& [name, blob] : files) {
+      MORTISE_ASSIGN(
+          const int64_t changed,
+          connection.run("INSERT OR REPLACE INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM"
+                         " uploads WHERE id = ?1 AND state IN ('open', 'failed')",
+                         {id, name, blob.digest, static_cast<int64_t>(blob.size_bytes)}));
+      if (changed != 1) return not_open(upload);
+    }
+    return {};
   });
 }
 

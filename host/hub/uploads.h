@@ -38,6 +38,8 @@ class Uploads {  // [any]
   // Names a stored blob in the upload; an older file of this name is replaced. Errors:
   // INVALID_ARGUMENT for a name that leaves the upload, FAILED_PRECONDITION when it is not open.
   base::Status put_file(const std::string& id, const std::string& name, const store::BlobRef& blob);
+  // Many at once, in one transaction.
+  base::Status put_files(const std::string& id, const std::map<std::string, store::BlobRef>& files);
   base::Status remove_file(const std::string& id, const std::string& name);
   base::Status remove(const std::string& id);
   // open or failed -> checking, together with the ingest job. Answers the job.

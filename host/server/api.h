@@ -56,6 +56,7 @@ Answer show_upload(Api& api, Request& request);
 Answer delete_upload(Api& api, Request& request);
 Answer list_upload_files(Api& api, Request& request);
 Answer put_upload_file(Api& api, Request& request);
+Answer put_upload_bundle(Api& api, Request& request);
 Answer delete_upload_file(Api& api, Request& request);
 Answer commit_upload(Api& api, Request& request);
 

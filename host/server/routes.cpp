@@ -33,6 +33,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/v1/uploads/{id}/files", list_upload_files, kRead, kUpload},
     {"PUT", "/api/v1/uploads/{id}/files/{name...}", put_upload_file, kWrite, kUpload},
     {"DELETE", "/api/v1/uploads/{id}/files/{name...}", delete_upload_file, kWrite, kUpload},
+    {"PUT", "/api/v1/uploads/{id}/bundle", put_upload_bundle, kWrite, kUpload},
     {"POST", "/api/v1/uploads/{id}/commit", commit_upload, kWrite, kUpload},
 
     {"GET", "/api/v1/models", list_models, kRead, kModel},

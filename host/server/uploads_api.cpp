@@ -1,6 +1,10 @@
 // /api/v1/uploads and /api/v1/models. See api.h.
+#include <algorithm>
+#include <optional>
+
 #include "base/file_ops.h"
 #include "server/api.h"
+#include "store/tar_reader.h"
 
 namespace mortise::server {
 namespace {
@@ -30,6 +34,14 @@ Json files_to_json(const std::map<std::string, store::BlobRef>& files) {
         Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}}));
   }
   return items;
+}
+
+base::Result<hub::Upload> open_upload(Api& api, const Request& request) {
+  MORTISE_ASSIGN(hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
+  if (upload.state == "open" || upload.state == "failed") return upload;
+  return Error(Code::kFailedPrecondition,
+               "The upload " + upload.id + " is " + upload.state + " and takes no files.",
+               "Start a new upload.");
 }
 
 Status check_members(const Json& body, std::initializer_list<std::string_view> known) {
@@ -83,12 +95,7 @@ Answer list_upload_files(Api& api, Request& request) {
 Answer put_upload_file(Api& api, Request& request) {
   const std::string name = request.parameter("name");
   MORTISE_TRY(base::check_relative_path(name));
-  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
-  if (upload.state != "open" && upload.state != "failed") {
-    return Error(Code::kFailedPrecondition,
-                 "The upload " + upload.id + " is " + upload.state + " and takes no files.",
-                 "Start a new upload.");
-  }
+  MORTISE_ASSIGN(const hub::Upload upload, open_upload(api, request));
   MORTISE_ASSIGN(store::BlobWriter writer, api.hub->blobs().begin());
   MORTISE_TRY(request.body->read(kFileBytesMax,
                                  [&writer](base::ByteView piece) { return writer.write(piece); }));
@@ -97,6 +104,32 @@ Answer put_upload_file(Api& api, Request& request) {
   MORTISE_TRY(api.hub->uploads().put_file(upload.id, name, blob));
   return Response::json(
       Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}}));
+}
+
+// A tar stream: every file of it becomes a file of the upload, all or none.
+Answer put_upload_bundle(Api& api, Request& request) {
+  MORTISE_ASSIGN(const hub::Upload upload, open_upload(api, request));
+  std::map<std::string, store::BlobRef> files;
+  std::optional<store::BlobWriter> writer;
+  std::string name;
+  store::TarReader reader({.begin_file = [&](const std::string& begun, uint64_t) -> Status {
+                             name = begun;
+                             MORTISE_ASSIGN(auto made, api.hub->blobs().begin());
+                             writer.emplace(std::move(made));
+                             return {};
+                           },
+                           .data = [&](base::ByteView piece) { return writer->write(piece); },
+                           .end_file = [&]() -> Status {
+                             MORTISE_ASSIGN(files[name], writer->commit());
+                             writer.reset();
+                             return {};
+                           }});
+  MORTISE_TRY(
+      request.body->read(kFileBytesMax, [&](base::ByteView piece) { return reader.take(piece); }));
+  MORTISE_TRY(reader.finish());
+  MORTISE_TRY(api.hub->uploads().put_files(upload.id, files));
+  MORTISE_ASSIGN(const hub::Upload after, api.hub->uploads().get(upload.id));
+  return Response::json(after.to_json());
 }
 
 Answer delete_upload_file(Api& api, Request& request) {

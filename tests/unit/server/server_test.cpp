@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <cstdio>
+
 #include "run/runner.h"
 #include "tests/unit/hub/hub_fixture.h"
 #include "tests/unit/server/raw_client.h"
@@ -129,6 +131,29 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   EXPECT_EQ(call("GET", "/api/v1/datasets/chest@1/media/images/a.png").body, "PNG");
   EXPECT_EQ(call("GET", "/api/v1/datasets/chest/rows.jsonl").body, "{\"n\":1}\n{\"n\":2}\n");
   EXPECT_EQ(json(call("GET", "/api/v1/datasets"))["items"].at(0)["newest_version"].as_int(), 1);
+}
+
+TEST_F(ServerTest, TakesAFolderAsABundleWholeOrNotAtAll) {
+  const std::string id =
+      json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();
+  std::string block(512, '\0');
+  block.replace(0, 12, "images/a.png");
+  block.replace(124, 11, "00000000003");
+  block[156] = '0';
+  block.replace(148, 8, "        ");
+  unsigned sum = 0;
+  for (const char c : block) sum += static_cast<unsigned char>(c);
+  char text[8];
+  std::snprintf(text, sizeof text, "%06o", sum);
+  block.replace(148, 7, text, 7);
+  const std::string archive = block + "PNG" + std::string(509, '\0');
+  const std::string path = "/api/v1/uploads/" + id + "/bundle";
+  EXPECT_EQ(call("PUT", path, archive).status, 400) << "it has no end mark";
+  EXPECT_TRUE(hub_->uploads().files(id)->empty());
+  const Json after = json(call("PUT", path, archive + std::string(1024, '\0')));
+  EXPECT_EQ(after["files_count"].as_int(), 1);
+  const auto files = hub_->uploads().files(id);
+  EXPECT_EQ(files->at("images/a.png").size_bytes, 3u);
 }
 
 TEST_F(ServerTest, RefusesAnUploadOfBadNamesAndDigests) {
