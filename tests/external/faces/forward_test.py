@@ -1,0 +1,172 @@
+"""`mortise model forward` and `mortise model generate` on the goldens: the program that users run
+computes what transformers and PEFT computed, gradients included.
+"""
+
+import json
+import unittest
+
+import tensors
+from faces import FIXTURES, GOLDENS, FaceTest, read_json
+
+
+class Golden:
+    """One folder of the goldens."""
+
+    def __init__(self, name):
+        self.folder = GOLDENS / name
+        self.tolerance = read_json(self.folder / "case.json")["tolerance"]
+        self.tensors = tensors.read(self.folder / "tensors.safetensors")
+
+    def inputs(self):
+        return {name[3:]: tensor for name, tensor in self.tensors.items()
+                if name.startswith("in.")}
+
+    def below(self, prefix):
+        return {name: tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
+
+
+class ForwardTest(FaceTest):
+    def forward(self, model, inputs, *options):
+        """The tensors that `mortise model forward` wrote."""
+        tensors.write(self.folder / "in.safetensors", inputs)
+        self.mortise("model", "forward", "--model", model, *options, "--input",
+                     self.folder / "in.safetensors", "--out", self.folder / "out.safetensors")
+        return tensors.read(self.folder / "out.safetensors")
+
+    def assert_close(self, out, name, want, tolerance, mask=None):
+        self.assertIn(name, out)
+        worst = tensors.worst_ratio(out[name], want, tolerance, mask)
+        self.assertLessEqual(worst, 1.0, f"{name} is off by more than {tolerance}")
+
+    def assert_gradients(self, out, golden, least):
+        wanted = golden.below("grad.")
+        for name, want in wanted.items():
+            self.assert_close(out, name, want, golden.tolerance["grad"])
+        self.assertEqual({name for name in out if name.startswith("grad.")}, set(wanted))
+        self.assertGreaterEqual(len(wanted), least)
+
+
+class ModelForward(ForwardTest):
+    def check_decoder(self, name):
+        golden = Golden(name)
+        inputs, tolerance = golden.inputs(), golden.tolerance
+        mask = inputs["attention_mask"]
+
+        out = self.forward(golden.folder / "model", inputs, "--grad")
+
+        self.assert_close(out, "logits", golden.tensors["out.logits"], tolerance["out.logits"],
+                          mask)
+        self.assert_close(out, "loss", golden.tensors["out.loss"], tolerance["out.loss"])
+        states = golden.below("out.hidden.")
+        self.assertGreaterEqual(len(states), 3)
+        for key, want in states.items():
+            self.assert_close(out, "hidden_states." + key[len("out.hidden."):], want,
+                              tolerance["out.hidden"], mask)
+        if "out.image_features" in golden.tensors:
+            self.assert_close(out, "image_features", golden.tensors["out.image_features"],
+                              tolerance["out.vision"])
+        self.assert_gradients(out, golden, 20)
+
+    def test_llama_matches_transformers(self):
+        self.check_decoder("llama-1")
+
+    def test_llama_with_scaled_rotation_and_two_shards_matches_transformers(self):
+        self.check_decoder("llama-2")
+
+    def test_qwen2_matches_transformers(self):
+        self.check_decoder("qwen2-1")
+
+    def test_qwen3_matches_transformers(self):
+        self.check_decoder("qwen3-1")
+
+    def test_llava_matches_transformers(self):
+        self.check_decoder("llava-1")
+
+    def test_clip_matches_transformers_in_both_towers(self):
+        golden = Golden("clip-1")
+
+        out = self.forward(golden.folder / "model", golden.inputs(), "--grad")
+
+        for name in ("image_embeds", "text_embeds", "logits_per_image", "logits_per_text"):
+            self.assert_close(out, name, golden.tensors["out." + name],
+                              golden.tolerance["out.logits"])
+        self.assert_close(out, "loss", golden.tensors["out.loss"], golden.tolerance["out.loss"])
+        for layer in range(3):
+            self.assert_close(out, f"vision_hidden_states.{layer}",
+                              golden.tensors[f"out.vision.hidden.{layer}"],
+                              golden.tolerance["out.hidden"])
+        self.assert_gradients(out, golden, 20)
+
+    def test_an_input_that_no_model_takes_is_named(self):
+        golden = Golden("llama-1")
+        tensors.write(self.folder / "in.safetensors",
+                      {**golden.inputs(), "input_idz": golden.inputs()["input_ids"]})
+
+        told = self.mortise("model", "forward", "--model", golden.folder / "model", "--input",
+                            self.folder / "in.safetensors", "--out", self.folder / "out", code=1)
+
+        self.assertIn("input_idz", told)
+        self.assertFalse((self.folder / "out").exists())
+
+
+class AdapterForward(ForwardTest):
+    def check_adapter(self, base, variant):
+        parent, golden = Golden(base), Golden(f"{base}/lora-{variant}")
+        inputs = golden.inputs() or parent.inputs()
+
+        out = self.forward(parent.folder / "model", inputs, "--adapter",
+                           golden.folder / "adapter", "--grad")
+
+        if "out.logits" in golden.tensors:  # one variant states loss and gradients alone
+            self.assert_close(out, "logits", golden.tensors["out.logits"],
+                              golden.tolerance["logits"], inputs["attention_mask"])
+        self.assert_close(out, "loss", golden.tensors["out.loss"], golden.tolerance["loss"])
+        self.assert_gradients(out, golden, 4)
+
+    def test_every_variant_on_llama_matches_peft(self):
+        for variant in ("r8-all7", "r64-qv", "all-linear", "rslora", "layers-1"):
+            with self.subTest(variant):
+                self.check_adapter("llama-1", variant)
+
+    def test_every_variant_on_qwen2_matches_peft(self):
+        for variant in ("r8-all7", "r64-qv", "rslora"):
+            with self.subTest(variant):
+                self.check_adapter("qwen2-1", variant)
+
+    def test_every_variant_on_llava_matches_peft(self):
+        for variant in ("all-linear", "llm-r8"):
+            with self.subTest(variant):
+                self.check_adapter("llava-1", variant)
+
+    def test_an_adapter_of_another_model_is_refused(self):
+        golden = Golden("llama-1")
+        tensors.write(self.folder / "in.safetensors", golden.inputs())
+
+        told = self.mortise("model", "forward", "--model", golden.folder / "model", "--adapter",
+                            GOLDENS / "llava-1/lora-llm-r8/adapter", "--input",
+                            self.folder / "in.safetensors", "--out", self.folder / "out", code=1)
+
+        self.assertIn("target_modules matches no module of the model", told)
+        self.assertFalse((self.folder / "out").exists())
+
+
+class ModelGenerate(FaceTest):
+    def test_greedy_ids_of_stories_are_exact(self):
+        model = FIXTURES / "weights/stories260K-hf"
+        expected = read_json(model / "expected_greedy.json")
+        prompt, ids = expected["prompt_ids"], expected["greedy_ids"]
+        count = len(ids) - len(prompt)
+
+        answer = json.loads(self.mortise(
+            "model", "generate", "--model", model, "--ids", json.dumps(prompt),
+            "--max-new-tokens", count, "--temperature", 0, "--logprobs", 1))
+
+        self.assertGreaterEqual(count, 199)
+        self.assertEqual(prompt + answer["ids"], ids)
+        for index, (step, want) in enumerate(zip(answer["logprobs"],
+                                                 expected["greedy_logprobs"])):
+            self.assertAlmostEqual(step["logprob"], want, delta=1e-3, msg=f"token {index}")
+
+
+if __name__ == "__main__":
+    unittest.main()
