@@ -136,6 +136,51 @@ TEST(AdapterGolden, MergedWeightsAreThoseOfPeft) {
   EXPECT_EQ(want->names().size(), 14u);
 }
 
+// transformers before 4.52 named llava's text modules differently.
+TEST(AdapterGolden, ReadsTheModulePathsOfOlderTransformers) {
+  MORTISE_NEED_FIXTURES();
+  const GoldenCase variant("llava-1/lora-llm-r8"), parent("llava-1");
+  const std::string from = variant.folder() + "/adapter";
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / ("mortise_old_" + std::to_string(getpid())))
+          .string();
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy(from + "/adapter_config.json", folder + "/adapter_config.json");
+  std::filesystem::permissions(folder + "/adapter_config.json", std::filesystem::perms::all);
+  const auto file =
+      Checkpoint::open_file(base::posix_file_ops(), from + "/adapter_model.safetensors");
+  NamedTensors renamed;
+  for (std::string key : file->names()) {
+    const at::Tensor tensor = *file->tensor(key);
+    const std::string now = "base_model.model.model.language_model.";
+    ASSERT_TRUE(key.starts_with(now)) << key;
+    key.replace(0, now.size(), "base_model.model.language_model.model.");
+    renamed.emplace_back(key, tensor);
+  }
+  ASSERT_TRUE(
+      save_tensors(base::posix_file_ops(), folder + "/adapter_model.safetensors", renamed).ok());
+  const auto model = parent.load();
+
+  const auto adapter = Adapter::load(base::posix_file_ops(), folder, *model);
+
+  ASSERT_TRUE(adapter.ok()) << adapter.error().text();
+  for (const auto& [key, tensor] : (*adapter)->tensors()) {
+    EXPECT_TRUE(tensor.equal(*file->tensor(key))) << key;
+  }
+  std::filesystem::remove_all(folder);
+}
+
+TEST(AdapterGolden, RefusesAnAdapterOfAnotherModelListingWhatDiffers) {
+  MORTISE_NEED_FIXTURES();
+  const GoldenCase variant("llama-1/lora-r8-all7"), other("qwen2-1");
+  const auto model = other.load();
+  const auto adapter = Adapter::load(base::posix_file_ops(), variant.folder() + "/adapter", *model);
+  ASSERT_FALSE(adapter.ok());
+  EXPECT_EQ(adapter.error().code, base::Code::kInvalidArgument);
+  EXPECT_NE(adapter.error().message.find("has the shape"), std::string::npos);
+  for (const Linear* linear : model->linears) EXPECT_EQ(linear->lora, nullptr) << linear->name;
+}
+
 TEST(AdapterGolden, Bf16BaseTakesAnFp32Adapter) {
   MORTISE_NEED_FIXTURES();
   const GoldenCase variant("llama-3-bf16/lora-r8-all7"), parent("llama-3-bf16");
