@@ -86,7 +86,7 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
                                  {"max_grad_norm", t["max_grad_norm"]},
                                  {"packing", packing_},
                                  {"shuffle", false},
-                                 {"precision", "fp32"},
+                                 {"precision", bf16_ ? "bf16" : "fp32"},
                                  {"freeze", Json::array()}})},
          {"holdout", Json::object({{"ratio", 0.0}})}});
   }
@@ -136,6 +136,7 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
   std::vector<Json> metrics_;
   int64_t image_token_ = -1, tokens_per_image_ = 1;
   bool packing_ = true;
+  bool bf16_ = false;
   bool native_ = false;  // through the kernels of device_cpu
 };
 
@@ -160,6 +161,7 @@ void LoraTrajectory::follow() {
   const std::string name = GetParam();
   const GoldenCase parent(name.substr(0, name.find('/')));
   const Json& t = golden.info()["trajectory"];
+  bf16_ = parent.is_bf16();
   const bool own = golden.has("traj.input_ids");
   const std::string prefix = own ? "traj." : "in.";
   const GoldenCase& from = own ? golden : parent;
@@ -188,18 +190,20 @@ void LoraTrajectory::follow() {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Goldens, LoraTrajectory,
-    ::testing::Values("llama-1/lora-r8-all7", "llama-1/lora-r64-qv", "llama-1/lora-all-linear",
-                      "llama-1/lora-rslora", "llama-1/lora-layers-1", "llama-1/lora-save-head",
-                      "llama-1/lora-patterns", "llama-1/lora-dora", "llama-1/lora-embed",
-                      "qwen2-1/lora-r8-all7", "qwen2-1/lora-r64-qv", "qwen2-1/lora-rslora",
-                      "qwen2-1/lora-bias-lora", "llava-1/lora-all-linear", "llava-1/lora-llm-r8"),
-    [](const auto& info) {
-      std::string name = info.param;
-      for (char& c : name) c = c == '/' || c == '-' ? '_' : c;
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Goldens, LoraTrajectory,
+                         ::testing::Values("llama-1/lora-r8-all7", "llama-1/lora-r64-qv",
+                                           "llama-1/lora-all-linear", "llama-1/lora-rslora",
+                                           "llama-1/lora-layers-1", "llama-1/lora-save-head",
+                                           "llama-1/lora-patterns", "llama-1/lora-dora",
+                                           "llama-1/lora-embed", "qwen2-1/lora-r8-all7",
+                                           "qwen2-1/lora-r64-qv", "qwen2-1/lora-rslora",
+                                           "qwen2-1/lora-bias-lora", "llava-1/lora-all-linear",
+                                           "llava-1/lora-llm-r8", "llama-3-bf16/lora-r8-all7"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           for (char& c : name) c = c == '/' || c == '-' ? '_' : c;
+                           return name;
+                         });
 
 class FullTrajectory : public Trajectory {};
 
