@@ -28,12 +28,13 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+// Empty when nothing is within three letters, or when no letter would be left of the word.
 std::string nearest(std::string_view word, const std::vector<std::string>& known) {
   std::string best;
   size_t distance = 4;
   for (const std::string& candidate : known) {
     const size_t found = edit_distance(word, candidate);
-    if (found < distance) {
+    if (found < distance && found < word.size()) {
       distance = found;
       best = candidate;
     }
@@ -110,6 +111,11 @@ Result<const Command*> find_command(const std::vector<std::string>& words, size_
                "It has: " + listed + ".");
 }
 
+bool is_noun(std::string_view word) {
+  return std::any_of(commands().begin(), commands().end(),
+                     [&](const Command& command) { return command.noun == word; });
+}
+
 const Option* find_option(const Command& command, std::string_view name) {
   for (const Option& option : command.options) {
     if (option.name == name) return &option;
@@ -129,7 +135,7 @@ const Option* next_positional(const Command& command, const Arguments& arguments
 base::Status take_word(const Command& command, const std::vector<std::string>& words, size_t& at,
                        Arguments& out) {
   std::string word = words[at++];
-  if (!word.starts_with("--") || word == "-") {
+  if (!word.starts_with("--")) {
     const Option* positional = next_positional(command, out);
     if (positional == nullptr) {
       return usage("\"" + word + "\" is one word too many for `" + title(command) + "`.",
@@ -147,12 +153,18 @@ base::Status take_word(const Command& command, const std::vector<std::string>& w
   }
   const Option* option = find_option(command, word);
   if (option == nullptr) {
-    std::vector<std::string> known;
-    for (const Option& each : command.options) known.emplace_back(each.name);
+    std::vector<std::string> known = {"--json", "--help"};
+    for (const Option& each : command.options) {
+      if (each.name.starts_with("-")) known.emplace_back(each.name);
+    }
     const std::string meant = nearest(word, known);
     return usage(
         "`" + title(command) + "` has no option " + word + ".",
         meant.empty() ? "See `" + title(command) + " --help`." : "Did you mean " + meant + "?");
+  }
+  if (option->take == Take::kFlag && has_value) {
+    return usage(word + " takes no value, but \"" + value + "\" was given.",
+                 "Write " + word + " alone.");
   }
   if (option->take != Take::kFlag && !has_value) {
     if (at == words.size()) {
@@ -207,7 +219,7 @@ const std::vector<Command>& commands() {
 Result<Parsed> parse_arguments(const std::vector<std::string>& words) {
   Parsed parsed;
   std::vector<std::string> kept;
-  bool wants_help = words.empty();
+  bool wants_help = false;
   for (const std::string& word : words) {
     if (word == "--json") {
       parsed.arguments.is_json = true;
@@ -217,7 +229,7 @@ Result<Parsed> parse_arguments(const std::vector<std::string>& words) {
       kept.push_back(word);
     }
   }
-  if (wants_help && kept.size() < 2) {
+  if (kept.empty() || (wants_help && kept.size() == 1 && is_noun(kept[0]))) {
     parsed.help = help_of_all(kept.empty() ? "" : kept[0]);
     return parsed;
   }
@@ -231,9 +243,9 @@ Result<Parsed> parse_arguments(const std::vector<std::string>& words) {
   for (const Option& option : command->options) {
     if (option.is_required && !parsed.arguments.has(option.name)) {
       const std::string_view shown = option.name.starts_with("-") ? option.name : option.value;
-      return usage(
-          "`" + title(*command) + "` needs " + std::string(shown) + ": " + std::string(option.help),
-          "");
+      return usage("`" + title(*command) + "` needs " + std::string(shown) + " (" +
+                       std::string(option.help) + ").",
+                   "See `" + title(*command) + " --help`.");
     }
   }
   parsed.found = command;

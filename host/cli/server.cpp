@@ -41,9 +41,11 @@ Result<Server> parse_url(const std::string& url) {
   if (colon == std::string::npos) return refuse();
   Server server;
   server.host = rest.substr(0, colon);
+  if (server.host.empty() || server.host.find('/') != std::string::npos) return refuse();
   const std::string port = rest.substr(colon + 1);
   const auto read = std::from_chars(port.data(), port.data() + port.size(), server.port);
   if (read.ec != std::errc() || read.ptr != port.data() + port.size()) return refuse();
+  if (server.port == 0) return refuse();
   return server;
 }
 

@@ -19,6 +19,18 @@ std::string cell(const Json& value) {
   return base::escape_control(value.is_string() ? value.as_string() : value.dump());
 }
 
+// Indented JSON: its own line ends stay, all else that steers a terminal is escaped.
+std::string document(const Json& value) {
+  const std::string text = value.dump(2);
+  std::string out;
+  for (size_t from = 0; from <= text.size();) {
+    const size_t end = std::min(text.find('\n', from), text.size());
+    out += (from == 0 ? "" : "\n") + base::escape_control(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return out;
+}
+
 void print_line(const std::string& line) {
   std::printf("%s\n", line.c_str());
 }
@@ -27,12 +39,12 @@ void print_line(const std::string& line) {
 
 void show(const Arguments& arguments, const Json& value) {
   if (arguments.is_json || !value.is_object()) {
-    print_line(value.dump(arguments.is_json ? -1 : 2));
+    print_line(arguments.is_json ? value.dump() : document(value));
     return;
   }
   for (const auto& [key, member] : value.members()) {
-    print_line(key + ": " +
-               (member.is_object() || member.is_array() ? member.dump(2) : cell(member)));
+    print_line(base::escape_control(key) + ": " +
+               (member.is_object() || member.is_array() ? document(member) : cell(member)));
   }
 }
 

@@ -1,0 +1,144 @@
+// What of an answer reaches the terminal: tables, documents, progress. Strangers' texts (a data
+// set's name, a finding) must not steer it.
+#include "cli/show.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/http.h"
+#include "cli/progress.h"
+
+namespace mortise::cli {
+namespace {
+
+using base::Json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+Json parsed(const std::string& text) {
+  auto value = base::parse_json(text);
+  EXPECT_TRUE(value.ok());
+  return value.ok() ? *value : Json();
+}
+
+template <class Body>
+std::string standard_output(Body body) {
+  ::testing::internal::CaptureStdout();
+  body();
+  return ::testing::internal::GetCapturedStdout();
+}
+
+std::string table(const std::string& page, bool is_json = false) {
+  Arguments arguments;
+  arguments.is_json = is_json;
+  return standard_output([&] { show_table(arguments, parsed(page), {"name", "rows"}); });
+}
+
+std::string document(const std::string& value, bool is_json = false) {
+  Arguments arguments;
+  arguments.is_json = is_json;
+  return standard_output([&] { show(arguments, parsed(value)); });
+}
+
+TEST(ShowTable, AlignsColumnsByCharactersNotBytes) {
+  EXPECT_EQ(table(R"({"items":[{"name":"胸片","rows":12},{"name":"chest","rows":3}]})"),
+            "name   rows\n胸片     12\nchest  3\n");
+}
+
+TEST(ShowTable, ShowsWhatIsAbsentAsADash) {
+  EXPECT_EQ(table(R"({"items":[{"name":"a"},{"name":"b","rows":null}]})"),
+            "name  rows\na     -\nb     -\n");
+}
+
+TEST(ShowTable, HasOnlyItsHeadWhenThereIsNothing) {
+  EXPECT_EQ(table(R"({"items":[]})"), "name  rows\n");
+}
+
+TEST(ShowTable, EscapesControlCharactersOfStrangers) {
+  const std::string shown = table(R"({"items":[{"name":"a\u001b[2Jb\nc\u007f\u009bd","rows":1}]})");
+  EXPECT_THAT(shown, HasSubstr("a\\x1b[2Jb\\x0ac\\x7f\\xc2\\x9bd"));
+  EXPECT_THAT(shown, Not(HasSubstr("\033")));
+  EXPECT_THAT(shown, Not(HasSubstr("\xc2\x9b")));
+}
+
+TEST(ShowTable, EscapesControlCharactersInNestedValues) {
+  const std::string shown = table(R"({"items":[{"name":["\u009b2J"],"rows":1}]})");
+  EXPECT_THAT(shown, Not(HasSubstr("\xc2\x9b")));
+}
+
+TEST(ShowTable, NamesTheNextPageOnStandardErrorOnly) {
+  ::testing::internal::CaptureStderr();
+  const std::string shown = table(R"({"items":[],"next_cursor":"c\u001b7"})");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "more: --cursor c\\x1b7\n");
+  EXPECT_EQ(shown, "name  rows\n");
+}
+
+TEST(ShowTable, IsOneJsonLineWithJson) {
+  const std::string shown = table(R"({"items":[{"name":"a"}],"next_cursor":null})", true);
+  EXPECT_EQ(shown, "{\"items\":[{\"name\":\"a\"}],\"next_cursor\":null}\n");
+}
+
+TEST(Show, WritesOneLineAKey) {
+  EXPECT_EQ(document(R"({"name":"a","rows":3,"label":null})"), "name: a\nrows: 3\nlabel: -\n");
+}
+
+TEST(Show, IsOneJsonLineWithJson) {
+  EXPECT_EQ(document(R"({"name":"a","rows":[1,2]})", true), "{\"name\":\"a\",\"rows\":[1,2]}\n");
+}
+
+TEST(Show, EscapesControlCharactersInTextAndKeys) {
+  const std::string shown = document(R"({"k\u001b[0m":"v\u001b]0;x\u0007"})");
+  EXPECT_THAT(shown, StartsWith("k\\x1b[0m: v\\x1b]0;x\\x07"));
+  EXPECT_THAT(shown, Not(HasSubstr("\033")));
+}
+
+TEST(Show, EscapesControlCharactersInsideNestedDocuments) {
+  const std::string shown = document(R"({"labels":{"a":"\u009b2J\u007f"},"list":["\u009b"]})");
+  EXPECT_THAT(shown, Not(HasSubstr("\xc2\x9b")));
+  EXPECT_THAT(shown, Not(HasSubstr("\x7f")));
+  EXPECT_THAT(shown, HasSubstr("\n  \"a\""));  // still indented
+}
+
+TEST(Show, EscapesControlCharactersOfAnAnswerThatIsNoObject) {
+  EXPECT_THAT(document(R"(["\u009b2J"])"), Not(HasSubstr("\xc2\x9b")));
+}
+
+TEST(EscapePath, LeavesReferencesReadable) {
+  EXPECT_EQ(escape_path("chest-xray@3"), "chest-xray@3");
+  EXPECT_EQ(escape_path("images/a_1.~x"), "images/a_1.~x");
+}
+
+TEST(EscapePath, EscapesWhatWouldEndOrSplitThePath) {
+  EXPECT_EQ(escape_path("a b?c#d&e=f%20"), "a%20b%3Fc%23d%26e%3Df%2520");
+  EXPECT_EQ(escape_path("x\r\nHost: evil"), "x%0D%0AHost%3A%20evil");
+}
+
+TEST(EscapePath, EscapesEachByteOfUtf8) {
+  EXPECT_EQ(escape_path("胸"), "%E8%83%B8");
+}
+
+TEST(PageQuery, IsEmptyWithoutOptions) {
+  EXPECT_EQ(page_query({}), "");
+}
+
+TEST(PageQuery, EscapesEachPart) {
+  Arguments arguments;
+  arguments.values["--limit"] = {"5"};
+  arguments.values["--cursor"] = {"a&b"};
+  EXPECT_EQ(page_query(arguments, "lung nodule"), "?q=lung%20nodule&limit=5&cursor=a%26b");
+}
+
+TEST(Progress, IsSilentOffATerminal) {
+  ::testing::internal::CaptureStderr();  // a file, so no terminal
+  {
+    Progress progress;
+    progress.show("upload", 1, 2);
+    progress.show("upload", 2, 2);
+    progress.show("check", 7, -1);
+  }
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+}  // namespace
+}  // namespace mortise::cli
