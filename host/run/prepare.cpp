@@ -13,12 +13,24 @@ using base::Json;
 using base::Result;
 using base::Status;
 
+// The adapter that a job puts on its model: "adapter", or the one that training goes on from.
+Result<std::string> adapter_of(const Json& manifest) {
+  const std::string& adapter = manifest["adapter"].as_string();
+  const std::string& first = manifest["method"]["init_adapter"].as_string();
+  if (manifest["kind"].as_string() != "train" || first.empty()) return adapter;
+  if (adapter.empty() || adapter == first) return first;
+  return base::Error(base::Code::kInvalidArgument,
+                     "Training cannot go on from \"" + first + "\" and from \"" + adapter + "\".",
+                     "Leave adapter out; method.init_adapter is the one that training reads.")
+      .at_field("/method/init_adapter");
+}
+
 // A reference to an adapter stands for its base with the adapter on it.
 Status add_models(hub::Hub& hub, const Json& manifest, job::TaskInputs& inputs) {
   const std::string& reference = manifest["model"].as_string();
   if (reference.empty()) return {};
   MORTISE_ASSIGN(hub::Model model, hub.models().resolve(reference));
-  std::string adapter = manifest["adapter"].as_string();
+  MORTISE_ASSIGN(std::string adapter, adapter_of(manifest));
   if (model.kind == "adapter") {
     if (!adapter.empty()) {
       return base::Error(base::Code::kInvalidArgument,

@@ -25,7 +25,8 @@ std::string attempt_folder(Api& api, const hub::Job& job) {
 // What a job names must be there when it is submitted, not only when it runs.
 Status check_references(Api& api, const job::Manifest& manifest) {
   if (manifest.kind == "pipeline" || manifest.kind == "ingest") return {};
-  for (const std::string& reference : {manifest.model, manifest.adapter}) {
+  const std::string first = manifest.json["method"]["init_adapter"].as_string();
+  for (const std::string& reference : {manifest.model, manifest.adapter, first}) {
     if (!reference.empty()) MORTISE_TRY(api.hub->models().resolve(reference));
   }
   if (!manifest.dataset.empty()) MORTISE_TRY(api.hub->datasets().resolve(manifest.dataset));

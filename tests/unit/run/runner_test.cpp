@@ -218,5 +218,37 @@ TEST_F(RunnerTest, PutsAnAdapterOnItsBase) {
   EXPECT_EQ(task->inputs.adapter_folder, hub_->models().resolve("tuned")->folder);
 }
 
+TEST_F(RunnerTest, GoesOnFromTheAdapterThatTheMethodNames) {
+  ASSERT_TRUE(step_until_state(submit_train("done"), "done"));
+  const auto next = hub_->jobs().submit(
+      {manifest(R"({"kind":"train","model":"m","dataset":"d","method":{"init_adapter":"tuned"}})"),
+       "", "", ""});
+  const auto started = hub_->jobs().start(next->id);
+  const auto task = prepare_task(*hub_, *started, {});
+  ASSERT_TRUE(task.ok()) << task.error().text();
+  EXPECT_EQ(task->inputs.model_folder, hub_->models().resolve("m")->folder);
+  EXPECT_EQ(task->inputs.adapter_folder, hub_->models().resolve("tuned")->folder);
+}
+
+TEST_F(RunnerTest, RefusesToTrainOnFromAModelAsIfItWereAnAdapter) {
+  const auto next = hub_->jobs().submit(
+      {manifest(R"({"kind":"train","model":"m","dataset":"d","method":{"init_adapter":"m"}})"), "",
+       "", ""});
+  const auto started = hub_->jobs().start(next->id);
+  const auto task = prepare_task(*hub_, *started, {});
+  ASSERT_FALSE(task.ok());
+  EXPECT_NE(task.error().message.find("is not an adapter"), std::string::npos);
+}
+
+TEST_F(RunnerTest, RefusesTwoAdaptersToGoOnFrom) {
+  const auto next = hub_->jobs().submit({manifest(R"({"kind":"train","model":"m","dataset":"d",
+      "adapter":"a","method":{"init_adapter":"b"}})"),
+                                         "", "", ""});
+  const auto started = hub_->jobs().start(next->id);
+  const auto task = prepare_task(*hub_, *started, {});
+  ASSERT_FALSE(task.ok());
+  EXPECT_EQ(task.error().field, "/method/init_adapter");
+}
+
 }  // namespace
 }  // namespace mortise::run
