@@ -67,7 +67,10 @@ void log(LogLevel level, std::string_view message, const LogFields& fields) {
     line += ' ';
     line += key;
     line += "=\"";
-    line += escape_control(value);
+    for (const char c : escape_control(value)) {
+      if (c == '"') line += '\\';  // or a value could pass for several fields
+      line += c;
+    }
     line += '"';
   }
   try {

@@ -40,6 +40,14 @@ TEST_F(Log, KeepsOneRecordOnOneLine) {
   EXPECT_THAT(text(), EndsWith("a\\x0ab\\x1b[31m name=\"x\\x0d\\x0ay\"\n"));
 }
 
+TEST_F(Log, DoesNotLetAValuePassForAnotherField) {
+  start_log("info", folder_ / "log");
+
+  log(LogLevel::kInfo, "Upload.", {{"name", "a\" user=\"root"}});
+
+  EXPECT_THAT(text(), EndsWith("Upload. name=\"a\\\" user=\\\"root\"\n"));
+}
+
 TEST_F(Log, LeavesOutWhatIsBelowItsLevel) {
   start_log("warning", folder_ / "log");
 
