@@ -62,6 +62,14 @@ LoadOptions Case::guarded() {
   return options;
 }
 
+Result<std::string> Case::once(const std::function<Result<std::string>()>& make) {
+  const std::lock_guard lock(mutex_);
+  if (once_) return *once_;
+  MORTISE_ASSIGN(std::string value, make());
+  once_ = value;
+  return value;
+}
+
 Status Case::put(const std::string& name, std::string_view bytes) {
   MORTISE_TRY(base::check_relative_path(name));
   const std::filesystem::path path = std::filesystem::path(folder_) / "data" / name;

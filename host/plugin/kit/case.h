@@ -5,6 +5,8 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,9 @@ class Case {
   base::Result<std::shared_ptr<Plugin>> open(HostOptions host = {}, LoadOptions load = guarded());
   static LoadOptions guarded();
 
+  // Made once a case, by whichever thread comes first: training is long and writes a file.
+  base::Result<std::string> once(const std::function<base::Result<std::string>()>& make);
+
   // Writes a file into the folder that is granted. Errors: of writing.
   base::Status put(const std::string& name, std::string_view bytes);
 
@@ -62,6 +67,8 @@ class Case {
   uint64_t seed_;
   std::string folder_;
   std::deque<std::unique_ptr<HostServices>> services_;
+  std::mutex mutex_;
+  std::optional<std::string> once_;
 };
 
 int threads_count();  // of this process

@@ -43,12 +43,7 @@ EncodeOptions plain() {
 }  // namespace
 
 Result<std::string> exercise_tokenizer(Case& at, const std::shared_ptr<Plugin>& plugin) {
-  static thread_local std::string uri;  // one a thread: training is long and writes a file
-  static thread_local const Case* made_for = nullptr;
-  if (made_for != &at) {
-    MORTISE_ASSIGN(uri, tokenizer_uri(at, plugin));
-    made_for = &at;
-  }
+  MORTISE_ASSIGN(const std::string uri, tokenizer_uri(at, plugin));
   MORTISE_ASSIGN(const Tokenizer tokenizer, Tokenizer::create(plugin, uri, at.config()));
   std::string out = tokenizer.fingerprint();
   EncodeOptions options = plain();

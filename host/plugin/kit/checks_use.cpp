@@ -154,10 +154,10 @@ Outcome heap_does_not_grow(Case& at) {
   constexpr size_t kLimitBytes = 16;
   MORTISE_ASSIGN(const auto plugin, at.open({}, LoadOptions{}));
   if (const auto warm = growth(at, plugin, 4); !warm.ok()) return warm.error();
-  for (const size_t uses : {size_t{16}, size_t{16}, size_t{256}, size_t{1024}}) {
+  for (const size_t uses : {size_t{16}, size_t{16}, size_t{256}, size_t{512}}) {
     MORTISE_ASSIGN(const size_t grown, growth(at, plugin, uses));
     if (grown < uses * kLimitBytes) return {};
-    if (uses < 1024) continue;
+    if (uses < 512) continue;
     return fail("The heap grows by about " + std::to_string(grown / uses) + " bytes a use.");
   }
   return {};

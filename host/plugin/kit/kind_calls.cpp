@@ -240,13 +240,15 @@ Result<std::string> tokenizer_uri(Case& at, const std::shared_ptr<Plugin>& plugi
   if (!plugin->has_interface(MORTISE_TOKENIZER_TRAINER)) {
     return at.conformance()["uri"].as_string();
   }
-  base::Json config = at.conformance()["trainer_config"];
-  if (config.is_null()) config = base::Json::object({{"vocab_size", 300}});
-  MORTISE_ASSIGN(auto trainer, TokenizerTrainer::create(plugin, config));
-  MORTISE_TRY(trainer.add(sample_texts()));
-  MORTISE_ASSIGN(const std::string text, trainer.finish());
-  MORTISE_TRY(at.put("trained/tokenizer.json", text));
-  return std::string("trained/tokenizer.json");
+  return at.once([&]() -> Result<std::string> {
+    base::Json config = at.conformance()["trainer_config"];
+    if (config.is_null()) config = base::Json::object({{"vocab_size", 300}});
+    MORTISE_ASSIGN(auto trainer, TokenizerTrainer::create(plugin, config));
+    MORTISE_TRY(trainer.add(sample_texts()));
+    MORTISE_ASSIGN(const std::string text, trainer.finish());
+    MORTISE_TRY(at.put("trained/tokenizer.json", text));
+    return std::string("trained/tokenizer.json");
+  });
 }
 
 Result<SampleFile> format_sample(const Case& at) {
