@@ -142,7 +142,7 @@ Result<int> list(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
   MORTISE_ASSIGN(const Json page,
                  http.get("/api/v1/datasets" + page_query(arguments, arguments.text("query"))));
-  show_table(arguments, page, {"name", "task_type", "newest", "row_count", "description"});
+  show_table(arguments, page, {"name", "task_type", "newest_version", "row_count", "description"});
   return 0;
 }
 

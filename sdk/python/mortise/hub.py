@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import tarfile
+import tempfile
 from pathlib import Path
 from typing import Any, Iterable, Mapping
 
 from .errors import MortiseError
 from .server import Server, quote
+
+_SMALL_BYTES = 1 << 20
+_BUNDLE_FROM = 16  # fewer files than this are not worth a bundle
 
 
 class DatasetHub:
@@ -35,8 +40,7 @@ class DatasetHub:
             options["rows"] = rows_name
         upload = self.server.post("/api/v1/uploads", options)
         place = f"/api/v1/uploads/{upload['id']}"
-        for file_name, file in files:
-            self.server.put_file(f"{place}/files/{quote(file_name)}", file)
+        self._send(place, files)
         job = self.server.post(place + "/commit")
         try:
             self.server.wait(job["id"])
@@ -44,6 +48,24 @@ class DatasetHub:
             result = self.server.get(place).get("result") or {}
             raise MortiseError({**failure.problem, "report": result.get("report")}) from None
         return str(self.server.get(place)["result"]["reference"])
+
+    def _send(self, place: str, files: list[tuple[str, Path]]) -> None:
+        """Many small files travel as one tar stream, a few large ones by themselves."""
+        small = [(name, file) for name, file in files if file.stat().st_size <= _SMALL_BYTES]
+        if len(small) < _BUNDLE_FROM:
+            small = []
+        bundled = {name for name, _ in small}
+        for name, file in files:
+            if name not in bundled:
+                self.server.put_file(f"{place}/files/{quote(name)}", file)
+        if not small:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = Path(folder) / "bundle.tar"
+            with tarfile.open(bundle, "w", format=tarfile.PAX_FORMAT) as tar:
+                for name, file in small:
+                    tar.add(file, arcname=name, recursive=False)
+            self.server.put_file(place + "/bundle", bundle)
 
     def list(self, query: str | None = None) -> list[dict[str, Any]]:
         """All data sets, or those whose name, description or labels hold the words."""
