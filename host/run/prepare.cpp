@@ -122,6 +122,17 @@ std::string newest_checkpoint(hub::Hub& hub, const hub::Job& job) {
   return {};
 }
 
+// A job that ended before it had taken over its predecessor's checkpoint passes the question on.
+Result<std::string> checkpoint_to_resume(hub::Hub& hub, const hub::Job& job) {
+  std::string found = newest_checkpoint(hub, job), from = job.resume_from;
+  while (found.empty() && !from.empty()) {
+    MORTISE_ASSIGN(const hub::Job before, hub.jobs().get(from));
+    found = newest_checkpoint(hub, before);
+    from = before.resume_from;
+  }
+  return found;
+}
+
 Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDefaults& defaults) {
   const std::string folder = hub.task_folder(job.id, job.attempt);
   MORTISE_TRY(base::make_folders(hub.files(), folder));
@@ -139,11 +150,7 @@ Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDef
   MORTISE_TRY(add_models(hub, job.manifest, task.inputs));
   MORTISE_TRY(add_dataset(hub, job.manifest, folder, task.inputs));
   MORTISE_TRY(add_upload(hub, job.manifest, folder, task.inputs));
-  task.inputs.checkpoint_folder = newest_checkpoint(hub, job);
-  if (task.inputs.checkpoint_folder.empty() && !job.resume_from.empty()) {
-    MORTISE_ASSIGN(const hub::Job before, hub.jobs().get(job.resume_from));
-    task.inputs.checkpoint_folder = newest_checkpoint(hub, before);
-  }
+  MORTISE_ASSIGN(task.inputs.checkpoint_folder, checkpoint_to_resume(hub, job));
   MORTISE_TRY(job::write_task(hub.files(), folder, task));
   return task;
 }

@@ -24,5 +24,8 @@ base::Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job,
 
 // The newest folder checkpoints/checkpoint-N of any attempt of the job; empty when there is none.
 std::string newest_checkpoint(hub::Hub& hub, const hub::Job& job);
+// The same, else that of the job it resumes, and so on back; empty when none has one. Errors: as
+// Jobs::get.
+base::Result<std::string> checkpoint_to_resume(hub::Hub& hub, const hub::Job& job);
 
 }  // namespace mortise::run

@@ -309,7 +309,8 @@ Status Runner::conclude_lost(Watch& watched) {
   if (watched.job.kind == "serve" && watched.job.attempt < options_.attempts_max) {
     return hub_->jobs().requeue(watched.job, how + "; it is started again");
   }
-  const bool can_resume = !newest_checkpoint(*hub_, watched.job).empty();
+  const auto checkpoint = checkpoint_to_resume(*hub_, watched.job);
+  const bool can_resume = checkpoint.ok() && !checkpoint->empty();
   Error error(Code::kAborted, how + ".",
               can_resume
                   ? "Continue from its last checkpoint: mortise job resume " + watched.job.id + "."

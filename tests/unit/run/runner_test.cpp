@@ -207,6 +207,20 @@ TEST_F(RunnerTest, ResumesFromTheNewestWholeCheckpoint) {
   EXPECT_EQ(task->inputs.checkpoint_folder, checkpoints + "/checkpoint-10");
 }
 
+TEST_F(RunnerTest, ResumesAResumedJobThatHadNoCheckpointOfItsOwn) {
+  const std::string id = submit_train("fail");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  const std::string checkpoint = hub_->task_folder(id, 1) + "/checkpoints/checkpoint-3";
+  ASSERT_TRUE(base::make_folders(posix_file_ops(), checkpoint).ok());
+  const auto second = hub_->jobs().submit({train("again"), "", id, ""});
+  ASSERT_TRUE(hub_->jobs().start(second->id).ok());
+  const auto third = hub_->jobs().submit({train("third"), "", second->id, ""});
+  const auto started = hub_->jobs().start(third->id);
+  const auto task = prepare_task(*hub_, *started, {});
+  ASSERT_TRUE(task.ok()) << task.error().text();
+  EXPECT_EQ(task->inputs.checkpoint_folder, checkpoint);
+}
+
 TEST_F(RunnerTest, PutsAnAdapterOnItsBase) {
   ASSERT_TRUE(step_until_state(submit_train("done"), "done"));
   const auto evaluated = hub_->jobs().submit(
