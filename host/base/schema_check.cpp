@@ -10,8 +10,7 @@
 namespace mortise::base {
 namespace {
 
-constexpr size_t kDepthMax = 512;          // of schemas applied inside schemas
-constexpr int64_t kStepsMax = 20'000'000;  // schemas applied to one value, some seconds
+constexpr size_t kDepthMax = 512;  // of schemas applied inside schemas
 
 // What a schema and those inside it have looked at.
 struct Evaluated {
@@ -157,7 +156,8 @@ bool Checker::enter(const Json& schema, const Json& value, const Place& place) {
     broken_ = SchemaFinding{place.pointer(), "$ref", why};
     return false;
   };
-  if (++steps_ > kStepsMax) return give_up("The check takes too many steps on this value.");
+  if (++steps_ > state_.options.steps_max)
+    return give_up("The check takes too many steps on this value.");
   if (entered_.size() == kDepthMax) return give_up("The value and its schema nest too deeply.");
   for (auto each = entered_.rbegin(); each != entered_.rend() && each->value == &value; ++each) {
     if (each->schema == &schema) return give_up("The schema refers to itself without end.");
