@@ -2,8 +2,12 @@
 // set's name, a finding) must not steer it.
 #include "cli/show.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "cli/http.h"
 #include "cli/progress.h"
@@ -138,6 +142,54 @@ TEST(Progress, IsSilentOffATerminal) {
     progress.show("check", 7, -1);
   }
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
+}
+
+// Standard error as a pseudo-terminal while body runs; gives what was drawn on it.
+template <class Body>
+std::string drawn_on_a_terminal(Body body) {
+  const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
+  EXPECT_TRUE(master >= 0 && ::grantpt(master) == 0 && ::unlockpt(master) == 0);
+  const int terminal = ::open(::ptsname(master), O_RDWR | O_NOCTTY);
+  EXPECT_GE(terminal, 0);
+  const int before = ::dup(STDERR_FILENO);
+  ::dup2(terminal, STDERR_FILENO);
+  body();
+  ::dup2(before, STDERR_FILENO);
+  ::close(before);
+  char text[4096];
+  const ssize_t size = ::read(master, text, sizeof text);
+  ::close(terminal);
+  ::close(master);
+  return std::string(text, size > 0 ? static_cast<size_t>(size) : 0);
+}
+
+TEST(Progress, DrawsABarOnATerminalAndEndsItsLine) {
+  const std::string drawn = drawn_on_a_terminal([] {
+    Progress progress;
+    progress.show("upload", 2, 2);
+  });
+  EXPECT_THAT(drawn, HasSubstr("upload"));
+  EXPECT_THAT(drawn, HasSubstr("2/2"));
+  EXPECT_THAT(drawn, ::testing::EndsWith("\n"));
+}
+
+TEST(Progress, CountsWhenTheTotalIsUnknown) {
+  const std::string drawn = drawn_on_a_terminal([] {
+    Progress progress;
+    progress.show("check", 7, -1);
+  });
+  EXPECT_THAT(drawn, HasSubstr("check 7"));
+  EXPECT_THAT(drawn, Not(HasSubstr("left")));
+}
+
+TEST(Progress, DrawsNothingForAnUnknownCount) {
+  const std::string drawn = drawn_on_a_terminal([] {
+    Progress progress;
+    progress.show("load", -1, -1);
+    progress.show("train", 1, 2);  // so that there is something to read
+  });
+  EXPECT_THAT(drawn, Not(HasSubstr("load")));
+  EXPECT_THAT(drawn, HasSubstr("train"));
 }
 
 }  // namespace
