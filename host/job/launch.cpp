@@ -36,9 +36,10 @@ base::Result<base::ProcessIdentity> launch_worker(base::Process& processes,
   }
   base::SpawnOptions spawn;
   spawn.arguments = {program, options.task_folder};
-  // Only what changes how the worker looks for its own files and talks to its devices.
+  // Only what changes how the worker looks for its own files and talks to its devices. OpenMP's
+  // threads sleep at their barriers: spinning ones fight the pool that packs work on (docs/log.md).
   spawn.environment = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + options.task_folder,
-                       "TMPDIR=" + options.task_folder};
+                       "TMPDIR=" + options.task_folder, "OMP_WAIT_POLICY=passive"};
   for (const char* name : {"DEVICE_TYPE", "DEPLOY_MODE", "MORTISE_HOME", "MORTISE_PACK_PATH", "TZ",
                            "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) {

@@ -142,9 +142,9 @@ def run(options):
     with steps.step("start the private server"):
         server = Server(programs=programs)
         hub = DatasetHub(server)
-    with steps.step(f"draw {options.base_rows} + {options.report_rows} films"):
-        base_rows = films.write_base(work / "base", options.base_rows, seed=1)
-        report_rows = films.write_reports(work / "reports", options.report_rows, seed=2)
+    with steps.step(f"draw {options.base_films} + {options.report_films} films"):
+        base_rows = films.write_base(work / "base", options.base_films, seed=1)
+        report_rows = films.write_reports(work / "reports", options.report_films, seed=2)
     with steps.step("train a tokenizer, make a small vision-language model"):
         make_model(programs, work)
     with steps.step("upload, check and version both data sets"):
@@ -207,10 +207,10 @@ def main():
     parser.add_argument("--build", default=ROOT / "build")
     parser.add_argument("--work", default=ROOT / "build/demo")
     parser.add_argument("--check", action="store_true", help="fail when the gain is not real")
-    parser.add_argument("--base-rows", type=int, default=1000)
-    parser.add_argument("--base-epochs", type=float, default=8)
-    parser.add_argument("--report-rows", type=int, default=500)
-    parser.add_argument("--report-epochs", type=float, default=8)
+    parser.add_argument("--base-films", type=int, default=1400)
+    parser.add_argument("--base-epochs", type=float, default=9)
+    parser.add_argument("--report-films", type=int, default=500)
+    parser.add_argument("--report-epochs", type=float, default=12)
     options = parser.parse_args()
     try:
         table, answers = run(options)
