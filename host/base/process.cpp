@@ -187,6 +187,13 @@ class SystemProcess final : public Process {
   }
 
   Result<int> poll_exit(const ProcessIdentity& identity) override {
+    // A child of ours keeps its number until it is asked here; a number with another start is
+    // another process.
+    const auto stat = read_proc_stat(identity.pid);
+    if (!stat.ok() || stat->start_ticks != identity.start_ticks) {
+      return Error(Code::kNotFound,
+                   "The process " + std::to_string(identity.pid) + " is gone, or not ours.");
+    }
     int status = 0;
     const pid_t got = ::waitpid(static_cast<pid_t>(identity.pid), &status, WNOHANG);
     if (got == 0) {

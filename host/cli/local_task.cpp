@@ -139,7 +139,11 @@ Result<job::TaskResult> run_local(const LocalTask& local) {
   options.log_to_stderr = true;
   MORTISE_ASSIGN(const auto worker, job::launch_worker(base::system_process(), options));
   MORTISE_ASSIGN(const job::StatusLine last, follow(folder.path, worker));
-  const auto code = base::system_process().poll_exit(worker);
+  auto code = base::system_process().poll_exit(worker);
+  while (!code.ok() && code.error().code == Code::kUnavailable) {  // its threads are still ending
+    base::system_clock().sleep_ms(kPollMs);
+    code = base::system_process().poll_exit(worker);
+  }
   if (!job::is_final(last.state)) return death_error(local.kind, code.ok() ? *code : -1);
   if (last.error) return *last.error;
   if (local.shows_output) MORTISE_TRY(copy_output(base::join_path(folder.path, "output")));

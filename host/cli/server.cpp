@@ -100,12 +100,15 @@ Result<PrivateServer> find_private_server() {
   const bool is_free = ::flock(descriptor, LOCK_SH | LOCK_NB) == 0;
   ::close(descriptor);
   if (is_free) return none();
-  auto url = base::read_file(base::posix_file_ops(), base::join_path(folder, "address"), 4096);
-  if (!url.ok()) return none();  // it is starting or ending
-  while (url->ends_with('\n')) url->pop_back();
+  // The number first: one that starts writes it after it has removed the address of a dead one.
   MORTISE_ASSIGN(const std::string pid, base::read_file(base::posix_file_ops(), lock, 4096));
   PrivateServer found;
   std::from_chars(pid.data(), pid.data() + pid.size(), found.pid);
+  const auto process = base::identify_process(found.pid);
+  if (!process.ok() || !base::system_process().is_alive(*process)) return none();
+  auto url = base::read_file(base::posix_file_ops(), base::join_path(folder, "address"), 4096);
+  if (!url.ok()) return none();  // it is starting or ending
+  while (url->ends_with('\n')) url->pop_back();
   MORTISE_ASSIGN(found.server, parse_url(*url));
   MORTISE_ASSIGN(found.server.token, read_token());
   return found;

@@ -226,9 +226,10 @@ bool Runner::observe(Watch& watched) {
     }
     return true;
   }
-  if (const auto code = processes_->poll_exit(watched.process); code.ok()) {
-    watched.exit_code = *code;
-  }
+  const auto code = processes_->poll_exit(watched.process);
+  if (code.ok()) watched.exit_code = *code;
+  // Its main thread is gone, others are still ending: how it ended is known when all have.
+  if (!code.ok() && code.error().code == Code::kUnavailable) return true;
   read_status(watched);  // what it wrote between the two looks
   const Status concluded = conclude(watched);
   log_problem("job not ended", watched.job.id, concluded);

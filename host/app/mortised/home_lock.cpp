@@ -10,11 +10,15 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/clock.h"
+
 namespace mortise::daemon {
 namespace {
 
 using base::Code;
 using base::Error;
+
+constexpr int64_t kLockWaitMs = 100, kLockPollMs = 5;
 
 bool is_network_file_system(const std::string& folder) {
   struct statfs facts {};
@@ -22,6 +26,15 @@ bool is_network_file_system(const std::string& folder) {
   constexpr long kNfs = 0x6969, kSmb = 0x517b, kSmb2 = 0xfe534d42, kCifs = 0xff534d42;
   const long type = facts.f_type;
   return type == kNfs || type == kSmb || type == kSmb2 || type == kCifs;
+}
+
+// A client that asks whether the lock is held holds it for a moment itself.
+bool lock(int descriptor) {
+  for (int64_t waited_ms = 0; waited_ms < kLockWaitMs; waited_ms += kLockPollMs) {
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+    base::system_clock().sleep_ms(kLockPollMs);
+  }
+  return false;
 }
 
 }  // namespace
@@ -41,7 +54,14 @@ base::Result<HomeLock> HomeLock::take(base::FileOps& files, const std::string& h
                  std::string("The lock cannot be opened: ") + std::strerror(errno) + ".")
         .at_file(path);
   }
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+  if (lock(descriptor)) {
+    // The address of one that died goes before our number comes: who finds a living process in the
+    // lock finds no address but its own.
+    const auto removed = files.remove(base::join_path(folder, "address"));
+    if (!removed.ok() && removed.error().code != Code::kNotFound) {
+      ::close(descriptor);
+      return removed.error();
+    }
     // Who holds it, for `mortise down`; the lock itself is what counts.
     if (::ftruncate(descriptor, 0) == 0) ::dprintf(descriptor, "%d\n", ::getpid());
     return HomeLock(files, folder, descriptor);

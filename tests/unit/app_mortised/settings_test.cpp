@@ -1,10 +1,15 @@
 #include "app/mortised/settings.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <map>
+#include <thread>
 
 #include "app/mortised/home_lock.h"
+#include "base/clock.h"
 #include "tests/support/temp_folder.h"
 
 namespace mortise::daemon {
@@ -90,6 +95,32 @@ TEST(HomeLock, IsTakenOnce) {
   }
   EXPECT_TRUE(HomeLock::take(posix_file_ops(), folder.path()).ok());
   EXPECT_FALSE(*posix_file_ops().exists(folder / "run/address"));
+}
+
+TEST(HomeLock, RemovesTheAddressOfAServerThatDied) {
+  const tests::TempFolder folder;
+  ASSERT_TRUE(base::make_folders(posix_file_ops(), folder / "run").ok());
+  ASSERT_TRUE(
+      base::write_file_durably(posix_file_ops(), folder / "run/address", "http://127.0.0.1:1")
+          .ok());
+  const auto taken = HomeLock::take(posix_file_ops(), folder.path());
+  ASSERT_TRUE(taken.ok()) << taken.error().text();
+  EXPECT_FALSE(*posix_file_ops().exists(folder / "run/address"));
+}
+
+TEST(HomeLock, IsTakenAlthoughAClientLooksAtItJustThen) {
+  const tests::TempFolder folder;
+  ASSERT_TRUE(base::make_folders(posix_file_ops(), folder / "run").ok());
+  const int client = ::open((folder / "run/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(client, 0);
+  ASSERT_EQ(::flock(client, LOCK_SH), 0);
+  std::thread looks([&] {
+    base::system_clock().sleep_ms(20);
+    ::close(client);
+  });
+  const auto taken = HomeLock::take(posix_file_ops(), folder.path());
+  looks.join();
+  EXPECT_TRUE(taken.ok()) << taken.error().text();
 }
 
 }  // namespace

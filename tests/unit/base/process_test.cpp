@@ -39,6 +39,15 @@ TEST(Process, GivesTheExitStatusOnceItsChildEnded) {
   EXPECT_EQ(system_process().poll_exit(child).error().code, Code::kNotFound);
 }
 
+TEST(Process, DoesNotTakeAnotherProcessOfTheSameNumberForItsChild) {
+  const auto child = system_process().spawn(shell("exit 7")).value();
+  ProcessIdentity before = child;
+  --before.start_ticks;
+
+  EXPECT_EQ(exit_of(before).error().code, Code::kNotFound);
+  EXPECT_EQ(exit_of(child).value(), 7);
+}
+
 TEST(Process, PassesArgumentsAsTheyAreAndAppendsOutput) {
   const TempFolder folder;
   SpawnOptions options = shell("printf '%s|' \"$@\"; echo oops >&2");
