@@ -2,6 +2,7 @@
 #include <mortise/draft/device_op_list.h>
 #include <mortise/cpp/dlpack.hpp>
 
+#include <barrier>
 #include <cmath>
 #include <thread>
 
@@ -202,6 +203,7 @@ Outcome threads_agree(Case& at) {
   constexpr size_t kThreads = 4;
   std::vector<std::string> problems(kThreads);
   std::vector<std::thread> threads;
+  std::barrier start(kThreads);
   for (size_t i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
       mortise_stream* queue = nullptr;
@@ -209,8 +211,10 @@ Outcome threads_agree(Case& at) {
       if (device.stream != nullptr &&
           device.stream->create(device.where.device_id, &queue, error.get()) != 0) {
         problems[i] = "no stream could be made.";
+        start.arrive_and_drop();
         return;
       }
+      start.arrive_and_wait();
       for (int round = 0; round < 8; ++round) {
         const auto got = device.run(c, queue);
         if (!got.ok()) problems[i] = got.error().text();

@@ -1,5 +1,6 @@
 // Tokenizers: ids and back, batches and single texts, offsets, streams of tokens, threads.
 #include <algorithm>
+#include <barrier>
 #include <thread>
 
 #include "base/utf8.h"
@@ -211,8 +212,10 @@ Outcome threads_agree(Case& at) {
   constexpr int kThreads = 4;
   std::vector<std::string> problems(kThreads);
   std::vector<std::thread> threads;
+  std::barrier start(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&, i] {
+      start.arrive_and_wait();
       for (int round = 0; round < 8; ++round) {
         const auto ids = tokenizer.encode_batch(sample_texts(), plain());
         std::string& problem = problems[static_cast<size_t>(i)];

@@ -109,7 +109,7 @@ std::vector<Evil> of_packs() {
        sign_other_bytes},
       {"none", kMetric, "evil_metric", "load.config_schema_is_strict", kFail, "no_such_key",
        take_any_key, nullptr},
-      {"none", kMetric, "evil_exports", "load.exports_only_the_entry", kFail, "healthy_entry",
+      {"none", kMetric, "evil_exports", "load.exports_only_the_entry", kFail, "also exports",
        nullptr, nullptr},
       {"none", kMetric, "evil_run_path", "load.run_path_stays_in_the_pack", kFail, "/opt/elsewhere",
        nullptr, nullptr},

@@ -9,6 +9,12 @@
 #include "tests/support/temp_folder.h"
 
 namespace mortise::plugin::kit {
+
+// For GoogleTest's messages.
+static void PrintTo(const Evil& evil, std::ostream* out) {
+  *out << evil.fault << " (" << evil.check << ")";
+}
+
 namespace {
 
 using testing::HasSubstr;

@@ -96,6 +96,14 @@ mortise_status prepare(const mortise_op_query* asked, mortise_op** out_op, morti
   return status;
 }
 
+void op_destroy(mortise_op* op) {
+  {
+    const std::lock_guard lock(mutex);
+    prepared.erase(op);
+  }
+  good_ops->op_destroy(op);
+}
+
 // Whether this launch shall be computed with another scalar.
 bool is_miscomputed(mortise_op* op) {
   const std::lock_guard lock(mutex);
@@ -142,6 +150,7 @@ const void* evil_ops(std::string_view id) {
   bad.query = &query;
   bad.prepare = &prepare;
   bad.launch = &launch;
+  bad.op_destroy = &op_destroy;
   return &bad;
 }
 

@@ -61,7 +61,7 @@ mortise_status refuse(mortise_error* error, mortise_status code, std::string_vie
 bool is_crowded() {
   static std::atomic<int> inside{0};
   const bool is_second = inside.fetch_add(1) > 0;
-  sleep_ms(3);
+  sleep_ms(5);
   inside.fetch_sub(1);
   return is_second;
 }

@@ -22,6 +22,7 @@ mortise_metric_instance* shared = nullptr;
 char dying_name[16] = "prediction";
 
 volatile uintptr_t nowhere = 16;
+void* volatile lost = nullptr;
 
 mortise_status create(mortise_text config, mortise_metric_instance** out, mortise_error* error) {
   if (is("needs_an_optional_service")) {
@@ -103,19 +104,15 @@ bool has_bad_bytes(const ArrowArray* batch) {
 }
 
 // Faults that end the process or never return.
-void do_harm(const ArrowArray* batch) {
+void do_harm() {
   if (is("throws")) throw 7;
   if (is("aborts")) std::abort();
   if (is("exits")) std::_Exit(3);
   if (is("hangs")) hang();
   if (is("segfaults")) *reinterpret_cast<volatile int*>(nowhere) = 1;
-  if (is("changes_its_table")) bad.flags = 2;
-  if (is("leaks")) std::memset(std::malloc(100), 1, 100);
+  if (is("changes_its_table")) bad.save = good->save;
+  if (is("leaks")) lost = std::malloc(100);
   if (is("calls_from_a_wrong_thread")) call_from_a_thread_of_its_own();
-  if (is("releases_its_input")) {
-    auto* borrowed = const_cast<ArrowArray*>(batch);
-    borrowed->release(borrowed);
-  }
 }
 
 int32_t drop(mortise_sink*, const void*, uint64_t) {
@@ -137,6 +134,11 @@ mortise_status write_short_scores(mortise_metric_instance* instance, const Arrow
 mortise_status miscount(mortise_metric_instance* instance, const ArrowArray* batch,
                         mortise_sink* scores, mortise_error* error) {
   ArrowArray changed = *batch;
+  if (is("releases_its_input")) {
+    auto* borrowed = const_cast<ArrowArray*>(batch);
+    borrowed->release(borrowed);
+    return MORTISE_STATUS_OK;
+  }
   if (is("ignores_offsets")) {
     changed.offset = 0;
     return good->update(instance, &changed, scores, error);
@@ -174,7 +176,7 @@ mortise_status update(mortise_metric_instance* instance, const ArrowArray* batch
     const auto* progress = service<mortise_progress_service>(MORTISE_SERVICE_PROGRESS);
     if (progress->is_cancelled(hello->host) != 0) return MORTISE_STATUS_INTERNAL;
   }
-  do_harm(batch);
+  do_harm();
   use_memory_badly(instance);
   if (batch->length > 0) misread(batch);
   const mortise_status status = miscount(instance, batch, scores, error);
