@@ -114,8 +114,22 @@ TEST_F(Connect, DoesNotTrustTheFilesOfAServerThatDied) {
   EXPECT_EQ(exit_code(found.error()), "5");
 }
 
+// One that starts holds the lock before it has written its number and removed an old address.
+TEST_F(Connect, DoesNotTakeAStartingServerForTheDeadOneBeforeIt) {
+  write("run/lock", "4194305");  // above every process id
+  write("run/address", "http://127.0.0.1:9\n");
+  write("token", "t\n");
+  const int lock = ::open((home_ / "run/lock").c_str(), O_RDONLY | O_CLOEXEC);
+  ASSERT_GE(lock, 0);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
+  const auto found = find_private_server();
+  ::close(lock);
+  ASSERT_FALSE(found.ok());
+  EXPECT_EQ(exit_code(found.error()), "5");
+}
+
 TEST_F(Connect, FindsTheServerThatHoldsTheLock) {
-  write("run/lock", "4242");
+  write("run/lock", std::to_string(::getpid()));
   write("run/address", "http://127.0.0.1:9\n");
   write("token", "t\n");
   const int lock = ::open((home_ / "run/lock").c_str(), O_RDONLY | O_CLOEXEC);
@@ -124,7 +138,7 @@ TEST_F(Connect, FindsTheServerThatHoldsTheLock) {
   const auto found = find_private_server();
   ::close(lock);
   ASSERT_TRUE(found.ok()) << found.error().text();
-  EXPECT_EQ(found->pid, 4242);
+  EXPECT_EQ(found->pid, ::getpid());
   EXPECT_EQ(found->server.port, 9);
   EXPECT_EQ(found->server.token, "t");
 }
