@@ -1,13 +1,12 @@
 // `mortise model new|forward|generate` and `mortise media preprocess` in the worker.
 #include "app/mortise-worker/device.h"
 #include "engine/chat/chat_model.h"
-#include "engine/data/image_prepare.h"
+#include "engine/chat/image_tensors.h"
 #include "engine/infer/forward.h"
 #include "engine/infer/generate.h"
 #include "engine/model/presets.h"
 #include "engine/weights/checkpoint.h"
 #include "export/export.h"
-#include "ingest/image.h"
 
 namespace mortise::worker {
 namespace {
@@ -181,24 +180,13 @@ Result<job::TaskResult> model_generate(Context& context) {
   return done();
 }
 
-// arguments: {model, images [], out}: pixel_values [I, 3, H, W] as the model's processor gives
-// them.
+// arguments: {model, images [], out}
 Result<job::TaskResult> media_preprocess(Context& context) {
-  MORTISE_ASSIGN(const auto options,
-                 engine::read_image_options(context.files, context.text("model"), 224));
-  std::vector<engine::PixelValues> prepared;
-  for (const Json& path : context.argument("images").items()) {
-    MORTISE_ASSIGN(const std::string bytes, base::read_file(context.files, path.as_string()));
-    auto image = ingest::decode_image(base::as_bytes(bytes));
-    if (!image.ok()) return std::move(image.error().at_file(path.as_string()));
-    MORTISE_ASSIGN(auto pixels, engine::prepare_image(*image, options));
-    prepared.push_back(std::move(pixels));
-  }
-  if (prepared.empty()) {
-    return Error(Code::kInvalidArgument, "There is no image to prepare.", "Give --image FILE.");
-  }
-  MORTISE_TRY(engine::save_tensors(context.files, context.text("out"),
-                                   {{"pixel_values", engine::pixels_of(prepared)}}));
+  std::vector<std::string> images;
+  for (const Json& path : context.argument("images").items()) images.push_back(path.as_string());
+  MORTISE_ASSIGN(const engine::NamedTensors tensors,
+                 engine::image_tensors(context.files, context.text("model"), images));
+  MORTISE_TRY(engine::save_tensors(context.files, context.text("out"), tensors));
   return done();
 }
 

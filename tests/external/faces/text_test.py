@@ -182,6 +182,19 @@ class MediaPreprocess(FaceTest):
     def test_siglip_pixels_are_those_of_its_processor(self):
         self.check("siglip", 6)
 
+    def test_qwen2_vl_patches_and_grids_are_those_of_its_processor(self):
+        self.check("qwen2_vl", 5)
+
+    def test_images_that_come_out_in_two_sizes_are_refused(self):
+        (self.folder / "preprocessor_config.json").write_text(json.dumps(
+            {"image_processor_type": "CLIPImageProcessor", "do_center_crop": False,
+             "size": {"shortest_edge": 42}}))
+        folder = GOLDENS / "image-preprocessing"
+        told = self.mortise("media", "preprocess", "--model", self.folder, "--image",
+                            folder / "tiny_9x5.png", "--image", folder / "gray_50x120.png",
+                            "--out", self.folder / "out.safetensors", code=1)
+        self.assertIn("two sizes", told)
+
     def test_a_broken_image_is_named(self):
         (self.folder / "preprocessor_config.json").write_text('{"size": {"shortest_edge": 42}}')
         image = self.folder / "broken.png"
