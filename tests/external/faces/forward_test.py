@@ -82,6 +82,40 @@ class ModelForward(ForwardTest):
     def test_llava_matches_transformers(self):
         self.check_decoder("llava-1")
 
+    def test_float32_on_a_bf16_checkpoint_matches_the_float32_reference(self):
+        for name in ("llama-3-bf16", "qwen3-2"):
+            golden = Golden(name)
+            inputs = golden.inputs()
+            out = self.forward(golden.folder / "model", inputs, "--dtype", "float32")
+            self.assert_close(out, "logits", golden.tensors["out.logits_fp32"],
+                              {"atol": 1e-4, "rtol": 1e-4}, inputs["attention_mask"])
+            self.assert_close(out, "loss", golden.tensors["out.loss_fp32"], {"atol": 1e-5})
+
+    def test_a_bf16_checkpoint_computes_in_bf16_within_twice_the_stated_distance(self):
+        for name in ("llama-3-bf16", "qwen3-2"):
+            golden = Golden(name)
+            inputs = golden.inputs()
+            stated = read_json(golden.folder / "case.json")["bf16_vs_fp32"]
+            out = self.forward(golden.folder / "model", inputs)
+            self.assert_close(out, "logits", golden.tensors["out.logits_fp32"],
+                              {"atol": 2 * stated["logits_max"]}, inputs["attention_mask"])
+
+    def test_packed_rows_give_what_each_gives_alone(self):
+        for name in ("llama-1", "qwen2-1", "qwen3-1"):
+            golden = Golden(name)
+            inputs = {key: golden.tensors["pack." + key]
+                      for key in ("input_ids", "position_ids", "cu_seqlens")}
+            out = self.forward(golden.folder / "model", inputs)["logits"]
+            bounds = inputs["cu_seqlens"].values
+            self.assertEqual(out.shape[0], bounds[-1])
+            width = out.shape[1]
+            for row, (begin, end) in enumerate(zip(bounds, bounds[1:])):
+                alone = golden.tensors[f"pack.{row}.logits"]
+                part = tensors.Tensor("F32", alone.shape, out.values[begin * width:end * width])
+                self.assertLessEqual(
+                    tensors.worst_ratio(part, alone, golden.tolerance["pack"]), 1.0,
+                    f"{name} row {row}")
+
     def test_clip_matches_transformers_in_both_towers(self):
         golden = Golden("clip-1")
 
@@ -151,6 +185,21 @@ class AdapterForward(ForwardTest):
 
 
 class ModelGenerate(FaceTest):
+    def test_greedy_ids_and_the_five_likeliest_are_those_of_transformers(self):
+        for name in ("llama-1", "llama-2", "qwen2-1", "qwen3-1", "mistral-1"):
+            golden = Golden(name)
+            want = list(golden.tensors["gen.ids"].values)
+            answer = json.loads(self.mortise(
+                "model", "generate", "--model", golden.folder / "model", "--ids",
+                json.dumps(list(golden.tensors["gen.prompt_ids"].values)), "--max-new-tokens",
+                len(want), "--logprobs", 5))
+            self.assertEqual(answer["ids"], want, name)
+            best = [token for step in answer["logprobs"] for token in step["top_logprobs"]]
+            self.assertEqual([token["id"] for token in best],
+                             list(golden.tensors["gen.top5_ids"].values), name)
+            for token, logprob in zip(best, golden.tensors["gen.top5_logprobs"].values):
+                self.assertAlmostEqual(token["logprob"], logprob, delta=1e-3, msg=name)
+
     def test_greedy_ids_of_stories_are_exact(self):
         model = FIXTURES / "weights/stories260K-hf"
         expected = read_json(model / "expected_greedy.json")

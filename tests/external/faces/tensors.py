@@ -7,7 +7,7 @@ import json
 import math
 import struct
 
-_CODES = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B"}
+_CODES = {"F32": "f", "F64": "d", "I64": "q", "I32": "i", "U8": "B", "BF16": "H"}
 
 
 class Tensor:
@@ -39,6 +39,8 @@ def read(path):
         begin, end = (8 + size + offset for offset in entry["data_offsets"])
         values = array.array(_CODES[entry["dtype"]])
         values.frombytes(data[begin:end])
+        if entry["dtype"] == "BF16":  # the upper half of a float
+            values = array.array("f", struct.pack(f"<{len(values)}I", *(x << 16 for x in values)))
         tensors[name] = Tensor(entry["dtype"], entry["shape"], values)
     return tensors
 
@@ -46,6 +48,8 @@ def read(path):
 def write(path, tensors):
     header, pieces, at = {}, [], 0
     for name, tensor in tensors.items():
+        if tensor.kind == "BF16":
+            raise ValueError(f"{name}: bfloat16 is read here, not written")
         piece = array.array(_CODES[tensor.kind], tensor.values).tobytes()
         header[name] = {"dtype": tensor.kind, "shape": tensor.shape,
                         "data_offsets": [at, at + len(piece)]}
