@@ -33,6 +33,7 @@ const mortise_device_discovery* discovery_table() {
         facts.device = {kDLCPU, 0};
         facts.uuid = text("@ID@-0");
         facts.name = text("@NAME@");
+        facts.memory_bytes = UINT64_C(1) << 30;  // Replace: what your device has.
         facts.numa_node = -1;
         facts.units_count = 1;
         const mortise_status status = sink_device(user, &facts);
