@@ -85,8 +85,8 @@ class KillTest(unittest.TestCase):
 
     @classmethod
     def cli(cls, *words):
-        subprocess.run([str(cls.programs / "mortise"), *map(str, words)], check=True,
-                       capture_output=True)
+        return subprocess.run([str(cls.programs / "mortise"), *map(str, words)], check=True,
+                              capture_output=True, text=True).stdout
 
     @classmethod
     def make_inputs(cls):
@@ -111,6 +111,12 @@ class KillTest(unittest.TestCase):
         artifacts = cls.server.get(f"/api/v1/jobs/{job}")["artifacts"]
         return {item["sha256"] for item in artifacts
                 if item["name"].endswith("adapter_model.safetensors")}
+
+    def kill_server(self):
+        pid = int((self.work / "home/run/lock").read_text())
+        os.kill(pid, signal.SIGKILL)
+        while not has_ended(pid):
+            time.sleep(0.01)
 
     def sleep_some(self, most_s):
         moment = self.random.uniform(0, most_s)
@@ -166,12 +172,6 @@ class Uploads(threading.Thread):
 
 
 class ServerKilled(KillTest):
-    def kill_server(self):
-        pid = int((self.work / "home/run/lock").read_text())
-        os.kill(pid, signal.SIGKILL)
-        while not has_ended(pid):
-            time.sleep(0.01)
-
     def assert_all_there(self, files, versions, jobs):
         for upload, names in files.items():
             shown = {file["name"]: file["digest"] for file in
@@ -232,6 +232,33 @@ class WorkerKilled(KillTest):
             time.sleep(0.02)
         return False
 
+    def test_when_the_server_dies_too_the_job_fails_with_a_reason_and_resumes(self):
+        job = self.server.post("/api/v1/jobs", manifest())["id"]
+        while not self.metrics_of(job):
+            time.sleep(0.05)
+        self.sleep_some(self.duration_s * 0.3)
+        self.kill_server()
+        worker = self.worker_of(job)
+        if worker is not None:
+            os.kill(worker, signal.SIGKILL)
+        self.start()
+        ended = self.wait_until_over(job)
+        seen = self.metrics_of(job)
+        self.assert_same_numbers(seen)
+        print(f"both killed: job {ended['state']} after step {max(seen)}", flush=True)
+        if ended["state"] == "done":  # the machine was quick
+            self.assertEqual(self.adapter_of(job), self.adapter)
+            return
+        self.assertEqual(ended["state"], "failed")
+        self.assertIn("The worker ended without saying why", ended["error"]["detail"])
+        job = json.loads(self.cli("job", "resume", job, "--json"))["id"]
+        ended = self.wait_until_over(job)
+        self.assertEqual(ended["state"], "done", ended["error"])
+        seen |= self.metrics_of(job)
+        self.assert_same_numbers(seen)
+        self.assertEqual(sorted(seen), sorted(self.undisturbed))
+        self.assertEqual(self.adapter_of(job), self.adapter)
+
     def test_the_job_fails_with_a_reason_and_resumes_to_the_same_numbers(self):
         job, seen, kills = self.server.post("/api/v1/jobs", manifest())["id"], {}, 0
         while kills < KILLS:
@@ -251,7 +278,7 @@ class WorkerKilled(KillTest):
             self.assertEqual(ended["state"], "failed")
             self.assertIn("signal 9", json.dumps(ended["error"]))
             kills += 1
-            job = self.server.post(f"/api/v1/jobs/{job}/resume")["id"]
+            job = json.loads(self.cli("job", "resume", job, "--json"))["id"]
         ended = self.wait_until_over(job)
         self.assertEqual(ended["state"], "done", ended["error"])
         seen |= self.metrics_of(job)
