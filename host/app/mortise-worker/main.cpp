@@ -22,6 +22,12 @@ using base::Error;
 using base::Json;
 using base::Result;
 
+#ifdef NDEBUG
+constexpr bool kIsDevBuild = false;
+#else
+constexpr bool kIsDevBuild = true;  // the checks of plugin/guard.h at every call of a pack
+#endif
+
 // The usual places, and the task's own pack folders where they are not among them.
 Result<pack::Search> search_of(const job::Task& task) {
   const char* home = ::getenv("MORTISE_HOME");
@@ -103,7 +109,7 @@ Result<int> run(const std::string& task_folder) {
   options.threads_count = static_cast<uint32_t>(std::max(task.threads, 1));
   plugin::HostServices services(options);
   MORTISE_ASSIGN(pack::Search search, search_of(task));
-  plugin::Registry registry(std::move(search), services);
+  plugin::Registry registry(std::move(search), services, {.is_guarded = kIsDevBuild});
   const int64_t lease_ms = task.lease_ms;
   Context context{.task = std::move(task),
                   .task_folder = task_folder,
