@@ -1,5 +1,8 @@
 // What every plugin does when something goes wrong: memory ends, the host cancels, a sink refuses,
 // the configuration is garbage.
+#include <atomic>
+#include <memory>
+
 #include "base/utf8.h"
 #include "plugin/error_box.h"
 #include "plugin/kit/check.h"
@@ -38,17 +41,44 @@ Outcome failing_memory_is_told(Case& at) {
   return {};
 }
 
-Outcome cancel_is_obeyed(Case& at) {
-  MORTISE_ASSIGN(const auto plugin, at.open());
-  MORTISE_ASSIGN(const std::string expected, exercise(at, plugin));
-  plugin->services().cancel();
-  const Result<std::string> answers = exercise(at, plugin);
+Outcome judge_cancelled(const Result<std::string>& answers, const std::string& expected) {
   if (!answers.ok() && answers.error().code != Code::kCancelled) {
     return fail("Work that the host cancelled did not answer CANCELLED but: " +
                 answers.error().text());
   }
   if (answers.ok() && *answers != expected) {
     return fail("Work that the host cancelled answered OK with half a result.");
+  }
+  return {};
+}
+
+// Cancels at a report of progress.
+struct Canceller {
+  std::atomic<HostServices*> services{nullptr};
+  std::atomic<int> reports_left{0};
+};
+
+// From the start, and then at each of the first reports.
+Outcome cancel_is_obeyed(Case& at) {
+  MORTISE_ASSIGN(const auto plugin, at.open());
+  MORTISE_ASSIGN(const std::string expected, exercise(at, plugin));
+  plugin->services().cancel();
+  const Outcome at_once = judge_cancelled(exercise(at, plugin), expected);
+  if (at_once.state != State::kPass) return at_once;
+  for (int report = 1; report <= 4; ++report) {
+    const auto canceller = std::make_shared<Canceller>();
+    HostOptions host;
+    host.on_progress = [canceller](uint64_t, uint64_t, std::string_view) {
+      HostServices* services = canceller->services.load();
+      if (services != nullptr && canceller->reports_left.fetch_sub(1) == 1) services->cancel();
+    };
+    MORTISE_ASSIGN(const auto reporting, at.open(std::move(host)));
+    canceller->reports_left = report;
+    canceller->services = &reporting->services();
+    const Outcome outcome = judge_cancelled(exercise(at, reporting), expected);
+    canceller->services = nullptr;
+    if (outcome.state != State::kPass) return outcome;
+    if (canceller->reports_left > 0) break;  // there are no more reports
   }
   return {};
 }
