@@ -24,9 +24,17 @@ base::Result<RowSettings> row_settings_of(const ModelConfig& config,
   return settings;
 }
 
-at::Tensor pixels_of(const std::vector<PixelValues>& images) {
-  if (images.empty()) return {};
+Result<at::Tensor> pixels_of(const std::vector<PixelValues>& images) {
+  if (images.empty()) return at::Tensor();
   const int64_t height = images[0].height, width = images[0].width;
+  for (const PixelValues& image : images) {
+    if (image.height == height && image.width == width) continue;
+    return Error(Code::kInvalidArgument,
+                 "The images come out in two sizes, " + std::to_string(width) + " x " +
+                     std::to_string(height) + " and " + std::to_string(image.width) + " x " +
+                     std::to_string(image.height) + ", which one tensor cannot hold.",
+                 "Give them one by one, or let preprocessor_config.json crop.");
+  }
   at::Tensor pixels = at::empty({static_cast<int64_t>(images.size()), 3, height, width});
   float* out = pixels.data_ptr<float>();
   for (const PixelValues& image : images)
@@ -77,7 +85,7 @@ Result<GenerateRequest> ChatModel::request_of(const RowMessages& conversation,
     MORTISE_ASSIGN(PixelValues pixels, prepare_image(*image, image_options_));
     prepared.push_back(std::move(pixels));
   }
-  request.pixels = pixels_of(prepared);
+  MORTISE_ASSIGN(request.pixels, pixels_of(prepared));
   return request;
 }
 

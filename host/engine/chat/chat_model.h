@@ -70,7 +70,8 @@ class ChatModel {  // [serial]
 base::Result<RowSettings> row_settings_of(const ModelConfig& config,
                                           const plugin::Tokenizer& tokenizer);
 
-// Prepared images [I, 3, H, W]; undefined for none. All have one size.
-at::Tensor pixels_of(const std::vector<PixelValues>& images);
+// Prepared images [I, 3, H, W]; undefined for none. Errors: INVALID_ARGUMENT for images of two
+// sizes, as a processor without a crop makes them.
+base::Result<at::Tensor> pixels_of(const std::vector<PixelValues>& images);
 
 }  // namespace mortise::engine

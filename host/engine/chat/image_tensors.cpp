@@ -74,16 +74,10 @@ Result<NamedTensors> image_tensors(base::FileOps& files, const std::string& fold
   for (const std::string& path : images) {
     MORTISE_ASSIGN(const Image image, read_image(files, path));
     MORTISE_ASSIGN(PixelValues pixels, prepare_image(image, options));
-    if (!prepared.empty() &&
-        (pixels.height != prepared[0].height || pixels.width != prepared[0].width)) {
-      return Error(Code::kInvalidArgument,
-                   "The images come out in two sizes, which one tensor cannot hold.",
-                   "Prepare them one by one, or let the processor crop.")
-          .at_file(path);
-    }
     prepared.push_back(std::move(pixels));
   }
-  return NamedTensors{{"pixel_values", pixels_of(prepared)}};
+  MORTISE_ASSIGN(const at::Tensor pixels, pixels_of(prepared));
+  return NamedTensors{{"pixel_values", pixels}};
 }
 
 }  // namespace mortise::engine
