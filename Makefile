@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: all setup build test test-external test-slow demo bench format clean
+.PHONY: all setup build test test-external test-slow demo bench fuzz lint format clean
 
 all: setup build
 
@@ -31,6 +31,14 @@ demo: all
 # Each prints its figures beside limits that it probes in the same run.
 bench: all
 	@for program in build/bin/bench_*; do echo "== $$program"; OMP_WAIT_POLICY=passive $$program || exit 1; done
+
+# Twenty seconds of each fuzzer, with sanitizers.
+fuzz: setup
+	@cmake --preset fuzz >/dev/null && cmake --build build-fuzz -j$(JOBS) --target fuzzers
+	@ctest --test-dir build-fuzz --output-on-failure --no-tests=error -L fuzz
+
+lint: all
+	@git ls-files 'host/*.cpp' | xargs -P$(JOBS) -n4 clang-tidy-16 -p build --quiet
 
 format:
 	@git ls-files '*.cpp' '*.h' '*.hpp' '*.c' | xargs clang-format-16 -i

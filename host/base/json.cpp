@@ -13,7 +13,7 @@
 namespace mortise::base {
 namespace {
 
-const Json kNull;
+const Json kNull{};
 const std::string kEmptyText;
 const Json::Array kNoItems;
 const Json::Object kNoMembers;
