@@ -86,7 +86,7 @@ std::string model_path(const Arguments& arguments) {
 Result<int> model_list(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
   MORTISE_ASSIGN(const Json page, http.get("/api/v1/models" + page_query(arguments)));
-  show_table(arguments, page, {"name", "number", "kind", "base", "description"});
+  show_table(arguments, page, {"name", "version", "kind", "base", "description"});
   return 0;
 }
 
@@ -124,7 +124,8 @@ Result<int> model_export(const Arguments& arguments) {
   MORTISE_ASSIGN(const Json model, http.get(model_path(arguments)));
   std::string fetched = reference;
   const bool is_adapter = model["kind"].as_string() == "adapter";
-  if ((format == "peft") != is_adapter || arguments.has("--quantize")) {
+  const bool is_as_stored = format == (is_adapter ? "peft" : "hf") && !arguments.has("--quantize");
+  if (!is_as_stored) {
     Json formats = Json::array();
     formats.push_back(format);
     Json manifest = Json::object({{"kind", "export"}, {"export", std::move(formats)}});

@@ -46,6 +46,7 @@ Result<engine::RowMessages> conversation_of(const Json& request) {
       }
       message["content"] = text;
     }
+    if (message["content"].is_null()) message["content"] = "";  // a turn of tool calls alone
     if (!message["role"].is_string() || !message["content"].is_string()) {
       return Error(Code::kInvalidArgument, "A message needs a role and a content.").at_field(place);
     }

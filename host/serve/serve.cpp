@@ -132,17 +132,32 @@ Result<Json> Service::follow(Talk& talk, job::ChannelReply& reply) {
   send(held.take(tail) + held.rest());
   const int64_t prompt = talk.sequence->prompt_tokens();
   const auto answer = static_cast<int64_t>(seen);
-  return Json::object({{"finish_reason", finish == engine::Finish::kLength ? "length" : "stop"},
-                       {"usage", Json::object({{"prompt_tokens", prompt},
-                                               {"completion_tokens", answer},
-                                               {"total_tokens", prompt + answer}})}});
+  return Json::object(
+      {{"finish_reason",
+        finish == engine::Finish::kLength && !held.is_stopped() ? "length" : "stop"},
+       {"usage", Json::object({{"prompt_tokens", prompt},
+                               {"completion_tokens", answer},
+                               {"total_tokens", prompt + answer}})}});
 }
 
 Result<Json> Service::generate(const Json& request, job::ChannelReply& reply) {
-  MORTISE_ASSIGN(const std::shared_ptr<Talk> talk, admit(request));
-  Result<Json> answer = follow(*talk, reply);
+  const auto ending = [] { return Error(Code::kCancelled, "The endpoint is being stopped."); };
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_ending_) return ending();
+    ++inside_;
+  }
+  Result<Json> answer = ending();
+  if (auto talk = admit(request); talk.ok()) {
+    answer = follow(**talk, reply);
+    const std::lock_guard lock(mutex_);
+    (*talk)->is_gone = true;
+  } else {
+    answer = std::move(talk.error());
+  }
   const std::lock_guard lock(mutex_);
-  talk->is_gone = true;
+  --inside_;
+  changed_.notify_all();
   return answer;
 }
 
@@ -161,24 +176,43 @@ std::vector<std::shared_ptr<Service::Talk>> Service::next_batch() {
   return running_;
 }
 
+void Service::advance(const std::vector<std::shared_ptr<Talk>>& batch) {
+  std::vector<engine::Sequence*> sequences;
+  for (const auto& talk : batch) sequences.push_back(talk->sequence.get());
+  const Status stepped = engine::generate_step(device_, chat_.model(), sequences);
+  const std::lock_guard lock(mutex_);
+  for (const auto& talk : batch) {
+    if (!stepped.ok()) talk->error = stepped.error();
+    const auto& tokens = talk->sequence->tokens();
+    for (; talk->tokens_ready < tokens.size(); ++talk->tokens_ready) {
+      talk->ids.push_back(tokens[talk->tokens_ready].id);
+    }
+    talk->finish = talk->sequence->finish();
+  }
+  changed_.notify_all();
+}
+
+// What the requests hold (this object, the model, the device) dies after run() has returned.
+void Service::end_all() {
+  std::unique_lock lock(mutex_);
+  is_ending_ = true;
+  const Error ending(Code::kCancelled, "The endpoint was stopped.");
+  for (const auto& talk : running_) talk->error = ending;
+  for (const auto& talk : waiting_) talk->error = ending;
+  changed_.notify_all();
+  // A request that is being admitted comes into waiting_ a moment later.
+  while (inside_ > 0) {
+    changed_.wait_for(lock, std::chrono::milliseconds(20));
+    for (const auto& talk : waiting_) talk->error = ending;
+  }
+}
+
 Status Service::run(const std::function<bool()>& should_stop) {
   while (!should_stop()) {
     const auto batch = next_batch();
-    if (batch.empty()) continue;
-    std::vector<engine::Sequence*> sequences;
-    for (const auto& talk : batch) sequences.push_back(talk->sequence.get());
-    const Status stepped = engine::generate_step(device_, chat_.model(), sequences);
-    const std::lock_guard lock(mutex_);
-    for (const auto& talk : batch) {
-      if (!stepped.ok()) talk->error = stepped.error();
-      const auto& tokens = talk->sequence->tokens();
-      for (; talk->tokens_ready < tokens.size(); ++talk->tokens_ready) {
-        talk->ids.push_back(tokens[talk->tokens_ready].id);
-      }
-      talk->finish = talk->sequence->finish();
-    }
-    changed_.notify_all();
+    if (!batch.empty()) advance(batch);
   }
+  end_all();
   return {};
 }
 

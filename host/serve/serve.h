@@ -35,7 +35,9 @@ class Service {
   // has gone; RESOURCE_EXHAUSTED when too many wait. [any]
   base::Result<base::Json> generate(const base::Json& request, job::ChannelReply& reply);
 
-  // Runs the steps until `should_stop` says so. Call on one thread.
+  // Runs the steps until `should_stop` says so. Requests that are under way then end with
+  // CANCELLED, later ones are refused, and it returns once the last has left generate(). Call on
+  // one thread.
   base::Status run(const std::function<bool()>& should_stop);
 
  private:
@@ -43,6 +45,8 @@ class Service {
   base::Result<std::shared_ptr<Talk>> admit(const base::Json& request);
   base::Result<base::Json> follow(Talk& talk, job::ChannelReply& reply);
   std::vector<std::shared_ptr<Talk>> next_batch();
+  void advance(const std::vector<std::shared_ptr<Talk>>& batch);
+  void end_all();
 
   engine::Device& device_;
   const engine::ChatModel& chat_;
@@ -51,6 +55,8 @@ class Service {
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Talk>> waiting_;
   std::vector<std::shared_ptr<Talk>> running_;
+  size_t inside_ = 0;  // requests in generate()
+  bool is_ending_ = false;
 };
 
 // A chat request of OpenAI's shape as messages with image placeholders; images are their data:

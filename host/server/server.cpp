@@ -1,6 +1,8 @@
 // See server.h.
 #include "server/server.h"
 
+#include <arpa/inet.h>
+
 #include "base/crypto.h"
 #include "base/log.h"
 #include "job/error_json.h"
@@ -43,7 +45,9 @@ bool is_token(const std::string& given, const std::string& token) {
 }  // namespace
 
 bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address == "::1" || address == "localhost";
+  in_addr four{};
+  if (::inet_pton(AF_INET, address.c_str(), &four) == 1) return (ntohl(four.s_addr) >> 24) == 127;
+  return address == "::1" || address == "localhost";
 }
 
 Result<std::string> owner_token(base::FileOps& files, base::Random& random,

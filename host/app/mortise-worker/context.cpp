@@ -19,6 +19,16 @@ std::string Context::output_path(std::string_view name) const {
   return base::join_path(task.output_folder, name);
 }
 
+void Context::set_on_request(RequestHandler handler) {
+  const std::lock_guard lock(request_mutex);
+  request_handler = std::move(handler);
+}
+
+Context::RequestHandler Context::on_request() const {
+  const std::lock_guard lock(request_mutex);
+  return request_handler;
+}
+
 base::Status Context::print(std::string_view text) const {
   MORTISE_ASSIGN(auto file,
                  files.open(base::join_path(task_folder, "output"), base::OpenMode::kAppend));

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,15 @@ struct Context {
   plugin::Registry& registry;
   std::atomic<bool> is_cancelled{false};
   std::atomic<bool> checkpoint_asked{false};
-  // Verbs of the channel beyond cancel and checkpoint; set by the task that answers them (serve).
-  std::function<base::Result<base::Json>(const base::Json&, job::ChannelReply&)> on_request;
+  // Verbs of the channel beyond cancel and checkpoint; set, while requests may come, by the task
+  // that answers them (serve). on_request must outlast every call that it has let in.
+  using RequestHandler =
+      std::function<base::Result<base::Json>(const base::Json&, job::ChannelReply&)>;
+  void set_on_request(RequestHandler handler);
+  RequestHandler on_request() const;
+
+  mutable std::mutex request_mutex{};
+  RequestHandler request_handler{};
 
   // An argument of a local command; null when absent.
   const base::Json& argument(std::string_view name) const { return task.inputs.arguments[name]; }

@@ -54,7 +54,7 @@ Result<Json> answer(Context& context, const Json& request, job::ChannelReply& re
     context.checkpoint_asked = true;
     return Json::object({{"asked", true}});
   }
-  if (context.on_request) return context.on_request(request, reply);
+  if (const auto handler = context.on_request()) return handler(request, reply);
   return Error(Code::kUnimplemented, "This task does not answer \"" + verb + "\".");
 }
 
@@ -116,8 +116,7 @@ Result<int> run(const std::string& task_folder) {
                   .files = files,
                   .status = *status,
                   .services = services,
-                  .registry = registry,
-                  .on_request = {}};
+                  .registry = registry};
   MORTISE_ASSIGN(auto channel, job::ChannelServer::start(
                                    task_folder,
                                    [&](const Json& request, job::ChannelReply& reply) {

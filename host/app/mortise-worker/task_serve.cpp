@@ -18,17 +18,19 @@ Result<job::TaskResult> task_serve(Context& context) {
   opened.adapter_folder = context.task.inputs.adapter_folder;
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   serve::Service service(device->device, *chat);
-  context.on_request = [&](const Json& request, job::ChannelReply& reply) -> Result<Json> {
+  context.set_on_request([&](const Json& request, job::ChannelReply& reply) -> Result<Json> {
     if (request["verb"].as_string() == "generate") return service.generate(request, reply);
     return Error(Code::kUnimplemented,
                  "A served model does not answer \"" + request["verb"].as_string() + "\".");
-  };
+  });
   job::StatusLine ready;
   ready.state = job::State::kRunning;
   ready.phase = "serve";
   ready.endpoint = "ready";
   MORTISE_TRY(context.status.write(ready));
-  MORTISE_TRY(service.run([&] { return context.is_cancelled.load(); }));
+  const base::Status ran = service.run([&] { return context.is_cancelled.load(); });
+  context.set_on_request({});
+  MORTISE_TRY(ran);
   return Error(Code::kCancelled, "The endpoint was stopped.");
 }
 

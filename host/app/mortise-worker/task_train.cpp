@@ -34,7 +34,12 @@ Status take_checkpoint(Context& context) {
       base::join_path(base::join_path(context.task_folder, job::kCheckpointsFolder),
                       from.substr(from.rfind('/') + 1));
   MORTISE_ASSIGN(const bool is_there, context.files.exists(to));
-  return is_there ? Status{} : link_tree(context.files, from, to);
+  if (is_there) return {};
+  const std::string partial = to + ".partial";  // a torn one is never taken for a checkpoint
+  MORTISE_TRY(base::remove_tree(context.files, partial));
+  MORTISE_TRY(link_tree(context.files, from, partial));
+  MORTISE_TRY(context.files.rename(partial, to));
+  return context.files.sync_folder(to.substr(0, to.rfind('/')));
 }
 
 // What the packs bring to a run, and the run's own faces over them.

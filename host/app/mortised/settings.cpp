@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/schema.h"
 #include "schemas/schemas.h"
+#include "server/server.h"
 
 namespace mortise::daemon {
 namespace {
@@ -121,6 +122,10 @@ Result<Settings> read_settings(base::FileOps& files, const std::vector<std::stri
   if (!config.empty()) MORTISE_TRY(read_site(files, config, settings));
   MORTISE_TRY(read_environment(variable, settings));
   if (!listen.empty()) MORTISE_TRY(set_listen(settings, listen));
+  if (config.empty() && !server::is_loopback(settings.address)) {
+    return usage("Without a site configuration the server listens on loopback only, not on " +
+                 settings.address + ". Give --config site.json, which names its hosts.");
+  }
   return settings;
 }
 

@@ -21,7 +21,7 @@ struct RunState {
   std::string fingerprint;     // of manifest and data: what must be the same to go on
 };
 
-// Writes folder/step-XXXXXXXX through a neighbour folder and one rename, then removes all but the
+// Writes folder/checkpoint-XXXXXXXX through a neighbour folder and one rename, then removes all but the
 // last two. adapter may be nullptr. Errors: those of FileOps; nothing half-written is ever seen.
 base::Status save_run_state(base::FileOps& files, const std::string& folder, const RunState& state,
                             const FlatAdamW& optimizer, const Adapter* adapter,

@@ -18,6 +18,17 @@ from .errors import MortiseError
 _TIMEOUT_S = 600
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A token is sent to one server only, whatever that server says."""
+
+    def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
+        return None
+
+
+# No proxy, whatever the environment says: rows and tokens go to the server and nowhere else.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+
+
 def home_folder() -> Path:
     """$MORTISE_HOME, else ~/.local/share/mortise."""
     home = os.environ.get("MORTISE_HOME")
@@ -33,9 +44,12 @@ class Server:
 
     def __init__(self, url: str | None = None, token: str | None = None,
                  programs: str | os.PathLike[str] | None = None) -> None:
-        url = url or os.environ.get("MORTISE_URL") or self._private_url(programs)
-        self.url = url.rstrip("/")
-        self._token = token or os.environ.get("MORTISE_TOKEN") or self._token_of_home()
+        named = url or os.environ.get("MORTISE_URL")
+        self.url = (named or self._private_url(programs)).rstrip("/")
+        self._token = token or os.environ.get("MORTISE_TOKEN") or ""
+        host = urllib.parse.urlsplit(self.url).hostname or ""
+        if not self._token and host in ("localhost", "127.0.0.1", "::1"):
+            self._token = self._token_of_home()  # the owner's token is not for others
 
     @staticmethod
     def _private_url(programs: str | os.PathLike[str] | None) -> str:
@@ -63,7 +77,7 @@ class Server:
         if length is not None:
             request.add_header("Content-Length", str(length))
         try:
-            return urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+            return _OPENER.open(request, timeout=_TIMEOUT_S)
         except urllib.error.HTTPError as failure:
             text = failure.read().decode("utf-8", "replace")
             try:

@@ -108,7 +108,9 @@ class TrainingResult:
     def evaluate(self, dataset: str | None = None, metrics: Sequence[Mapping[str, Any]] = (),
                  **options: Any) -> list[dict[str, Any]]:
         """Scores on held-out rows; options go into the manifest's "evaluate" and "generation"."""
-        manifest = {"kind": "evaluate", "model": self.base, "adapter": self.model,
+        is_adapter = self.job["manifest"]["method"]["type"] == "lora"
+        manifest = {"kind": "evaluate", "model": self.base if is_adapter else self.model,
+                    **({"adapter": self.model} if is_adapter else {}),
                     "dataset": dataset or self.job["manifest"]["dataset"],
                     "holdout": self.job["manifest"]["holdout"],
                     "plugins": {"metrics": [dict(metric) for metric in metrics]
@@ -121,8 +123,9 @@ class TrainingResult:
         """Writes the adapter ("peft") or the merged checkpoint ("hf") into a folder."""
         is_adapter = self.job["manifest"]["method"]["type"] == "lora"
         reference = self.model
-        if (format == "peft") != is_adapter:
-            manifest = {"kind": "export", "model": self.base, "export": [format]}
+        if format != ("peft" if is_adapter else "hf"):
+            manifest = {"kind": "export", "export": [format],
+                        "model": self.base if is_adapter else self.model}
             if is_adapter:
                 manifest["adapter"] = self.model
             job = self._server.wait(self._server.post("/api/v1/jobs", manifest)["id"])
@@ -131,7 +134,10 @@ class TrainingResult:
         folder.mkdir(parents=True, exist_ok=True)
         model = self._server.get(f"/api/v1/models/{quote(reference)}")
         for file in model["files"]:
-            target = folder / file["name"]
+            target = (folder / file["name"]).resolve()
+            if folder.resolve() not in target.parents:
+                raise MortiseError({"detail": f"The server names {file['name']}, which leaves the "
+                                              "folder.", "code": "DATA_LOSS"})
             target.parent.mkdir(parents=True, exist_ok=True)
             self._server.download(
                 f"/api/v1/models/{quote(reference)}/files/{quote(file['name'])}", target)

@@ -82,6 +82,15 @@ TEST_F(SettingsTest, RefuseWhatCannotBeMeant) {
   EXPECT_FALSE(read().ok());
 }
 
+TEST_F(SettingsTest, WithoutASiteConfigurationOnlyLoopbackIsListenedOn) {
+  for (const char* address : {"0.0.0.0:80", "192.0.2.7:80", "[::]:80", "127.evil.example:80"}) {
+    const auto settings = read({"--listen", address});
+    ASSERT_FALSE(settings.ok()) << address;
+    EXPECT_NE(settings.error().message.find("--config"), std::string::npos) << address;
+  }
+  EXPECT_TRUE(read({"--listen", "127.0.0.2:80"}).ok());
+}
+
 TEST(HomeLock, IsTakenOnce) {
   const tests::TempFolder folder;
   {
