@@ -22,15 +22,28 @@ std::string attempt_folder(Api& api, const hub::Job& job) {
   return api.hub->task_folder(job.id, std::max<int64_t>(job.attempt, 1));
 }
 
-// What a job names must be there when it is submitted, not only when it runs.
-Status check_references(Api& api, const job::Manifest& manifest) {
-  if (manifest.kind == "pipeline" || manifest.kind == "ingest") return {};
-  const std::string first = manifest.json["method"]["init_adapter"].as_string();
-  for (const std::string& reference : {manifest.model, manifest.adapter, first}) {
-    if (!reference.empty()) MORTISE_TRY(api.hub->models().resolve(reference));
+// What a job names must be there when it is submitted, and is what it runs on, whatever is released
+// while it waits: names become name@n.
+Result<job::Manifest> pin_references(Api& api, const job::Manifest& manifest) {
+  if (manifest.kind == "pipeline" || manifest.kind == "ingest") return manifest;
+  Json pinned = manifest.json;
+  const auto pin_model = [&](Json& place) -> Status {
+    if (place.as_string().empty()) return {};
+    MORTISE_ASSIGN(const hub::Model model, api.hub->models().resolve(place.as_string()));
+    place = Json(model.reference());
+    return {};
+  };
+  for (const char* key : {"model", "adapter"}) {
+    if (Json* place = pinned.find(key)) MORTISE_TRY(pin_model(*place));
   }
-  if (!manifest.dataset.empty()) MORTISE_TRY(api.hub->datasets().resolve(manifest.dataset));
-  return {};
+  if (Json* method = pinned.find("method")) {
+    if (Json* first = method->find("init_adapter")) MORTISE_TRY(pin_model(*first));
+  }
+  if (!manifest.dataset.empty()) {
+    MORTISE_ASSIGN(const hub::Version version, api.hub->datasets().resolve(manifest.dataset));
+    pinned["dataset"] = version.dataset + "@" + std::to_string(version.number);
+  }
+  return job::check_manifest(std::move(pinned), "request body");
 }
 
 std::string event_text(const char* type, const Json& data, int64_t id = 0) {
@@ -117,8 +130,8 @@ Answer create_job(Api& api, Request& request) {
                                            : "POST /api/v1/endpoints makes it.")
         .at_field("/kind");
   }
-  MORTISE_TRY(check_references(api, manifest));
-  MORTISE_ASSIGN(const hub::Job job, api.hub->jobs().submit({manifest, "", "", ""}));
+  MORTISE_ASSIGN(const job::Manifest pinned, pin_references(api, manifest));
+  MORTISE_ASSIGN(const hub::Job job, api.hub->jobs().submit({pinned, "", "", ""}));
   Response response = Response::json(job.to_json(), 201);
   response.headers.emplace_back("Location", "/api/v1/jobs/" + job.id);
   return response;
@@ -267,8 +280,8 @@ Answer create_endpoint(Api& api, Request& request) {
   body["kind"] = "serve";
   MORTISE_ASSIGN(const job::Manifest manifest,
                  job::check_manifest(std::move(body), "request body"));
-  MORTISE_TRY(check_references(api, manifest));
-  MORTISE_ASSIGN(const hub::Endpoint endpoint, api.hub->endpoints().start(manifest.name, manifest));
+  MORTISE_ASSIGN(const job::Manifest pinned, pin_references(api, manifest));
+  MORTISE_ASSIGN(const hub::Endpoint endpoint, api.hub->endpoints().start(pinned.name, pinned));
   Response response = Response::json(endpoint.to_json(), 201);
   response.headers.emplace_back("Location", "/api/v1/endpoints/" + endpoint.name);
   return response;
