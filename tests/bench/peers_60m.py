@@ -10,8 +10,9 @@ MORTISE_FIXTURES   its tokenizers/qwen2 gives the tokenizer
 MORTISE_PROGRAMS   the folder of the programs (build/bin)
 
 Both train LoRA r=16, alpha=32 on every linear layer in bf16 and leave out padding when they count. The
-first step is not timed. Without grad_norms within 2 % at each step the two did not compute the same,
-and the exit status is 1. A figure with others_share above 0.1 should be measured again.
+first step is not timed. The exit status is 1 unless grad_norm is within 2 % of the peer's at each step.
+The peer's bfloat16 autocast is itself up to 2.6 % from its own fp32 run within 4 steps of these rows,
+so look at grad_norm_off_by_step. A figure with others_share above 0.1 should be measured again.
 """
 
 import argparse
@@ -215,7 +216,7 @@ def compare(peer, job, lines, shares, loads):
     return {
         "ratio": round(ours / theirs, 3), "ratio_of_best_steps": round(best / best_theirs, 3),
         "same_rows": tokens == peer["tokens_by_step"],
-        "grad_norm_off_max": round(max(off), 5),
+        "grad_norm_off_max": round(max(off), 5), "grad_norm_off_by_step": [round(x, 5) for x in off],
         "mortise": {"useful_tokens_s": round(ours, 1), "best_step_tokens_s": round(best, 1),
                     "of_peak": round(4.0 * peer["matrix_parameters"] * ours / 1e9 / peak, 3),
                     "tokens_by_step": tokens, "steps_s": [round(s, 3) for s in seconds],
