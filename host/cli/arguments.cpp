@@ -202,6 +202,18 @@ Result<int64_t> Arguments::integer(std::string_view name, int64_t fallback) cons
   return usage(std::string(name) + " takes a whole number, not \"" + word + "\".", "");
 }
 
+Result<base::Json> Arguments::pairs(std::string_view name) const {
+  base::Json out = base::Json::object();
+  for (const std::string& pair : all(name)) {
+    const size_t equals = pair.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return usage(std::string(name) + " takes KEY=VALUE, not \"" + pair + "\".", "");
+    }
+    out[pair.substr(0, equals)] = pair.substr(equals + 1);
+  }
+  return out;
+}
+
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = [] {
     std::vector<Command> out;

@@ -34,6 +34,8 @@ struct Arguments {
   const std::vector<std::string>& all(std::string_view name) const;
   // A JSON integer or the fallback; the check of the spelling is done while reading.
   base::Result<int64_t> integer(std::string_view name, int64_t fallback) const;
+  // A repeated KEY=VALUE as an object. Errors: INVALID_ARGUMENT naming the word without a "=".
+  base::Result<base::Json> pairs(std::string_view name) const;
 };
 
 // Returns the exit code of a command that did its work (0 or 1); an error is printed by main.

@@ -66,23 +66,9 @@ Result<std::vector<LocalFile>> files_of(const Arguments& arguments, std::string&
   return found;
 }
 
-Result<Json> pairs_of(const Arguments& arguments, std::string_view name) {
-  Json out = Json::object();
-  for (const std::string& pair : arguments.all(name)) {
-    const size_t equals = pair.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      return Error(Code::kInvalidArgument,
-                   std::string(name) + " takes KEY=VALUE, not \"" + pair + "\".")
-          .with("exit_code", "2");
-    }
-    out[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  return out;
-}
-
 Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
-  MORTISE_ASSIGN(Json map, pairs_of(arguments, "--map"));
-  MORTISE_ASSIGN(Json labels, pairs_of(arguments, "--label"));
+  MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
+  MORTISE_ASSIGN(Json labels, arguments.pairs("--label"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
   Json modalities = Json::array();
   for (const std::string& modality : arguments.all("--modality")) modalities.push_back(modality);
@@ -177,7 +163,7 @@ Result<int> rows(const Arguments& arguments) {
 }
 
 Result<int> label(const Arguments& arguments) {
-  MORTISE_ASSIGN(Json labels, pairs_of(arguments, "--label"));
+  MORTISE_ASSIGN(Json labels, arguments.pairs("--label"));
   for (const std::string& name : arguments.all("--remove")) labels[name] = Json();
   MORTISE_ASSIGN(Http http, connect());
   Json change = Json::object({{"labels", std::move(labels)}});

@@ -33,21 +33,6 @@ Json paths_of(const Arguments& arguments, std::string_view name) {
   return out;
 }
 
-// "--map question=query": {"question": "query"}.
-Result<Json> pairs_of(const Arguments& arguments, std::string_view name) {
-  Json out = Json::object();
-  for (const std::string& pair : arguments.all(name)) {
-    const size_t equals = pair.find('=');
-    if (equals == 0 || equals == std::string::npos) {
-      return Error(Code::kInvalidArgument,
-                   std::string(name) + " takes TARGET=SOURCE, not \"" + pair + "\".")
-          .with("exit_code", "2");
-    }
-    out[pair.substr(0, equals)] = pair.substr(equals + 1);
-  }
-  return out;
-}
-
 Result<double> number(const Arguments& arguments, std::string_view name, double fallback) {
   if (!arguments.has(name)) return fallback;
   const std::string word = arguments.text(name);
@@ -67,7 +52,7 @@ Result<Json> json_of(const Arguments& arguments, std::string_view name, Json fal
 }
 
 Result<int> dataset_check(const Arguments& arguments) {
-  MORTISE_ASSIGN(Json map, pairs_of(arguments, "--map"));
+  MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
   Json given = Json::object({{"path", absolute_path(arguments.text("path"))},
                              {"media", path_of(arguments, "--media")},

@@ -269,5 +269,20 @@ TEST(Commands, HaveOptionsThatCanBeRead) {
   }
 }
 
+TEST(Arguments, ReadRepeatedPairsAndNameTheWordThatIsNone) {
+  Arguments arguments;
+  arguments.values["--map"] = {"question=query", "output=a=b"};
+  const auto pairs = arguments.pairs("--map");
+  ASSERT_TRUE(pairs.ok()) << pairs.error().text();
+  EXPECT_EQ((*pairs)["question"].as_string(), "query");
+  EXPECT_EQ((*pairs)["output"].as_string(), "a=b");
+  for (const char* wrong : {"question", "=query"}) {
+    arguments.values["--map"] = {wrong};
+    const auto refused = arguments.pairs("--map");
+    ASSERT_FALSE(refused.ok()) << wrong;
+    EXPECT_NE(refused.error().message.find(wrong), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace mortise::cli
