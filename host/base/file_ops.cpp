@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -139,6 +140,7 @@ class PosixFileOps final : public FileOps {
         flags |= O_RDONLY;
         break;
       case OpenMode::kCreateNew:
+      case OpenMode::kCreateSecret:
         flags |= O_RDWR | O_CREAT | O_EXCL;
         break;
       case OpenMode::kAppend:
@@ -147,10 +149,15 @@ class PosixFileOps final : public FileOps {
       case OpenMode::kTruncate:
         flags |= O_RDWR | O_CREAT | O_TRUNC;
         break;
+      case OpenMode::kOverwrite:
+        flags |= O_RDWR;
+        (void)::chmod(path.c_str(), 0600);  // what fails here fails at open, with the reason
+        break;
     }
+    const mode_t permissions = mode == OpenMode::kCreateSecret ? 0400 : 0600;
     int descriptor = -1;
     do {
-      descriptor = ::open(path.c_str(), flags, 0600);
+      descriptor = ::open(path.c_str(), flags, permissions);
     } while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0) return errno_error("open", path);
     struct stat facts {};
@@ -209,8 +216,9 @@ class PosixFileOps final : public FileOps {
       if (name == "." || name == "..") continue;
       struct stat facts {};
       if (::fstatat(::dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      found.push_back(
-          {std::string(name), static_cast<uint64_t>(facts.st_size), S_ISDIR(facts.st_mode)});
+      found.push_back({std::string(name), static_cast<uint64_t>(facts.st_size),
+                       S_ISDIR(facts.st_mode),
+                       facts.st_ctim.tv_sec * INT64_C(1'000'000'000) + facts.st_ctim.tv_nsec});
     }
     ::closedir(folder);
     std::sort(found.begin(), found.end(),
@@ -223,6 +231,16 @@ class PosixFileOps final : public FileOps {
     if (::lstat(path.c_str(), &facts) == 0) return true;
     if (errno == ENOENT || errno == ENOTDIR) return false;
     return errno_error("look at", path);
+  }
+
+  Result<bool> is_network(const std::string& path) override {
+    struct statfs facts {};
+    if (::statfs(path.c_str(), &facts) != 0) return errno_error("look at the file system of", path);
+    // NFS, SMB, CIFS, SMB2, 9P, AFS, Ceph, Coda, Lustre, GPFS, OCFS2, GFS2, FUSE (sshfs, s3fs).
+    static constexpr uint32_t kMagic[] = {
+        0x6969,     0x517b,     0xff534d42, 0xfe534d42, 0x01021997, 0x5346414f, 0x00c36400,
+        0x73757245, 0x0bd00bd0, 0x47504653, 0x7461636f, 0x01161970, 0x65735546};
+    return std::ranges::find(kMagic, static_cast<uint32_t>(facts.f_type)) != std::end(kMagic);
   }
 };
 

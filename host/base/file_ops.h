@@ -20,7 +20,7 @@ class File {
   // Writes all of `data` at the end (append) or the current position. Errors: RESOURCE_EXHAUSTED
   // when the disk is full, DATA_LOSS for an I/O error.
   virtual Status write(std::span<const std::byte> data) = 0;
-  // Reads up to buffer.size() bytes at `offset`; 0 at the end.
+  // Reads up to buffer.size() bytes at `offset`; 0 at the end. [parallel] among reads.
   virtual Result<size_t> read_at(uint64_t offset, std::span<std::byte> buffer) = 0;
   virtual Status sync() = 0;  // data and metadata on the disk
   virtual Status truncate(uint64_t size_bytes) = 0;
@@ -29,12 +29,20 @@ class File {
   virtual int descriptor() const = 0;
 };
 
-enum class OpenMode { kRead, kCreateNew, kAppend, kTruncate };
+enum class OpenMode {
+  kRead,
+  kCreateNew,     // ALREADY_EXISTS when it is there
+  kCreateSecret,  // the same with mode 0400
+  kAppend,
+  kTruncate,
+  kOverwrite,  // an existing file from its start, in place, whatever its mode: to destroy it
+};
 
 struct FileInfo {
   std::string name;
   uint64_t size_bytes = 0;
   bool is_folder = false;
+  int64_t changed_ns = 0;  // when content, name or mode last changed (ctime); 0 unknown
 };
 
 class FileOps {
@@ -49,6 +57,8 @@ class FileOps {
   virtual Status sync_folder(const std::string& path) = 0;
   virtual Result<std::vector<FileInfo>> list(const std::string& path) = 0;  // sorted by name
   virtual Result<bool> exists(const std::string& path) = 0;
+  // Whether an existing path lies on NFS, SMB, 9P, Ceph, FUSE...: syncs there promise nothing.
+  virtual Result<bool> is_network(const std::string& path) = 0;
 };
 
 FileOps& posix_file_ops();

@@ -51,7 +51,8 @@ class FaultyFileOps final : public base::FileOps {
     if (mode != base::OpenMode::kRead) {
       MORTISE_ASSIGN(const uint64_t size, file->size());
       synced_bytes_.emplace(path, size);
-      if (mode != base::OpenMode::kAppend) synced_bytes_[path] = 0;
+      if (mode != base::OpenMode::kAppend && mode != base::OpenMode::kOverwrite)
+        synced_bytes_[path] = 0;
     }
     return std::unique_ptr<base::File>(std::make_unique<Open>(*this, path, std::move(file)));
   }
@@ -90,6 +91,10 @@ class FaultyFileOps final : public base::FileOps {
   base::Result<bool> exists(const std::string& path) override {
     MORTISE_TRY(next("exists " + path));
     return inner_.exists(path);
+  }
+  base::Result<bool> is_network(const std::string& path) override {
+    MORTISE_TRY(next("is_network " + path));
+    return inner_.is_network(path);
   }
 
  private:

@@ -102,6 +102,7 @@ TEST(Tidy, ThirdPartyHeadersStayBehindTheirDoor) {
       {std::regex("^<pcre2"), std::regex("^host/base/pattern|^plugins/builtin/tokenizer_")},
       {std::regex("^<spdlog/"), std::regex("^host/base/log")},
       {std::regex("^<openssl/"), std::regex("^host/base/crypto")},
+      {std::regex("^<zstd"), std::regex("^host/base/zstd")},
       {std::regex("^<boost/dll"), std::regex("^host/plugin/library")},
       {std::regex("^<sqlite3"), std::regex("^host/hub/database")},
       {std::regex("^<Poco/"), std::regex("^host/server/http|^host/cli/http|^host/serve/http")},
