@@ -1,0 +1,67 @@
+// Names and what they stand for, as an object: the files of an upload, the media of a version.
+// Sorted by name (bytes), so that a name is found by bisection without reading the rest: a million
+// files cost no row of a database each. Called by hub, ingest and engine. docs/formats/dataset.md
+// has the bytes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "store/domain.h"
+
+namespace mortise::store {
+
+struct NamedObject {
+  std::string name;
+  ObjectRef ref;
+};
+
+class NameTableWriter {  // [serial]
+ public:
+  explicit NameTableWriter(std::shared_ptr<Domain> domain) : domain_(std::move(domain)) {}
+  // In the order of the names. Errors: INVALID_ARGUMENT for a name that does not come after the
+  // last one.
+  base::Status add(std::string_view name, const ObjectRef& ref);
+  base::Result<ObjectRef> finish();  // not durable before Domain::sync
+  uint64_t count() const { return count_; }
+  uint64_t content_bytes() const { return content_bytes_; }  // of the objects named
+
+ private:
+  std::shared_ptr<Domain> domain_;
+  std::string entries_, names_, last_;
+  uint64_t count_ = 0, content_bytes_ = 0;
+};
+
+class NameTable {  // [parallel]
+ public:
+  // Errors: NOT_FOUND, DATA_LOSS (also for an object that is no such table).
+  static base::Result<NameTable> open(std::shared_ptr<Domain> domain, const ObjectRef& ref);
+
+  uint64_t count() const { return count_; }
+  base::Result<NamedObject> at(uint64_t index) const;  // OUT_OF_RANGE
+  base::Result<std::optional<ObjectRef>> find(std::string_view name) const;
+  // The index of the first name that comes after `name` ("" : 0).
+  base::Result<uint64_t> after(std::string_view name) const;
+  base::Status visit(const std::function<base::Status(const NamedObject&)>& each) const;
+
+ private:
+  NameTable(std::shared_ptr<Domain> domain, ObjectReader reader)
+      : domain_(std::move(domain)), reader_(std::move(reader)) {}
+  base::Result<uint64_t> lower_bound(std::string_view name) const;
+
+  std::shared_ptr<Domain> domain_;
+  ObjectReader reader_;
+  uint64_t count_ = 0, names_size_ = 0;
+};
+
+// Both tables' entries, those of `over` where both name the same. Errors: as reading and writing.
+base::Result<ObjectRef> merge_names(std::shared_ptr<Domain> domain, const NameTable& under,
+                                    const NameTable& over);
+
+}  // namespace mortise::store
