@@ -15,7 +15,8 @@ using base::Status;
 
 constexpr const char* kVersionColumns =
     "SELECT v.id, d.name, v.state, v.number, v.manifest, v.digest, v.row_count, v.media_count,"
-    " v.size_bytes, v.rows_digest, v.rows_size_bytes, v.job_id, v.created_ns"
+    " v.size_bytes, v.domain, v.rows_ref, v.media_ref, v.originals_ref, v.report_ref, v.job_id,"
+    " v.created_ns"
     " FROM versions v JOIN datasets d ON d.id = v.dataset_id ";
 
 constexpr const char* kDatasetColumns =
@@ -36,9 +37,14 @@ Version version_of(const Row& row) {
   version.row_count = row.integer(6);
   version.media_count = row.integer(7);
   version.size_bytes = row.integer(8);
-  version.rows = {row.text(9), static_cast<uint64_t>(row.integer(10))};
-  version.job_id = row.text(11);
-  version.created_ns = row.integer(12);
+  version.domain = row.text(9);
+  // A reference of ours that does not parse is damage; reading the object then says so.
+  store::ObjectRef* refs[] = {&version.rows, &version.media, &version.originals, &version.report};
+  for (int i = 0; i < 4; ++i) {
+    if (const auto ref = store::parse_object_ref(row.text(10 + i)); ref.ok()) *refs[i] = *ref;
+  }
+  version.job_id = row.text(14);
+  version.created_ns = row.integer(15);
   return version;
 }
 
@@ -57,27 +63,17 @@ Dataset dataset_of(const Row& row) {
   return dataset;
 }
 
-Medium medium_of(const Row& row) {
-  return {row.text(0), {row.text(1), static_cast<uint64_t>(row.integer(2))}};
+Json object_of(const store::ObjectRef& ref, int64_t count) {
+  return Json::object(
+      {{"object", to_text(ref)}, {"count", count}, {"size_bytes", ref.size_bytes}});
 }
 
-// One digest over all media, so that the manifest stays small with a million files.
-std::string digest_of_media(const std::map<std::string, store::BlobRef>& media) {
-  base::Sha256 hash;
-  for (const auto& [name, blob] : media) {
-    hash.update(base::as_bytes(base::json_quote(name) + " " + blob.digest + "\n"));
-  }
-  return "sha256:" + base::to_hex(hash.finish());
-}
-
-Json manifest_of(const NewVersion& version, int64_t media_size_bytes) {
+Json manifest_of(const NewVersion& version) {
   Json manifest = Json::object({{"manifest_version", 1}, {"task_type", version.task_type}});
-  manifest["rows"] = Json::object({{"digest", version.rows.digest},
-                                   {"size_bytes", version.rows.size_bytes},
-                                   {"count", version.row_count}});
-  manifest["media"] = Json::object({{"digest", digest_of_media(version.media)},
-                                    {"count", static_cast<int64_t>(version.media.size())},
-                                    {"size_bytes", media_size_bytes}});
+  manifest["domain"] = version.domain;
+  manifest["rows"] = object_of(version.rows, version.row_count);
+  manifest["media"] = object_of(version.media, version.media_count);
+  manifest["originals"] = Json::object({{"object", to_text(version.originals)}});
   manifest["facts"] = version.facts;
   return manifest;
 }
@@ -145,23 +141,17 @@ Result<std::string> Datasets::add_version(Connection& connection, const NewVersi
   MORTISE_TRY(
       connection.run("SELECT coalesce(max(number), 0) + 1 FROM versions WHERE dataset_id = ?1",
                      {id}, [&](const Row& row) { number = row.integer(0); }));
-  uint64_t media_size = 0;
-  for (const auto& [name, blob] : version.media) media_size += blob.size_bytes;
-  const Json manifest = manifest_of(version, static_cast<int64_t>(media_size));
+  const Json manifest = manifest_of(version);
   const std::string digest =
       "sha256:" + base::to_hex(base::sha256(base::as_bytes(manifest.canonical())));
-  const std::string version_id = base::random_hex(*random_, 16);
   MORTISE_TRY(connection.run(
-      "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-      {version_id, id, number, std::string(version.draft ? "draft" : "released"), manifest.dump(),
-       digest, version.row_count, static_cast<int64_t>(version.media.size()),
-       static_cast<int64_t>(media_size + version.rows.size_bytes), version.rows.digest,
-       static_cast<int64_t>(version.rows.size_bytes), version.job_id, now}));
-  for (const auto& [name, blob] : version.media) {
-    MORTISE_TRY(
-        connection.run("INSERT INTO version_media VALUES (?1, ?2, ?3, ?4)",
-                       {version_id, name, blob.digest, static_cast<int64_t>(blob.size_bytes)}));
-  }
+      "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+      " ?15, ?16)",
+      {base::random_hex(*random_, 16), id, number,
+       std::string(version.draft ? "draft" : "released"), manifest.dump(), digest,
+       version.row_count, version.media_count, version.size_bytes, version.domain,
+       to_text(version.rows), to_text(version.media), to_text(version.originals),
+       to_text(version.report), version.job_id, now}));
   return version.name + "@" + std::to_string(number);
 }
 
@@ -240,51 +230,25 @@ Result<Version> Datasets::resolve(const std::string& reference) {
   return std::move(found[0]);
 }
 
-Result<std::map<std::string, store::BlobRef>> Datasets::media(const std::string& version_id) {
-  std::map<std::string, store::BlobRef> found;
-  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(
-        "SELECT name, digest, size_bytes FROM version_media WHERE version_id = ?1", {version_id},
-        [&](const Row& row) {
-          found.emplace(row.text(0),
-                        store::BlobRef{row.text(1), static_cast<uint64_t>(row.integer(2))});
-        }));
-    return {};
-  }));
-  return found;
+Result<store::RowTable> Datasets::rows(const Version& version) {
+  MORTISE_ASSIGN(const auto domain, domains_->open(version.domain));
+  return store::RowTable::open(domain, version.rows);
 }
 
-Json Medium::to_json() const {
-  return Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}});
+Result<store::NameTable> Datasets::media(const Version& version) {
+  MORTISE_ASSIGN(const auto domain, domains_->open(version.domain));
+  return store::NameTable::open(domain, version.media);
 }
 
-Result<Page<Medium>> Datasets::media_page(const std::string& version_id, const PageRequest& page) {
-  Page<Medium> result;
-  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(
-        "SELECT name, digest, size_bytes FROM version_media WHERE version_id = ?1 AND name > ?2"
-        " ORDER BY name LIMIT ?3",
-        {version_id, page.cursor, page.limit + 1},
-        [&](const Row& row) { result.items.push_back(medium_of(row)); }));
-    return {};
-  }));
-  if (static_cast<int64_t>(result.items.size()) > page.limit) {
-    result.items.pop_back();
-    result.next_cursor = result.items.back().name;
-  }
-  return result;
+Result<store::NameTable> Datasets::originals(const Version& version) {
+  MORTISE_ASSIGN(const auto domain, domains_->open(version.domain));
+  return store::NameTable::open(domain, version.originals);
 }
 
-Result<Medium> Datasets::medium(const std::string& version_id, const std::string& name) {
-  std::vector<Medium> found;
-  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(
-        "SELECT name, digest, size_bytes FROM version_media WHERE version_id = ?1 AND name = ?2",
-        {version_id, name}, [&](const Row& row) { found.push_back(medium_of(row)); }));
-    return {};
-  }));
-  if (found.empty()) return not_found("media file", name);
-  return std::move(found[0]);
+Result<store::ObjectReader> Datasets::open_object(const Version& version,
+                                                  const store::ObjectRef& object) {
+  MORTISE_ASSIGN(const auto domain, domains_->open(version.domain));
+  return domain->open_object(object);
 }
 
 Status Datasets::describe(const std::string& name, const Json& description, const Json& labels) {

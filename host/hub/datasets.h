@@ -2,15 +2,16 @@
 // or a description belongs to the data set and may move. Called by run (new versions) and server.
 #pragma once
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "hub/database.h"
+#include "hub/domains.h"
 #include "hub/page.h"
-#include "store/blob_store.h"
+#include "store/name_table.h"
+#include "store/row_table.h"
 
 namespace mortise::hub {
 
@@ -20,7 +21,9 @@ struct Version {
   base::Json manifest;
   std::string digest;  // "sha256:..." of the manifest's canonical form
   int64_t row_count = 0, media_count = 0, size_bytes = 0;
-  store::BlobRef rows;
+  std::string domain;                // of the store
+  store::ObjectRef rows, media;      // a row table, a name table
+  store::ObjectRef originals, report;  // what was uploaded (a name table), what the check said
   std::string job_id;
   int64_t created_ns = 0;
   base::Json to_json() const;
@@ -35,28 +38,23 @@ struct Dataset {
   base::Json to_json() const;
 };
 
-struct Medium {
-  std::string name;
-  store::BlobRef blob;
-  base::Json to_json() const;
-};
-
 // What becomes a version.
 struct NewVersion {
   std::string name, task_type, description;
   base::Json labels;
   bool draft = false;
-  store::BlobRef rows;
-  int64_t row_count = 0;
-  std::map<std::string, store::BlobRef> media;
+  // All in the domain, durable already. size_bytes: rows and media as users count them.
+  std::string domain;
+  store::ObjectRef rows, media, originals, report;
+  int64_t row_count = 0, media_count = 0, size_bytes = 0;
   base::Json facts;  // goes into the manifest: mapping, packs, statistics, parents
   std::string job_id;
 };
 
 class Datasets {  // [any]
  public:
-  Datasets(Database& database, base::Clock& clock, base::Random& random)
-      : database_(&database), clock_(&clock), random_(&random) {}
+  Datasets(Database& database, base::Clock& clock, base::Random& random, Domains& domains)
+      : database_(&database), clock_(&clock), random_(&random), domains_(&domains) {}
 
   // In a transaction of the caller; answers "name@n". The name's data set is made when it is new.
   // Errors: FAILED_PRECONDITION when the name has another task type.
@@ -69,10 +67,12 @@ class Datasets {  // [any]
   // "name" (newest released), "name@n" or a version's id. Errors: NOT_FOUND, also for a deleted
   // one.
   base::Result<Version> resolve(const std::string& reference);
-  base::Result<std::map<std::string, store::BlobRef>> media(const std::string& version_id);
-  // In the order of their names; a cursor is the last name seen.
-  base::Result<Page<Medium>> media_page(const std::string& version_id, const PageRequest& page);
-  base::Result<Medium> medium(const std::string& version_id, const std::string& name);  // NOT_FOUND
+  // What a version's tables are read with. Errors: NOT_FOUND when its key was shredded, DATA_LOSS.
+  base::Result<store::RowTable> rows(const Version& version);
+  base::Result<store::NameTable> media(const Version& version);
+  base::Result<store::NameTable> originals(const Version& version);
+  base::Result<store::ObjectReader> open_object(const Version& version,
+                                                const store::ObjectRef& object);
   // Fields that are null stay; a label with the value null goes away.
   base::Status describe(const std::string& name, const base::Json& description,
                         const base::Json& labels);
@@ -87,6 +87,7 @@ class Datasets {  // [any]
   Database* database_;
   base::Clock* clock_;
   base::Random* random_;
+  Domains* domains_;
 };
 
 }  // namespace mortise::hub

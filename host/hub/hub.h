@@ -1,5 +1,5 @@
-// Everything stored under MORTISE_HOME, opened together: the database, the blobs and the parts that
-// speak of them. Made once by app/mortised; run and server get a reference.
+// Everything stored under MORTISE_HOME, opened together: the database, the keys, the sealed store and
+// the parts that speak of them. Made once by app/mortised; run and server get a reference.
 #pragma once
 
 #include <memory>
@@ -7,11 +7,14 @@
 
 #include "hub/database.h"
 #include "hub/datasets.h"
+#include "hub/domains.h"
 #include "hub/endpoints.h"
 #include "hub/jobs.h"
 #include "hub/models.h"
 #include "hub/uploads.h"
-#include "store/blob_store.h"
+#include "store/keyring.h"
+#include "store/store.h"
+#include "store/upkeep.h"
 
 namespace mortise::hub {
 
@@ -25,7 +28,9 @@ class Hub {
   base::FileOps& files() { return *files_; }
   base::Clock& clock() { return *clock_; }
   Database& database() { return *database_; }
-  store::BlobStore& blobs() { return *blobs_; }
+  store::Keyring& keyring() { return *keyring_; }
+  store::Store& store() { return *store_; }
+  Domains& domains() { return domains_; }
   Jobs& jobs() { return jobs_; }
   Datasets& datasets() { return datasets_; }
   Uploads& uploads() { return uploads_; }
@@ -34,18 +39,21 @@ class Hub {
   const std::string& home() const { return home_; }
   // HOME/jobs/ID/ATTEMPT: the task folder of one attempt.
   std::string task_folder(const std::string& job_id, int64_t attempt) const;
-  // Removes blobs that no upload and no version names. Errors: FAILED_PRECONDITION while uploads
-  // are open, for a blob is stored a moment before its row.
-  base::Result<uint64_t> collect();
+  // Takes the dead chunks of all domains out of their segments. What is live: the objects of
+  // versions that are not shredded, of uploads and of jobs. Younger segments than the grace stay.
+  base::Result<store::CompactFacts> compact(const store::CompactOptions& options);
 
  private:
   Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::string home,
-      std::unique_ptr<Database> database, std::unique_ptr<store::BlobStore> blobs);
+      std::unique_ptr<Database> database, std::unique_ptr<store::Keyring> keyring,
+      std::unique_ptr<store::Store> store);
   base::FileOps* files_;
   base::Clock* clock_;
   std::string home_;
   std::unique_ptr<Database> database_;
-  std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<store::Keyring> keyring_;
+  std::unique_ptr<store::Store> store_;
+  Domains domains_;
   Jobs jobs_;
   Datasets datasets_;
   Uploads uploads_;

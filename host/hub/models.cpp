@@ -1,6 +1,7 @@
 // See models.h.
 #include "hub/models.h"
 
+#include <map>
 #include <set>
 
 #include "job/manifest.h"
@@ -65,14 +66,12 @@ Json Model::to_json() const {
                        {"created_at", base::format_utc(created_ns)}});
 }
 
-Result<PreparedModel> Models::prepare(const std::vector<job::Artifact>& files,
-                                      const std::map<std::string, std::string>& sources) {
+Result<PreparedModel> Models::prepare(const std::vector<std::string>& names, const Placer& place) {
   PreparedModel model;
-  model.files = files;
-  for (const job::Artifact& file : files) {
-    MORTISE_TRY(base::check_relative_path(file.name));
-    if (file.name == "adapter_config.json") model.kind = "adapter";
-    if (file.name == "config.json" && model.kind.empty()) model.kind = "model";
+  for (const std::string& name : names) {
+    MORTISE_TRY(base::check_relative_path(name));
+    if (name == "adapter_config.json") model.kind = "adapter";
+    if (name == "config.json" && model.kind.empty()) model.kind = "model";
   }
   if (model.kind.empty()) {
     return Error(Code::kInvalidArgument,
@@ -83,11 +82,14 @@ Result<PreparedModel> Models::prepare(const std::vector<job::Artifact>& files,
   model.folder = base::join_path(root_, model.id);
   Status status = base::make_folders(*files_, model.folder);
   std::set<std::string> folders = {model.folder};
-  for (auto it = files.begin(); status.ok() && it != files.end(); ++it) {
-    const std::string path = base::join_path(model.folder, it->name);
+  for (auto it = names.begin(); status.ok() && it != names.end(); ++it) {
+    const std::string path = base::join_path(model.folder, *it);
     const std::string parent = path.substr(0, path.rfind('/'));
     if (folders.insert(parent).second) status = base::make_folders(*files_, parent);
-    if (status.ok()) status = files_->link(sources.at(it->name), path);
+    if (!status.ok()) break;
+    auto placed = place(*it, path);
+    if (placed.ok()) model.files.push_back(std::move(*placed));
+    if (!placed.ok()) status = std::move(placed).error();
   }
   for (auto it = folders.begin(); status.ok() && it != folders.end(); ++it) {
     status = files_->sync_folder(*it);
@@ -97,31 +99,51 @@ Result<PreparedModel> Models::prepare(const std::vector<job::Artifact>& files,
   return std::move(status).error();
 }
 
-Result<PreparedModel> Models::prepare_upload(const std::map<std::string, store::BlobRef>& files,
-                                             store::BlobStore& blobs) {
-  std::vector<job::Artifact> listed;
-  std::map<std::string, std::string> sources;
-  for (const auto& [name, blob] : files) {
-    MORTISE_ASSIGN(sources[name], blobs.path_of(blob));
-    listed.push_back({name, name, blob.digest.substr(blob.digest.find(':') + 1), blob.size_bytes});
-  }
-  return prepare(listed, sources);
+Result<PreparedModel> Models::prepare_upload(store::Domain& domain, const store::NameTable& files) {
+  std::vector<std::string> names;
+  MORTISE_TRY(files.visit([&](const store::NamedObject& entry) -> Status {
+    names.push_back(entry.name);
+    return {};
+  }));
+  const auto copy = [&](const std::string& name, const std::string& path) -> Result<job::Artifact> {
+    MORTISE_ASSIGN(const auto ref, files.find(name));
+    MORTISE_ASSIGN(const store::ObjectReader source, domain.open_object(*ref));
+    MORTISE_ASSIGN(auto target, files_->open(path, base::OpenMode::kCreateNew));
+    base::Sha256 hash;
+    std::vector<std::byte> piece(1u << 20);
+    for (uint64_t offset = 0; offset < source.size_bytes();) {
+      MORTISE_ASSIGN(const size_t got, source.read_at(offset, piece));
+      const base::ByteView here(piece.data(), got);
+      hash.update(here);
+      MORTISE_TRY(target->write(here));
+      offset += got;
+    }
+    MORTISE_TRY(target->sync());
+    MORTISE_TRY(target->close());
+    return job::Artifact{name, name, base::to_hex(hash.finish()), source.size_bytes()};
+  };
+  return prepare(names, copy);
 }
 
 Result<PreparedModel> Models::prepare_output(const std::string& output_folder,
                                              const job::ModelOutput& output,
                                              const std::vector<job::Artifact>& artifacts) {
-  std::vector<job::Artifact> listed;
-  std::map<std::string, std::string> sources;
+  std::vector<std::string> names;
+  std::map<std::string, job::Artifact> listed;
   const std::string prefix = output.folder + "/";
   for (const job::Artifact& artifact : artifacts) {
     if (!artifact.path.starts_with(prefix)) continue;
-    job::Artifact file = artifact;
-    file.name = file.path = artifact.path.substr(prefix.size());
-    sources[file.name] = base::join_path(output_folder, artifact.path);
-    listed.push_back(std::move(file));
+    names.push_back(artifact.path.substr(prefix.size()));
+    listed[names.back()] = artifact;
   }
-  MORTISE_ASSIGN(PreparedModel model, prepare(listed, sources));
+  // Hard links: the artifacts were checked, synced, and nobody writes them any more.
+  const auto link = [&](const std::string& name, const std::string& path) -> Result<job::Artifact> {
+    job::Artifact file = listed.at(name);
+    MORTISE_TRY(files_->link(base::join_path(output_folder, file.path), path));
+    file.name = file.path = name;
+    return file;
+  };
+  MORTISE_ASSIGN(PreparedModel model, prepare(names, link));
   model.name = output.name;
   return model;
 }

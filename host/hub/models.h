@@ -3,7 +3,7 @@
 // nothing of what the files mean beyond which of two layouts they follow.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,7 +13,7 @@
 #include "hub/database.h"
 #include "hub/page.h"
 #include "job/result.h"
-#include "store/blob_store.h"
+#include "store/name_table.h"
 
 namespace mortise::hub {
 
@@ -44,11 +44,10 @@ class Models {  // [any]
         random_(&random),
         root_(std::move(root)) {}
 
-  // Gathers the files under names of their own (hard links, no copy) into a folder of the model
-  // store and syncs it. A crash before add() leaves a folder that remove_orphans() takes away.
+  // Copies the files of an upload into a folder of the model store, where weights can be mapped, and
+  // syncs it. A crash before add() leaves a folder that remove_orphans() takes away.
   // Errors: INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
-  base::Result<PreparedModel> prepare_upload(const std::map<std::string, store::BlobRef>& files,
-                                             store::BlobStore& blobs);
+  base::Result<PreparedModel> prepare_upload(store::Domain& domain, const store::NameTable& files);
   // output.folder below output_folder, whose artifacts were checked.
   base::Result<PreparedModel> prepare_output(const std::string& output_folder,
                                              const job::ModelOutput& output,
@@ -67,8 +66,10 @@ class Models {  // [any]
   base::Status remove(const std::string& reference);
 
  private:
-  base::Result<PreparedModel> prepare(const std::vector<job::Artifact>& files,
-                                      const std::map<std::string, std::string>& sources);
+  // Puts one file of the model at `path`, whose folder is there.
+  using Placer = std::function<base::Result<job::Artifact>(const std::string& name,
+                                                           const std::string& path)>;
+  base::Result<PreparedModel> prepare(const std::vector<std::string>& names, const Placer& place);
   Database* database_;
   base::FileOps* files_;
   base::Clock* clock_;

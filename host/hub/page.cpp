@@ -34,4 +34,16 @@ base::Error not_found(std::string_view what, std::string_view name, std::string 
                      std::move(hint));
 }
 
+base::Result<Page<store::NamedObject>> page_of_names(const store::NameTable& table,
+                                               const PageRequest& page) {
+  MORTISE_ASSIGN(const uint64_t first, page.cursor.empty() ? base::Result<uint64_t>(uint64_t{0})
+                                                           : table.after(page.cursor));
+  Page<store::NamedObject> result;
+  MORTISE_ASSIGN(result.items, table.entries(first, static_cast<uint64_t>(page.limit)));
+  if (!result.items.empty() && first + result.items.size() < table.count()) {
+    result.next_cursor = result.items.back().name;
+  }
+  return result;
+}
+
 }  // namespace mortise::hub

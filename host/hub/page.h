@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "store/name_table.h"
 
 namespace mortise::hub {
 
@@ -33,6 +34,10 @@ std::string write_time_cursor(int64_t created_ns, const std::string& id);
 
 // JSON from a column of ours; null when it does not parse, which only damage can cause.
 base::Json stored_json(const std::string& text);
+
+// The entries after the cursor, which is the last name seen.
+base::Result<Page<store::NamedObject>> page_of_names(const store::NameTable& table,
+                                                     const PageRequest& page);
 
 // "what NAME does not exist." as NOT_FOUND.
 base::Error not_found(std::string_view what, std::string_view name, std::string hint = {});

@@ -1,5 +1,6 @@
 // The tables, as a list of migrations: step n brings a database from user_version n-1 to n. A step
-// that was released is never edited. Read by database.cpp only.
+// that was released is never edited. Read by database.cpp only. Columns that end in _ref hold
+// store::to_text(ObjectRef) of an object in the domain beside them; '' is none.
 #pragma once
 
 #include <array>
@@ -8,27 +9,31 @@ namespace mortise::hub {
 
 inline constexpr std::array<const char*, 1> kMigrations = {
     R"sql(
+CREATE TABLE domains (
+  name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL) STRICT;
 CREATE TABLE datasets (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, description TEXT NOT NULL,
   labels TEXT NOT NULL, task_type TEXT NOT NULL, created_ns INTEGER NOT NULL) STRICT;
 CREATE TABLE versions (
   id TEXT PRIMARY KEY, dataset_id TEXT NOT NULL REFERENCES datasets(id), number INTEGER NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('draft', 'released', 'deleted')),
+  state TEXT NOT NULL CHECK (state IN ('draft', 'released', 'withdrawn', 'deleted', 'shredded')),
   manifest TEXT NOT NULL, digest TEXT NOT NULL, row_count INTEGER NOT NULL,
-  media_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, rows_digest TEXT NOT NULL,
-  rows_size_bytes INTEGER NOT NULL, job_id TEXT NOT NULL, created_ns INTEGER NOT NULL,
+  media_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, domain TEXT NOT NULL,
+  rows_ref TEXT NOT NULL, media_ref TEXT NOT NULL, originals_ref TEXT NOT NULL,
+  report_ref TEXT NOT NULL, job_id TEXT NOT NULL, created_ns INTEGER NOT NULL,
   UNIQUE (dataset_id, number)) STRICT;
-CREATE TABLE version_media (
-  version_id TEXT NOT NULL REFERENCES versions(id), name TEXT NOT NULL, digest TEXT NOT NULL,
-  size_bytes INTEGER NOT NULL, PRIMARY KEY (version_id, name)) STRICT, WITHOUT ROWID;
 CREATE TABLE uploads (
   id TEXT PRIMARY KEY, name TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'checking', 'committed', 'failed', 'removed')),
-  options TEXT NOT NULL, job_id TEXT NOT NULL, result TEXT NOT NULL,
-  created_ns INTEGER NOT NULL) STRICT;
+  options TEXT NOT NULL, job_id TEXT NOT NULL, result TEXT NOT NULL, domain TEXT NOT NULL,
+  files_ref TEXT NOT NULL, report_ref TEXT NOT NULL, created_ns INTEGER NOT NULL) STRICT;
 CREATE TABLE upload_files (
-  upload_id TEXT NOT NULL REFERENCES uploads(id), name TEXT NOT NULL, digest TEXT NOT NULL,
+  upload_id TEXT NOT NULL REFERENCES uploads(id), name TEXT NOT NULL, file_ref TEXT NOT NULL,
   size_bytes INTEGER NOT NULL, PRIMARY KEY (upload_id, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE upload_tables (
+  upload_id TEXT NOT NULL REFERENCES uploads(id), number INTEGER NOT NULL, files_ref TEXT NOT NULL,
+  files_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, PRIMARY KEY (upload_id, number))
+  STRICT, WITHOUT ROWID;
 CREATE TABLE models (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, number INTEGER NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('model', 'adapter')), base TEXT NOT NULL,

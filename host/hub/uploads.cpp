@@ -13,9 +13,11 @@ using base::Result;
 using base::Status;
 
 constexpr const char* kColumns =
-    "SELECT u.id, u.name, u.state, u.options, u.job_id, u.result, u.created_ns,"
-    " (SELECT count(*) FROM upload_files f WHERE f.upload_id = u.id),"
-    " (SELECT coalesce(sum(size_bytes), 0) FROM upload_files f WHERE f.upload_id = u.id)"
+    "SELECT u.id, u.name, u.state, u.options, u.job_id, u.result, u.created_ns, u.domain,"
+    " u.files_ref, u.report_ref, (SELECT count(*) FROM upload_files f WHERE f.upload_id = u.id) +"
+    " (SELECT coalesce(sum(files_count), 0) FROM upload_tables t WHERE t.upload_id = u.id),"
+    " (SELECT coalesce(sum(size_bytes), 0) FROM upload_files f WHERE f.upload_id = u.id) +"
+    " (SELECT coalesce(sum(size_bytes), 0) FROM upload_tables t WHERE t.upload_id = u.id)"
     " FROM uploads u ";
 
 Upload upload_of(const Row& row) {
@@ -27,8 +29,11 @@ Upload upload_of(const Row& row) {
   upload.job_id = row.text(4);
   upload.result = stored_json(row.text(5));
   upload.created_ns = row.integer(6);
-  upload.files_count = row.integer(7);
-  upload.size_bytes = row.integer(8);
+  upload.domain = row.text(7);
+  upload.files_ref = row.text(8);
+  upload.report_ref = row.text(9);
+  upload.files_count = row.integer(10);
+  upload.size_bytes = row.integer(11);
   return upload;
 }
 
@@ -46,6 +51,10 @@ Result<job::Manifest> check_manifest_of(const Upload& upload) {
     manifest["plugins"] = Json::object({{"format", *format}});
   }
   return job::check_manifest(std::move(manifest), "the upload's options");
+}
+
+bool is_open(const Upload& upload) {
+  return upload.state == "open" || upload.state == "failed";
 }
 
 Error not_open(const Upload& upload) {
@@ -83,9 +92,11 @@ Result<Upload> Uploads::create(const std::string& name, const Json& options) {
     upload.options = options;
     MORTISE_TRY(check_manifest_of(upload));
   }
+  MORTISE_ASSIGN(const std::string domain, domains_->id_of(name));
   MORTISE_TRY(database_->write([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run("INSERT INTO uploads VALUES (?1, ?2, 'open', ?3, '', 'null', ?4)",
-                               {id, name, options.dump(), clock_->now_ns()}));
+    MORTISE_TRY(connection.run(
+        "INSERT INTO uploads VALUES (?1, ?2, 'open', ?3, '', 'null', ?4, '', '', ?5)",
+        {id, name, options.dump(), domain, clock_->now_ns()}));
     return {};
   }));
   return get(id);
@@ -120,51 +131,95 @@ Result<Page<Upload>> Uploads::list(const PageRequest& page) {
   return result;
 }
 
-Result<std::map<std::string, store::BlobRef>> Uploads::files(const std::string& id) {
-  std::map<std::string, store::BlobRef> found;
-  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(
-        "SELECT name, digest, size_bytes FROM upload_files WHERE upload_id = ?1", {id},
-        [&](const Row& row) {
-          found.emplace(row.text(0),
-                        store::BlobRef{row.text(1), static_cast<uint64_t>(row.integer(2))});
-        }));
-    return {};
-  }));
-  return found;
+Result<Page<store::NamedObject>> Uploads::files(const std::string& id, const PageRequest& page) {
+  MORTISE_ASSIGN(const Upload upload, get(id));
+  MORTISE_ASSIGN(const store::ObjectRef ref, gather_files(upload));
+  MORTISE_ASSIGN(const auto domain, domains_->open(upload.domain));
+  MORTISE_ASSIGN(const store::NameTable table, store::NameTable::open(domain, ref));
+  return page_of_names(table, page);
 }
 
 Status Uploads::put_file(const std::string& id, const std::string& name,
-                         const store::BlobRef& blob) {
-  return put_files(id, {{name, blob}});
+                         const store::ObjectRef& file) {
+  MORTISE_TRY(base::check_relative_path(name));
+  MORTISE_ASSIGN(const Upload upload, get(id));
+  if (!is_open(upload)) return not_open(upload);
+  return database_->write([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(
+        const int64_t changed,
+        connection.run("INSERT OR REPLACE INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM"
+                       " uploads WHERE id = ?1 AND state IN ('open', 'failed')",
+                       {id, name, to_text(file), static_cast<int64_t>(file.size_bytes)}));
+    return changed == 1 ? Status() : Status(not_open(upload));
+  });
 }
 
-Status Uploads::put_files(const std::string& id,
-                          const std::map<std::string, store::BlobRef>& files) {
-  for (const auto& [name, blob] : files) MORTISE_TRY(base::check_relative_path(name));
+Status Uploads::put_table(const std::string& id, const store::ObjectRef& table,
+                          uint64_t files_count, uint64_t content_bytes) {
   MORTISE_ASSIGN(const Upload upload, get(id));
-  if (upload.state != "open" && upload.state != "failed") return not_open(upload);
+  if (!is_open(upload)) return not_open(upload);
   return database_->write([&](Connection& connection) -> Status {
-    for (const auto& [name, blob] : files) {
-      MORTISE_ASSIGN(
-          const int64_t changed,
-          connection.run("INSERT OR REPLACE INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM"
-                         " uploads WHERE id = ?1 AND state IN ('open', 'failed')",
-                         {id, name, blob.digest, static_cast<int64_t>(blob.size_bytes)}));
-      if (changed != 1) return not_open(upload);
-    }
-    return {};
+    MORTISE_ASSIGN(
+        const int64_t changed,
+        connection.run("INSERT INTO upload_tables SELECT ?1, (SELECT coalesce(max(number), 0) + 1"
+                       " FROM upload_tables WHERE upload_id = ?1), ?2, ?3, ?4 FROM uploads"
+                       " WHERE id = ?1 AND state IN ('open', 'failed')",
+                       {id, to_text(table), static_cast<int64_t>(files_count),
+                        static_cast<int64_t>(content_bytes)}));
+    return changed == 1 ? Status() : Status(not_open(upload));
   });
+}
+
+Result<store::ObjectRef> Uploads::gather_files(const Upload& upload) {
+  if (!upload.files_ref.empty() && upload.state != "failed" && upload.state != "open") {
+    return store::parse_object_ref(upload.files_ref);
+  }
+  MORTISE_ASSIGN(const auto domain, domains_->open(upload.domain));
+  store::NameTableWriter singles(domain);
+  std::vector<store::ObjectRef> refs;
+  Status status;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    const auto each = [&](const Row& row) {
+      const auto ref = store::parse_object_ref(row.text(1));
+      if (status.ok()) status = ref.ok() ? singles.add(row.text(0), *ref) : Status(ref.error());
+    };
+    MORTISE_TRY(connection.run(
+        "SELECT name, file_ref FROM upload_files WHERE upload_id = ?1 ORDER BY name",
+        {upload.id}, each));
+    MORTISE_TRY(connection.run(
+        "SELECT files_ref FROM upload_tables WHERE upload_id = ?1 ORDER BY number", {upload.id},
+        [&](const Row& row) {
+          const auto ref = store::parse_object_ref(row.text(0));
+          if (ref.ok()) refs.push_back(*ref);
+          if (!ref.ok() && status.ok()) status = ref.error();
+        }));
+    return {};
+  }));
+  MORTISE_TRY(status);
+  MORTISE_ASSIGN(const store::ObjectRef of_singles, singles.finish());
+  refs.push_back(of_singles);  // a file sent by itself wins over one in a bundle
+  std::vector<store::NameTable> tables;
+  for (const store::ObjectRef& ref : refs) {
+    MORTISE_ASSIGN(store::NameTable table, store::NameTable::open(domain, ref));
+    tables.push_back(std::move(table));
+  }
+  MORTISE_ASSIGN(const store::ObjectRef all, store::merge_names(domain, tables));
+  MORTISE_TRY(domain->sync());
+  return all;
 }
 
 Status Uploads::remove_file(const std::string& id, const std::string& name) {
   MORTISE_ASSIGN(const Upload upload, get(id));
-  if (upload.state != "open" && upload.state != "failed") return not_open(upload);
+  if (!is_open(upload)) return not_open(upload);
   return database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(
         const int64_t changed,
         connection.run("DELETE FROM upload_files WHERE upload_id = ?1 AND name = ?2", {id, name}));
-    return changed == 1 ? Status() : Status(not_found("file", name));
+    return changed == 1
+               ? Status()
+               : Status(not_found("file", name,
+                                  "A file that came in a bundle stays; send another under its name,"
+                                  " or start a new upload."));
   });
 }
 
@@ -177,43 +232,49 @@ Status Uploads::remove(const std::string& id) {
                        " state <> 'checking'",
                        {id}));
     MORTISE_TRY(connection.run("DELETE FROM upload_files WHERE upload_id = ?1", {id}));
+    MORTISE_TRY(connection.run("DELETE FROM upload_tables WHERE upload_id = ?1", {id}));
     return {};
   });
 }
 
 Result<Job> Uploads::begin_check(const std::string& id) {
   MORTISE_ASSIGN(const Upload upload, get(id));
-  if (upload.state != "open" && upload.state != "failed") return not_open(upload);
+  if (!is_open(upload)) return not_open(upload);
   if (upload.files_count == 0) {
     return Error(Code::kFailedPrecondition, "The upload " + id + " has no files.",
                  "PUT at least the file with the rows.");
   }
   MORTISE_ASSIGN(const job::Manifest manifest, check_manifest_of(upload));
+  MORTISE_ASSIGN(const store::ObjectRef files, gather_files(upload));
   std::string job_id;
   MORTISE_TRY(database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(job_id, jobs_->submit_in(connection, {manifest, "", "", ""}));
     MORTISE_ASSIGN(const int64_t changed,
                    connection.run("UPDATE uploads SET state = 'checking', job_id = ?2,"
-                                  " result = 'null' WHERE id = ?1 AND state IN ('open', 'failed')",
-                                  {id, job_id}));
+                                  " result = 'null', report_ref = '', files_ref = ?3"
+                                  " WHERE id = ?1 AND state IN ('open', 'failed')",
+                                  {id, job_id, to_text(files)}));
     return changed == 1 ? Status() : Status(not_open(upload));
   }));
   return jobs_->get(job_id);
 }
 
 Status Uploads::set_result(Connection& connection, const std::string& id, const char* state,
-                           const Json& result) {
-  MORTISE_TRY(connection.run("UPDATE uploads SET state = ?2, result = ?3 WHERE id = ?1",
-                             {id, std::string(state), result.dump()}));
+                           const Json& result, const std::string& report_ref) {
+  MORTISE_TRY(connection.run(
+      "UPDATE uploads SET state = ?2, result = ?3, report_ref = ?4 WHERE id = ?1",
+      {id, std::string(state), result.dump(), report_ref}));
   return {};
 }
 
-Status Uploads::set_committed(Connection& connection, const std::string& id, const Json& result) {
-  return set_result(connection, id, "committed", result);
+Status Uploads::set_committed(Connection& connection, const std::string& id, const Json& result,
+                              const std::string& report_ref) {
+  return set_result(connection, id, "committed", result, report_ref);
 }
 
-Status Uploads::set_failed(Connection& connection, const std::string& id, const Json& result) {
-  return set_result(connection, id, "failed", result);
+Status Uploads::set_failed(Connection& connection, const std::string& id, const Json& result,
+                           const std::string& report_ref) {
+  return set_result(connection, id, "failed", result, report_ref);
 }
 
 }  // namespace mortise::hub

@@ -10,7 +10,12 @@ base::Json DatasetFile::to_json() const {
   json["name"] = name;
   json["version"] = version;
   json["task_type"] = task_type;
-  json["rows_file"] = rows_file;
+  if (!rows_file.empty()) json["rows_file"] = rows_file;
+  if (!domain.empty()) {
+    json["domain"] = domain;
+    json["rows_object"] = rows_object;
+    json["media_object"] = media_object;
+  }
   json["digest"] = digest;
   json["row_count"] = row_count;
   base::Json::Object files;
@@ -29,7 +34,10 @@ base::Result<DatasetFile> read_dataset_file(base::FileOps& files, const std::str
   dataset.name = fields.text("name");
   dataset.version = fields.integer("version");
   dataset.task_type = fields.text("task_type", true);
-  dataset.rows_file = fields.text("rows_file", true);
+  dataset.domain = fields.text("domain");
+  dataset.rows_file = fields.text("rows_file", dataset.domain.empty());
+  dataset.rows_object = fields.text("rows_object", !dataset.domain.empty());
+  dataset.media_object = fields.text("media_object", !dataset.domain.empty());
   dataset.digest = fields.text("digest");
   dataset.row_count = fields.integer("row_count");
   for (const auto& [relative, file] : fields.object("media").members()) {

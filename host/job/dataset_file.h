@@ -15,8 +15,11 @@ struct DatasetFile {
   std::string name;
   int64_t version = 0;                       // 0: not stored, a local file
   std::string task_type;                     // "vqa"
+  // Either plain files (tests, local commands) or objects of the task's domain.
   std::string rows_file;                     // canonical JSON rows, one a line; absolute
   std::map<std::string, std::string> media;  // name in the rows -> file; absolute
+  std::string domain;                        // of the objects
+  std::string rows_object, media_object;     // a row table and a name table of the store
   std::string digest;                        // "sha256:..." of the version's manifest
   int64_t row_count = 0;
 

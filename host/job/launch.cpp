@@ -1,6 +1,7 @@
 // See launch.h.
 #include "job/launch.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,6 +29,25 @@ base::Result<std::string> sibling_program(const std::string& name) {
   return path;
 }
 
+namespace {
+
+struct Descriptor {
+  int number = -1;
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+};
+
+// Memory, not a file: the keys touch no disk and go with the last who holds the descriptor.
+base::Status fill(int descriptor, const std::vector<std::byte>& bytes) {
+  const ssize_t written = descriptor < 0 ? -1 : ::pwrite(descriptor, bytes.data(), bytes.size(), 0);
+  if (written == static_cast<ssize_t>(bytes.size())) return {};
+  return base::Error(base::Code::kResourceExhausted,
+                     "The worker's keys cannot be handed over: no memory file.");
+}
+
+}  // namespace
+
 base::Result<base::ProcessIdentity> launch_worker(base::Process& processes,
                                                   const LaunchOptions& options) {
   std::string program = options.worker_program;
@@ -50,6 +70,11 @@ base::Result<base::ProcessIdentity> launch_worker(base::Process& processes,
   spawn.stdout_path = base::join_path(options.task_folder, kLogFile);
   spawn.stderr_path = spawn.stdout_path;
   if (options.log_to_stderr) spawn.descriptors = {{STDERR_FILENO, STDERR_FILENO}};
+  const Descriptor keys{options.keys.empty() ? -1 : ::memfd_create("keys", MFD_CLOEXEC)};
+  if (!options.keys.empty()) {
+    MORTISE_TRY(fill(keys.number, options.keys));
+    spawn.descriptors.emplace_back(keys.number, kKeysDescriptor);
+  }
   auto started = processes.spawn(spawn);
   if (!started.ok()) {
     return std::move(started.error().with("worker_program", program));

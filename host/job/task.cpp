@@ -13,12 +13,18 @@ base::Json inputs_to_json(const TaskInputs& inputs) {
   json["model_folder"] = inputs.model_folder;
   json["adapter_folder"] = inputs.adapter_folder;
   json["dataset_file"] = inputs.dataset_file;
-  json["upload_folder"] = inputs.upload_folder;
+  json["upload_files"] = inputs.upload_files;
   json["checkpoint_folder"] = inputs.checkpoint_folder;
   json["adapters"] = base::Json::array();
   for (const AdapterInput& adapter : inputs.adapters) {
     json["adapters"].push_back(
         base::Json::object({{"name", adapter.name}, {"folder", adapter.folder}}));
+  }
+  json["domains"] = base::Json::array();
+  for (const DomainInput& domain : inputs.domains) {
+    json["domains"].push_back(base::Json::object({{"id", domain.id},
+                                                  {"read_folder", domain.read_folder},
+                                                  {"write_folder", domain.write_folder}}));
   }
   json["arguments"] = inputs.arguments;
   return json;
@@ -30,10 +36,14 @@ base::Result<TaskInputs> inputs_from_json(const base::Json& json, const std::str
   inputs.model_folder = fields.text("model_folder");
   inputs.adapter_folder = fields.text("adapter_folder");
   inputs.dataset_file = fields.text("dataset_file");
-  inputs.upload_folder = fields.text("upload_folder");
+  inputs.upload_files = fields.text("upload_files");
   inputs.checkpoint_folder = fields.text("checkpoint_folder");
   for (const base::Json& item : fields.array("adapters").items()) {
     inputs.adapters.push_back({item["name"].as_string(), item["folder"].as_string()});
+  }
+  for (const base::Json& item : fields.array("domains").items()) {
+    inputs.domains.push_back({item["id"].as_string(), item["read_folder"].as_string(),
+                              item["write_folder"].as_string()});
   }
   inputs.arguments = fields.object("arguments");
   MORTISE_TRY(fields.status());

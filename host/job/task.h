@@ -28,13 +28,21 @@ struct AdapterInput {
   std::string name, folder;
 };
 
+// A domain of the store as a worker opens it: sealed segments to read, a folder of its own to write
+// finished ones into. Its key comes through the descriptor kKeysDescriptor.
+struct DomainInput {
+  std::string id, read_folder, write_folder;
+};
+inline constexpr int kKeysDescriptor = 3;  // the keys of all domains of the task, in order
+
 struct TaskInputs {
   std::string model_folder;                     // HF layout
   std::string adapter_folder;                   // PEFT layout; empty: none
   std::string dataset_file;                     // dataset.json, see dataset_file.h
-  std::string upload_folder;                    // ingest: the files of the upload under their names
+  std::string upload_files;                     // ingest: the object with the table of the files
   std::string checkpoint_folder;                // resume from here; empty: start anew
   std::vector<AdapterInput> adapters;           // serve: more than one, by name
+  std::vector<DomainInput> domains;             // of what the task reads and makes
   base::Json arguments = base::Json::object();  // of local commands (cli)
 };
 

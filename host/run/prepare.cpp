@@ -2,7 +2,6 @@
 #include "run/prepare.h"
 
 #include <charconv>
-#include <set>
 
 #include "job/dataset_file.h"
 
@@ -55,6 +54,16 @@ Status add_models(hub::Hub& hub, const Json& manifest, job::TaskInputs& inputs) 
   return {};
 }
 
+// The worker reads the domain's segments where they lie and leaves its own in its task folder.
+void add_domain(hub::Hub& hub, const std::string& id, const std::string& folder,
+                job::TaskInputs& inputs) {
+  for (const job::DomainInput& known : inputs.domains) {
+    if (known.id == id) return;
+  }
+  inputs.domains.push_back(
+      {id, hub.store().folder_of(id), base::join_path(base::join_path(folder, "sealed"), id)});
+}
+
 Status add_dataset(hub::Hub& hub, const Json& manifest, const std::string& folder,
                    job::TaskInputs& inputs) {
   const std::string& reference = manifest["dataset"].as_string();
@@ -66,11 +75,10 @@ Status add_dataset(hub::Hub& hub, const Json& manifest, const std::string& folde
   dataset.task_type = version.manifest["task_type"].as_string();
   dataset.digest = version.digest;
   dataset.row_count = version.row_count;
-  MORTISE_ASSIGN(dataset.rows_file, hub.blobs().path_of(version.rows));
-  MORTISE_ASSIGN(const auto media, hub.datasets().media(version.id));
-  for (const auto& [name, blob] : media) {
-    MORTISE_ASSIGN(dataset.media[name], hub.blobs().path_of(blob));
-  }
+  dataset.domain = version.domain;
+  dataset.rows_object = to_text(version.rows);
+  dataset.media_object = to_text(version.media);
+  add_domain(hub, version.domain, folder, inputs);
   inputs.dataset_file = base::join_path(folder, "dataset.json");
   return job::write_dataset_file(hub.files(), inputs.dataset_file, dataset);
 }
@@ -79,15 +87,18 @@ Status add_upload(hub::Hub& hub, const Json& manifest, const std::string& folder
                   job::TaskInputs& inputs) {
   const std::string& id = manifest["ingest"]["upload"].as_string();
   if (id.empty()) return {};
-  inputs.upload_folder = base::join_path(folder, "upload");
-  MORTISE_TRY(hub.files().make_folder(inputs.upload_folder));
-  MORTISE_ASSIGN(const auto files, hub.uploads().files(id));
-  std::set<std::string> made = {inputs.upload_folder};
-  for (const auto& [name, blob] : files) {
-    const std::string path = base::join_path(inputs.upload_folder, name);
-    const std::string parent = path.substr(0, path.rfind('/'));
-    if (made.insert(parent).second) MORTISE_TRY(base::make_folders(hub.files(), parent));
-    MORTISE_TRY(hub.blobs().link_to(blob, path));
+  MORTISE_ASSIGN(const hub::Upload upload, hub.uploads().get(id));
+  inputs.upload_files = upload.files_ref;
+  add_domain(hub, upload.domain, folder, inputs);
+  return {};
+}
+
+// Workers see closed segments only, so what was acknowledged is closed before they start.
+Status prepare_domains(hub::Hub& hub, const job::TaskInputs& inputs) {
+  for (const job::DomainInput& input : inputs.domains) {
+    MORTISE_ASSIGN(const auto domain, hub.domains().open(input.id));
+    MORTISE_TRY(domain->finish_segment());
+    MORTISE_TRY(base::make_folders(hub.files(), input.write_folder));
   }
   return {};
 }
@@ -151,8 +162,20 @@ Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDef
   MORTISE_TRY(add_dataset(hub, job.manifest, folder, task.inputs));
   MORTISE_TRY(add_upload(hub, job.manifest, folder, task.inputs));
   MORTISE_ASSIGN(task.inputs.checkpoint_folder, checkpoint_to_resume(hub, job));
+  MORTISE_TRY(prepare_domains(hub, task.inputs));
   MORTISE_TRY(job::write_task(hub.files(), folder, task));
   return task;
+}
+
+Result<std::vector<std::byte>> keys_of(hub::Hub& hub, const job::Task& task) {
+  std::vector<std::byte> keys;
+  for (const job::DomainInput& input : task.inputs.domains) {
+    MORTISE_ASSIGN(const store::DomainKey key, hub.store().key_of(input.id));
+    base::Bytes bytes = key.serialise();
+    keys.insert(keys.end(), bytes.begin(), bytes.end());
+    base::wipe(bytes);
+  }
+  return keys;
 }
 
 }  // namespace mortise::run

@@ -17,10 +17,13 @@ struct TaskDefaults {
   std::string log_level = "info";
 };
 
-// Writes the task folder of the job's current attempt (dataset.json, links to an upload's files,
-// task.json last). Errors: NOT_FOUND naming the model or data set that is gone; as FileOps.
+// Writes the task folder of the job's current attempt (dataset.json, task.json last) and closes the
+// segments that the worker will read. Errors: NOT_FOUND naming the model or data set that is gone; as FileOps.
 base::Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job,
                                      const TaskDefaults& defaults);
+
+// The keys of the task's domains end to end, as launch hands them over. The caller wipes them.
+base::Result<std::vector<std::byte>> keys_of(hub::Hub& hub, const job::Task& task);
 
 // The newest folder checkpoints/checkpoint-N of any attempt of the job; empty when there is none.
 std::string newest_checkpoint(hub::Hub& hub, const hub::Job& job);

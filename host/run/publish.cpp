@@ -46,22 +46,32 @@ Status check_artifacts(hub::Hub& hub, const std::string& folder, const job::Task
   return {};
 }
 
-Result<int64_t> count_lines(base::FileOps& files, const std::string& path) {
-  MORTISE_ASSIGN(auto file, files.open(path, base::OpenMode::kRead));
-  std::vector<std::byte> piece(1u << 20);
-  int64_t lines = 0;
-  for (uint64_t offset = 0;;) {
-    MORTISE_ASSIGN(const size_t got, file->read_at(offset, piece));
-    if (got == 0) return lines;
-    lines += std::count(piece.begin(), piece.begin() + static_cast<std::ptrdiff_t>(got),
-                        std::byte{'\n'});
-    offset += got;
+// Takes over the segments that the worker finished, each of which authenticates as of its domain.
+Status adopt_segments(hub::Hub& hub, const hub::Job& job, const std::string& domain_id) {
+  const std::string folder = base::join_path(
+      base::join_path(hub.task_folder(job.id, job.attempt), "sealed"), domain_id);
+  MORTISE_ASSIGN(const auto domain, hub.domains().open(domain_id));
+  MORTISE_ASSIGN(const auto entries, hub.files().list(folder));
+  for (const base::FileInfo& entry : entries) {
+    if (!entry.name.ends_with(".seg")) continue;
+    MORTISE_TRY(domain->adopt(base::join_path(folder, entry.name)));
   }
+  return {};
 }
 
-Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job, const std::string& folder,
+Result<store::ObjectRef> object_of(const Json& sealed, const char* name) {
+  auto ref = store::parse_object_ref(sealed[name].as_string());
+  if (ref.ok()) return ref;
+  return Error(Code::kInternal,
+               std::string("The worker names no object as \"") + name + "\".");
+}
+
+Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job,
                                    const job::TaskResult& result) {
   const Json& ingest = job.manifest["ingest"];
+  MORTISE_ASSIGN(const hub::Upload upload, hub.uploads().get(ingest["upload"].as_string()));
+  MORTISE_TRY(adopt_segments(hub, job, upload.domain));
+  const Json& sealed = result.record["sealed"];
   hub::NewVersion version;
   version.name = job.name;
   version.task_type = job.manifest["task"].as_string();
@@ -69,38 +79,44 @@ Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job, const std
   version.labels = ingest["labels"];
   version.draft = ingest["draft"].as_bool();
   version.job_id = job.id;
-  const std::string rows = base::join_path(folder, "rows.jsonl");
-  MORTISE_ASSIGN(version.row_count, count_lines(hub.files(), rows));
-  MORTISE_ASSIGN(version.rows, hub.blobs().adopt(rows));
-  MORTISE_ASSIGN(const auto files, hub.uploads().files(ingest["upload"].as_string()));
-  for (const Json& name : result.record["used_media"].items()) {
-    const auto found = files.find(name.as_string());
-    if (found == files.end()) {
-      return Error(Code::kInternal, "The worker names the media file \"" + name.as_string() +
-                                        "\", which is not in the upload.");
-    }
-    version.media.insert(*found);
+  version.domain = upload.domain;
+  MORTISE_ASSIGN(version.rows, object_of(sealed, "rows"));
+  MORTISE_ASSIGN(version.media, object_of(sealed, "media"));
+  MORTISE_ASSIGN(version.report, object_of(sealed, "report"));
+  MORTISE_ASSIGN(version.originals, store::parse_object_ref(upload.files_ref));
+  // What the worker says is looked up in the objects themselves.
+  MORTISE_ASSIGN(const auto domain, hub.domains().open(upload.domain));
+  MORTISE_ASSIGN(const auto rows, store::RowTable::open(domain, version.rows));
+  MORTISE_ASSIGN(const auto media, store::NameTable::open(domain, version.media));
+  version.row_count = static_cast<int64_t>(rows.row_count());
+  version.media_count = static_cast<int64_t>(media.count());
+  for (const store::RowGroup& group : rows.groups()) {
+    version.size_bytes += static_cast<int64_t>(group.ref.size_bytes);
   }
-  const Json& report = result.record["report"];
-  version.facts = Json::object({{"mapping", report["mapping"]},
-                                {"rows_read", report["rows_count"]},
-                                {"bad_rows_left_out", report["bad_rows_count"]},
+  MORTISE_TRY(media.visit([&](const store::NamedObject& entry) -> Status {
+    version.size_bytes += static_cast<int64_t>(entry.ref.size_bytes);
+    return {};
+  }));
+  const Json& counts = result.record["counts"];
+  version.facts = Json::object({{"mapping", result.record["mapping"]},
+                                {"rows_read", counts["rows_count"]},
+                                {"bad_rows_left_out", counts["bad_rows_count"]},
                                 {"modalities", ingest["modalities"]},
                                 {"packs", result.record["packs"]}});
   return version;
 }
 
-Status publish_version(hub::Hub& hub, const hub::Job& job, const std::string& folder,
-                       const job::TaskResult& result, Json record) {
-  MORTISE_ASSIGN(const hub::NewVersion version, version_of(hub, job, folder, result));
+Status publish_version(hub::Hub& hub, const hub::Job& job, const job::TaskResult& result,
+                       Json record) {
+  MORTISE_ASSIGN(const hub::NewVersion version, version_of(hub, job, result));
   const std::string upload = job.manifest["ingest"]["upload"].as_string();
-  const Json report = result.record["report"];
   return hub.jobs().publish(job, result, record, [&](hub::Connection& connection) -> Status {
     MORTISE_ASSIGN(const std::string reference, hub.datasets().add_version(connection, version));
     MORTISE_TRY(connection.run("UPDATE jobs SET progress = ?2 WHERE id = ?1",
                                {job.id, Json::object({{"reference", reference}}).dump()}));
-    return hub.uploads().set_committed(
-        connection, upload, Json::object({{"reference", reference}, {"report", report}}));
+    return hub.uploads().set_committed(connection, upload,
+                                       Json::object({{"reference", reference}}),
+                                       to_text(version.report));
   });
 }
 
@@ -148,6 +164,17 @@ Status publish_models(hub::Hub& hub, const hub::Job& job, const std::string& fol
 
 }  // namespace
 
+Result<std::string> adopt_report(hub::Hub& hub, const hub::Job& job,
+                                 const job::TaskResult& result) {
+  MORTISE_ASSIGN(const store::ObjectRef report, object_of(result.record["sealed"], "report"));
+  MORTISE_ASSIGN(const hub::Upload upload,
+                 hub.uploads().get(job.manifest["ingest"]["upload"].as_string()));
+  MORTISE_TRY(adopt_segments(hub, job, upload.domain));
+  MORTISE_ASSIGN(const auto domain, hub.domains().open(upload.domain));
+  MORTISE_TRY(domain->open_object(report));
+  return to_text(report);
+}
+
 Json run_record(hub::Hub& hub, const hub::Job& job, const job::TaskResult& result) {
   Json record = result.record;
   record["manifest"] = job.manifest;
@@ -174,7 +201,7 @@ Status publish_result(hub::Hub& hub, const hub::Job& job, const job::TaskResult&
       base::join_path(hub.task_folder(job.id, job.attempt), job::kArtifactsFolder);
   MORTISE_TRY(check_artifacts(hub, folder, result));
   Json record = run_record(hub, job, result);
-  if (job.kind == "ingest") return publish_version(hub, job, folder, result, std::move(record));
+  if (job.kind == "ingest") return publish_version(hub, job, result, std::move(record));
   return publish_models(hub, job, folder, result, std::move(record));
 }
 

@@ -18,4 +18,8 @@ base::Status publish_result(hub::Hub& hub, const hub::Job& job, const job::TaskR
 // The run record: manifest, data set versions, models, packs, seeds, timings, scores, artifacts.
 base::Json run_record(hub::Hub& hub, const hub::Job& job, const job::TaskResult& result);
 
+// What the check of a refused upload found: its report, adopted into the store. Answers the object.
+base::Result<std::string> adopt_report(hub::Hub& hub, const hub::Job& job,
+                                       const job::TaskResult& result);
+
 }  // namespace mortise::run

@@ -131,17 +131,23 @@ void Runner::start_queued() {
   if (next.ok()) start_job(*next);
 }
 
+base::Result<base::ProcessIdentity> Runner::launch(const hub::Job& job) {
+  MORTISE_ASSIGN(const job::Task task, prepare_task(*hub_, job, options_.task));
+  job::LaunchOptions options;
+  options.worker_program = options_.worker_program;
+  options.task_folder = hub_->task_folder(job.id, job.attempt);
+  MORTISE_ASSIGN(options.keys, keys_of(*hub_, task));
+  auto process = job::launch_worker(*processes_, options);
+  base::wipe(options.keys);
+  return process;
+}
+
 void Runner::start_job(const hub::Job& queued) {
   const auto started = hub_->jobs().start(queued.id);
   if (!started.ok()) return;  // cancelled in between
   const hub::Job& job = *started;
   if (job.kind == "pipeline") return;
-  const auto task = prepare_task(*hub_, job, options_.task);
-  base::Result<base::ProcessIdentity> process =
-      task.ok()
-          ? job::launch_worker(*processes_, {.worker_program = options_.worker_program,
-                                             .task_folder = hub_->task_folder(job.id, job.attempt)})
-          : base::Result<base::ProcessIdentity>(task.error());
+  const auto process = launch(job);
   if (!process.ok()) {
     log_problem("job not ended", job.id,
                 hub_->jobs().finish(job, "failed", process.error().message,
@@ -291,13 +297,18 @@ Status Runner::conclude_failed(Watch& watched) {
                                              : watched.last.message);
   if (watched.last.error.has_value()) error = *watched.last.error;
   const Json problem = job::problem_of(error);
-  const Json report = result.ok() ? result->record["report"] : Json();
+  std::string report;
+  if (watched.job.kind == "ingest" && result.ok()) {
+    auto adopted = adopt_report(*hub_, watched.job, *result);
+    if (adopted.ok()) report = std::move(*adopted);
+    if (!adopted.ok()) log_problem("report not adopted", watched.job.id, adopted.error());
+  }
   return hub_->jobs().finish(
       watched.job, "failed", error.message, problem, [&](hub::Connection& connection) -> Status {
         if (watched.job.kind != "ingest") return {};
         return hub_->uploads().set_failed(connection,
                                           watched.job.manifest["ingest"]["upload"].as_string(),
-                                          Json::object({{"error", problem}, {"report", report}}));
+                                          Json::object({{"error", problem}}), report);
       });
 }
 

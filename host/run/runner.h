@@ -45,6 +45,7 @@ class Runner {
   struct Watch;
   void start_queued();
   void start_job(const hub::Job& queued);
+  base::Result<base::ProcessIdentity> launch(const hub::Job& job);
   void watch(const hub::Job& job, const base::ProcessIdentity& process);
   bool observe(Watch& watched);  // false: it is over, forget it
   void read_status(Watch& watched);

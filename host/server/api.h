@@ -31,6 +31,7 @@ Response page_response(const hub::Page<T>& page) {
       {{"items", std::move(items)},
        {"next_cursor", page.next_cursor.empty() ? base::Json() : base::Json(page.next_cursor)}}));
 }
+Response names_response(const hub::Page<store::NamedObject>& page);
 Response no_content();
 
 Answer healthz(Api& api, Request& request);

@@ -1,5 +1,4 @@
 // /api/v1/datasets. See api.h.
-#include "base/file_ops.h"
 #include "job/manifest.h"
 #include "server/api.h"
 
@@ -9,38 +8,33 @@ namespace {
 using base::Code;
 using base::Error;
 using base::Json;
-using base::Result;
+using base::Status;
 
 constexpr uint64_t kRowBytesMax = 32u << 20;  // of one answer of list_rows
+constexpr size_t kSendBytes = 256u << 10;
 
-// The lines offset .. offset+limit of a file of rows, as JSON texts joined by commas.
-Result<std::string> read_lines(base::FileOps& files, const std::string& path, int64_t offset,
-                               int64_t limit) {
-  MORTISE_ASSIGN(auto file, files.open(path, base::OpenMode::kRead));
-  std::string joined, line;
-  std::vector<std::byte> piece(256u << 10);
-  int64_t number = 0;
-  for (uint64_t at = 0; number < offset + limit;) {
-    MORTISE_ASSIGN(const size_t got, file->read_at(at, piece));
-    if (got == 0) break;
-    at += got;
-    for (const char c : base::as_text({piece.data(), got})) {
-      if (c != '\n') {
-        if (number >= offset) line += c;
-        continue;
-      }
-      if (number >= offset && number < offset + limit) {
-        joined += (joined.empty() ? "" : ",") + line;
-        if (joined.size() > kRowBytesMax) {
-          return Error(Code::kResourceExhausted, "The rows asked for have more than 32 MiB.",
-                       "Ask for fewer with limit, or fetch rows.jsonl.");
-        }
-      }
-      line.clear();
-      ++number;
-    }
-  }
+// Rows [offset, offset + limit) joined by commas.
+base::Result<std::string> read_rows(const store::RowTable& rows, int64_t offset, int64_t limit) {
+  std::string joined;
+  MORTISE_TRY(rows.visit(static_cast<uint64_t>(offset), static_cast<uint64_t>(limit),
+                         [&](uint64_t, std::string_view row) -> Status {
+                           joined += joined.empty() ? "" : ",";
+                           joined += row;
+                           if (joined.size() <= kRowBytesMax) return {};
+                           return Error(Code::kResourceExhausted,
+                                        "The rows asked for have more than 32 MiB.",
+                                        "Ask for fewer with limit, or fetch rows.jsonl.");
+                         }));
   return joined;
+}
+
+base::Result<Content> object_content(Api& api, const hub::Version& version,
+                                     const store::ObjectRef& object) {
+  MORTISE_ASSIGN(auto opened, api.hub->datasets().open_object(version, object));
+  const auto reader = std::make_shared<store::ObjectReader>(std::move(opened));
+  return Content{reader->size_bytes(), [reader](uint64_t offset, std::span<std::byte> buffer) {
+                   return reader->read_at(offset, buffer);
+                 }};
 }
 
 }  // namespace
@@ -122,8 +116,8 @@ Answer list_rows(Api& api, Request& request) {
                  api.hub->datasets().resolve(request.parameter("reference")));
   MORTISE_ASSIGN(const int64_t offset, request.query_integer("offset", 0, 0, INT64_C(1) << 40));
   MORTISE_ASSIGN(const int64_t limit, request.query_integer("limit", 50, 1, 1000));
-  MORTISE_ASSIGN(const std::string path, api.hub->blobs().path_of(version.rows));
-  MORTISE_ASSIGN(const std::string rows, read_lines(api.hub->files(), path, offset, limit));
+  MORTISE_ASSIGN(const store::RowTable table, api.hub->datasets().rows(version));
+  MORTISE_ASSIGN(const std::string rows, read_rows(table, offset, limit));
   Response response;
   response.body =
       "{\"reference\":" + base::json_quote(version.dataset + "@" + std::to_string(version.number)) +
@@ -137,7 +131,21 @@ Answer download_rows(Api& api, Request& request) {
                  api.hub->datasets().resolve(request.parameter("reference")));
   Response response;
   response.content_type = "application/jsonl";
-  MORTISE_ASSIGN(response.file_path, api.hub->blobs().path_of(version.rows));
+  MORTISE_ASSIGN(const store::RowTable table, api.hub->datasets().rows(version));
+  response.stream = [table](Sink& sink) {
+    std::string text;
+    MORTISE_TRY(
+        table.visit(0, table.row_count(), [&](uint64_t, std::string_view row) -> Status {
+          text += row;
+          text += '\n';
+          if (text.size() < kSendBytes) return {};
+          const bool sent = sink.write(text);
+          text.clear();
+          return sent ? Status() : Status(Error(Code::kCancelled, "The client has gone."));
+        }));
+    sink.write(text);
+    return Status();
+  };
   return response;
 }
 
@@ -145,18 +153,21 @@ Answer list_media(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Version version,
                  api.hub->datasets().resolve(request.parameter("reference")));
   MORTISE_ASSIGN(const hub::PageRequest page, page_of(request));
-  MORTISE_ASSIGN(const auto media, api.hub->datasets().media_page(version.id, page));
-  return page_response(media);
+  MORTISE_ASSIGN(const store::NameTable table, api.hub->datasets().media(version));
+  MORTISE_ASSIGN(const auto media, hub::page_of_names(table, page));
+  return names_response(media);
 }
 
 Answer download_media(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Version version,
                  api.hub->datasets().resolve(request.parameter("reference")));
-  MORTISE_ASSIGN(const hub::Medium medium,
-                 api.hub->datasets().medium(version.id, request.parameter("name")));
+  MORTISE_ASSIGN(const store::NameTable table, api.hub->datasets().media(version));
+  const std::string name = request.parameter("name");
+  MORTISE_ASSIGN(const auto found, table.find(name));
+  if (!found) return hub::not_found("media file", name);
   Response response;
   response.content_type = "application/octet-stream";  // a page of ours never runs what users sent
-  MORTISE_ASSIGN(response.file_path, api.hub->blobs().path_of(medium.blob));
+  MORTISE_ASSIGN(response.content, object_content(api, version, *found));
   return response;
 }
 

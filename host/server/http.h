@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,12 +59,20 @@ class Sink {
   virtual bool is_stopping() = 0;  // the server ends
 };
 
+// Bytes of a known size that are read as they are sent. `read_at` fills the buffer, with less only
+// at the end.
+struct Content {
+  uint64_t size_bytes = 0;
+  std::function<base::Result<size_t>(uint64_t offset, std::span<std::byte> buffer)> read_at;
+};
+base::Result<Content> file_content(const std::string& path);
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
-  std::string file_path;  // instead of body: this file
+  std::optional<Content> content;  // instead of body; ranges are answered
   // Instead of body. An error before the first write becomes an ordinary error response.
   std::function<base::Status(Sink&)> stream;
 

@@ -1,10 +1,6 @@
 // See http_exchange.h.
 #include "server/http_exchange.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <charconv>
 
@@ -115,14 +111,6 @@ void set_head(Poco::Net::HTTPServerResponse& to, const Response& from) {
   for (const auto& [name, value] : from.headers) to.set(name, value);
 }
 
-struct OpenFile {
-  int descriptor = -1;
-  uint64_t size_bytes = 0;
-  ~OpenFile() {
-    if (descriptor >= 0) ::close(descriptor);
-  }
-};
-
 // "bytes=5-" and "bytes=5-9"; anything else is left out, as RFC 9110 allows.
 void read_range(const std::string& range, uint64_t size, uint64_t& begin, uint64_t& end) {
   if (!range.starts_with("bytes=") || range.find(',') != std::string::npos) return;
@@ -139,36 +127,40 @@ void read_range(const std::string& range, uint64_t size, uint64_t& begin, uint64
   end = std::min(last + 1, size);
 }
 
-Status send_file(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServerResponse& to,
-                 const Response& from) {
-  OpenFile file{::open(from.file_path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
-  struct stat facts {};
-  if (file.descriptor < 0 || ::fstat(file.descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
-    return Error(Code::kNotFound, "The file is not there any more.");
-  }
-  file.size_bytes = static_cast<uint64_t>(facts.st_size);
-  uint64_t begin = 0, end = file.size_bytes;
-  read_range(request.get("Range", ""), file.size_bytes, begin, end);
+Status send_content(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServerResponse& to,
+                    const Response& from) {
+  const Content& content = *from.content;
+  uint64_t begin = 0, end = content.size_bytes;
+  read_range(request.get("Range", ""), content.size_bytes, begin, end);
+  std::vector<std::byte> buffer(256u << 10);
+  const auto read = [&](uint64_t at) {
+    return content.read_at(at, std::span(buffer).first(std::min<uint64_t>(buffer.size(), end - at)));
+  };
+  // The first piece is read before the head goes out: what cannot be read is an error response.
+  size_t got = 0;
+  if (begin < end) MORTISE_ASSIGN(got, read(begin));
   set_head(to, from);
   to.set("Accept-Ranges", "bytes");
-  if (end - begin != file.size_bytes) {
+  if (end - begin != content.size_bytes) {
     to.setStatusAndReason(Poco::Net::HTTPResponse::HTTP_PARTIAL_CONTENT);
     to.set("Content-Range", "bytes " + std::to_string(begin) + "-" + std::to_string(end - 1) + "/" +
-                                std::to_string(file.size_bytes));
+                                std::to_string(content.size_bytes));
   }
   to.setContentLength64(static_cast<Poco::Int64>(end - begin));
   std::ostream& out = to.send();
   if (request.getMethod() == "HEAD") return {};
-  std::vector<char> piece(256u << 10);
   for (uint64_t at = begin; at < end && out.good();) {
-    const size_t room = std::min<uint64_t>(piece.size(), end - at);
-    const ssize_t got = ::pread(file.descriptor, piece.data(), room, static_cast<off_t>(at));
-    if (got <= 0) {
+    out.write(reinterpret_cast<const char*>(buffer.data()), static_cast<std::streamsize>(got));
+    at += got;
+    if (at >= end) break;
+    const auto next = read(at);
+    if (!next.ok() || *next == 0) {
       to.setKeepAlive(false);  // the length was promised: the client sees the break
+      base::log(base::LogLevel::kError, "content not sent whole",
+                {{"error", next.ok() ? "it became shorter" : next.error().text()}});
       return {};
     }
-    out.write(piece.data(), got);
-    at += static_cast<uint64_t>(got);
+    got = *next;
   }
   return {};
 }
@@ -211,7 +203,7 @@ Status send_stream(Exchanges& shared, Poco::Net::HTTPServerRequest& request,
 Status send(Exchanges& shared, Poco::Net::HTTPServerRequest& request,
             Poco::Net::HTTPServerResponse& to, const Response& from) {
   if (from.stream) return send_stream(shared, request, to, from);
-  if (!from.file_path.empty()) return send_file(request, to, from);
+  if (from.content) return send_content(request, to, from);
   send_plain(to, from);
   return {};
 }

@@ -283,8 +283,10 @@ Answer download_artifact(Api& api, Request& request) {
     Response response;
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("X-Content-SHA256", artifact.sha256);
-    response.file_path = base::join_path(
-        base::join_path(attempt_folder(api, job), job::kArtifactsFolder), artifact.path);
+    MORTISE_ASSIGN(
+        response.content,
+        file_content(base::join_path(
+            base::join_path(attempt_folder(api, job), job::kArtifactsFolder), artifact.path)));
     return response;
   }
   return hub::not_found("artifact", name, "mortise job show lists them.");

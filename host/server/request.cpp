@@ -1,12 +1,24 @@
 // Reading a Request and making a Response. See http.h.
 #include <charconv>
 
+#include "base/file_ops.h"
 #include "server/http.h"
 
 namespace mortise::server {
 
 using base::Code;
 using base::Error;
+
+base::Result<Content> file_content(const std::string& path) {
+  MORTISE_ASSIGN(auto opened, base::posix_file_ops().open(path, base::OpenMode::kRead));
+  const std::shared_ptr<base::File> file = std::move(opened);
+  Content content;
+  MORTISE_ASSIGN(content.size_bytes, file->size());
+  content.read_at = [file](uint64_t offset, std::span<std::byte> buffer) {
+    return file->read_at(offset, buffer);
+  };
+  return content;
+}
 
 std::string Request::header(const std::string& lower_case_name) const {
   const auto found = headers.find(lower_case_name);

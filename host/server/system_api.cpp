@@ -34,6 +34,18 @@ base::Result<hub::PageRequest> page_of(const Request& request) {
   return page;
 }
 
+Response names_response(const hub::Page<store::NamedObject>& page) {
+  Json items = Json::array();
+  for (const store::NamedObject& entry : page.items) {
+    items.push_back(Json::object({{"name", entry.name},
+                                  {"object", to_text(entry.ref)},
+                                  {"size_bytes", entry.ref.size_bytes}}));
+  }
+  return Response::json(Json::object(
+      {{"items", std::move(items)},
+       {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}}));
+}
+
 Response no_content() {
   Response response;
   response.status = 204;

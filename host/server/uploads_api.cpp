@@ -17,23 +17,14 @@ using base::Status;
 constexpr uint64_t kFileBytesMax = UINT64_C(1) << 40;
 
 // "X-Content-SHA256: hex" of the client, compared with what arrived.
-Status check_digest(const Request& request, const store::BlobRef& blob) {
+Status check_digest(const Request& request, const std::string& sha256) {
   const std::string claimed = request.header("x-content-sha256");
-  if (claimed.empty() || "sha256:" + claimed == blob.digest) return {};
+  if (claimed.empty() || claimed == sha256) return {};
   Error error(
       Code::kDataLoss,
-      "The bytes that arrived have " + blob.digest + ", X-Content-SHA256 says " + claimed + ".",
+      "The bytes that arrived have SHA-256 " + sha256 + ", X-Content-SHA256 says " + claimed + ".",
       "Send the file again; nothing of it was kept.");
   return error.with("status", "460");
-}
-
-Json files_to_json(const std::map<std::string, store::BlobRef>& files) {
-  Json items = Json::array();
-  for (const auto& [name, blob] : files) {
-    items.push_back(
-        Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}}));
-  }
-  return items;
 }
 
 base::Result<hub::Upload> open_upload(Api& api, const Request& request) {
@@ -75,9 +66,17 @@ Answer create_upload(Api& api, Request& request) {
   return response;
 }
 
+// The report of its check stands in the result; it rests sealed with the files.
 Answer show_upload(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
-  return Response::json(upload.to_json());
+  Json json = upload.to_json();
+  if (!upload.report_ref.empty()) {
+    MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(upload.report_ref));
+    MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+    MORTISE_ASSIGN(const std::string text, domain->read_all(ref));
+    MORTISE_ASSIGN(json["result"]["report"], base::parse_json(text));
+  }
+  return Response::json(json);
 }
 
 Answer delete_upload(Api& api, Request& request) {
@@ -86,48 +85,55 @@ Answer delete_upload(Api& api, Request& request) {
 }
 
 Answer list_upload_files(Api& api, Request& request) {
-  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
-  MORTISE_ASSIGN(const auto files, api.hub->uploads().files(upload.id));
-  return Response::json(Json::object({{"items", files_to_json(files)}, {"next_cursor", Json()}}));
+  MORTISE_ASSIGN(const hub::PageRequest page, page_of(request));
+  MORTISE_ASSIGN(const auto files, api.hub->uploads().files(request.parameter("id"), page));
+  return names_response(files);
 }
 
-// The body goes to the disk as it comes; the answer is given once it is safe there.
+// The body is sealed as it comes; the answer is given once it is safe on the disk.
 Answer put_upload_file(Api& api, Request& request) {
   const std::string name = request.parameter("name");
   MORTISE_TRY(base::check_relative_path(name));
   MORTISE_ASSIGN(const hub::Upload upload, open_upload(api, request));
-  MORTISE_ASSIGN(store::BlobWriter writer, api.hub->blobs().begin());
-  MORTISE_TRY(request.body->read(kFileBytesMax,
-                                 [&writer](base::ByteView piece) { return writer.write(piece); }));
-  MORTISE_ASSIGN(const store::BlobRef blob, writer.commit());
-  MORTISE_TRY(check_digest(request, blob));
-  MORTISE_TRY(api.hub->uploads().put_file(upload.id, name, blob));
-  return Response::json(
-      Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}}));
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+  store::ObjectWriter writer = domain->begin();
+  base::Sha256 hash;
+  MORTISE_TRY(request.body->read(kFileBytesMax, [&](base::ByteView piece) {
+    hash.update(piece);
+    return writer.write(piece);
+  }));
+  const std::string sha256 = base::to_hex(hash.finish());
+  MORTISE_TRY(check_digest(request, sha256));
+  MORTISE_ASSIGN(const store::ObjectRef file, writer.finish());
+  MORTISE_TRY(domain->sync());
+  MORTISE_TRY(api.hub->uploads().put_file(upload.id, name, file));
+  return Response::json(Json::object(
+      {{"name", name}, {"digest", "sha256:" + sha256}, {"size_bytes", file.size_bytes}}));
 }
 
 // A tar stream: every file of it becomes a file of the upload, all or none.
 Answer put_upload_bundle(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Upload upload, open_upload(api, request));
-  std::map<std::string, store::BlobRef> files;
-  std::optional<store::BlobWriter> writer;
-  std::string name;
-  store::TarReader reader({.begin_file = [&](const std::string& begun, uint64_t) -> Status {
-                             name = begun;
-                             MORTISE_ASSIGN(auto made, api.hub->blobs().begin());
-                             writer.emplace(std::move(made));
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+  std::vector<store::NamedObject> files;
+  std::optional<store::ObjectWriter> writer;
+  store::TarReader reader({.begin_file = [&](const std::string& name, uint64_t) -> Status {
+                             files.push_back({name, {}});
+                             writer.emplace(domain->begin());
                              return {};
                            },
                            .data = [&](base::ByteView piece) { return writer->write(piece); },
                            .end_file = [&]() -> Status {
-                             MORTISE_ASSIGN(files[name], writer->commit());
-                             writer.reset();
+                             MORTISE_ASSIGN(files.back().ref, writer->finish());
                              return {};
                            }});
   MORTISE_TRY(
       request.body->read(kFileBytesMax, [&](base::ByteView piece) { return reader.take(piece); }));
   MORTISE_TRY(reader.finish());
-  MORTISE_TRY(api.hub->uploads().put_files(upload.id, files));
+  MORTISE_ASSIGN(const store::NamesWritten table, store::write_names(domain, std::move(files)));
+  MORTISE_TRY(domain->sync());
+  MORTISE_TRY(
+      api.hub->uploads().put_table(upload.id, table.ref, table.count, table.content_bytes));
   MORTISE_ASSIGN(const hub::Upload after, api.hub->uploads().get(upload.id));
   return Response::json(after.to_json());
 }
@@ -159,9 +165,10 @@ Answer create_model(Api& api, Request& request) {
     return Error(Code::kFailedPrecondition, "The upload " + upload.id + " is " + upload.state + ".",
                  "Start a new upload.");
   }
-  MORTISE_ASSIGN(const auto files, api.hub->uploads().files(upload.id));
-  MORTISE_ASSIGN(hub::PreparedModel prepared,
-                 api.hub->models().prepare_upload(files, api.hub->blobs()));
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+  MORTISE_ASSIGN(const store::ObjectRef ref, api.hub->uploads().gather_files(upload));
+  MORTISE_ASSIGN(const store::NameTable files, store::NameTable::open(domain, ref));
+  MORTISE_ASSIGN(hub::PreparedModel prepared, api.hub->models().prepare_upload(*domain, files));
   prepared.name = body.contains("name") ? body["name"].as_string() : upload.name;
   prepared.description = body["description"].as_string();
   prepared.base = body["base"].as_string();
@@ -196,7 +203,7 @@ Answer download_model_file(Api& api, Request& request) {
     Response response;
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("X-Content-SHA256", file.sha256);
-    response.file_path = base::join_path(model.folder, file.name);
+    MORTISE_ASSIGN(response.content, file_content(base::join_path(model.folder, file.name)));
     return response;
   }
   return hub::not_found("file of the model", name);

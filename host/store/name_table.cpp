@@ -3,6 +3,8 @@
 // names; the names end to end.
 #include "store/name_table.h"
 
+#include <algorithm>
+
 #include "store/table_bytes.h"
 
 namespace mortise::store {
@@ -16,7 +18,7 @@ using base::Status;
 constexpr std::string_view kMark = "MRTNAM01";
 constexpr size_t kHeaderSize = 32;
 constexpr size_t kEntrySize = kRefSize + 8;
-constexpr uint64_t kVisitEntries = 4096;
+constexpr uint64_t kBlockEntries = 4096;
 
 Error damaged(const char* what) {
   return Error(Code::kDataLoss, std::string("The table of names is damaged: ") + what + ".",
@@ -54,6 +56,20 @@ Result<ObjectRef> NameTableWriter::finish() {
     MORTISE_TRY(writer.write(base::as_bytes(*part)));
   }
   return writer.finish();
+}
+
+Result<NamesWritten> write_names(std::shared_ptr<Domain> domain,
+                                 std::vector<NamedObject> entries) {
+  std::stable_sort(entries.begin(), entries.end(),
+                   [](const NamedObject& a, const NamedObject& b) { return a.name < b.name; });
+  NameTableWriter writer(std::move(domain));
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i + 1 < entries.size() && entries[i + 1].name == entries[i].name) continue;
+    MORTISE_TRY(writer.add(entries[i].name, entries[i].ref));
+  }
+  NamesWritten written{{}, writer.count(), writer.content_bytes()};
+  MORTISE_ASSIGN(written.ref, writer.finish());
+  return written;
 }
 
 Result<NameTable> NameTable::open(std::shared_ptr<Domain> domain, const ObjectRef& ref) {
@@ -111,54 +127,87 @@ Result<uint64_t> NameTable::after(std::string_view name) const {
   return entry.name == name ? index + 1 : index;
 }
 
-Status NameTable::visit(const std::function<Status(const NamedObject&)>& each) const {
-  for (uint64_t first = 0; first < count_; first += kVisitEntries) {
-    const uint64_t here = std::min(kVisitEntries, count_ - first);
-    base::Bytes entries(here * kEntrySize);
-    MORTISE_TRY(read_exactly(reader_, kHeaderSize + first * kEntrySize, entries));
-    const auto begin = number_at<uint64_t>(entries, kRefSize);
-    const size_t last = (here - 1) * kEntrySize;
-    const uint64_t end =
-        number_at<uint64_t>(entries, last + kRefSize) + number_at<uint32_t>(entries, last + 44);
-    if (begin > end || end > names_size_) return damaged("a name lies outside it");
-    std::string names(end - begin, '\0');
-    MORTISE_TRY(read_exactly(reader_, kHeaderSize + count_ * kEntrySize + begin,
-                             std::as_writable_bytes(std::span(names))));
-    for (size_t at = 0; at <= last; at += kEntrySize) {
-      const auto offset = number_at<uint64_t>(entries, at + kRefSize);
-      const auto length = number_at<uint32_t>(entries, at + 44);
-      if (offset < begin || length > end - begin || offset - begin > end - begin - length) {
-        return damaged("a name lies outside it");
-      }
-      MORTISE_TRY(each({names.substr(offset - begin, length), ref_at(entries, at)}));
+Result<std::vector<NamedObject>> NameTable::entries(uint64_t first, uint64_t count) const {
+  first = std::min(first, count_);
+  count = std::min(count, count_ - first);
+  std::vector<NamedObject> found;
+  if (count == 0) return found;
+  base::Bytes entries(count * kEntrySize);
+  MORTISE_TRY(read_exactly(reader_, kHeaderSize + first * kEntrySize, entries));
+  const auto begin = number_at<uint64_t>(entries, kRefSize);
+  const size_t last = (count - 1) * kEntrySize;
+  const uint64_t end =
+      number_at<uint64_t>(entries, last + kRefSize) + number_at<uint32_t>(entries, last + 44);
+  if (begin > end || end > names_size_) return damaged("a name lies outside it");
+  std::string names(end - begin, '\0');
+  MORTISE_TRY(read_exactly(reader_, kHeaderSize + count_ * kEntrySize + begin,
+                           std::as_writable_bytes(std::span(names))));
+  found.reserve(count);
+  for (size_t at = 0; at <= last; at += kEntrySize) {
+    const auto offset = number_at<uint64_t>(entries, at + kRefSize);
+    const auto length = number_at<uint32_t>(entries, at + 44);
+    if (offset < begin || length > names.size() || offset - begin > names.size() - length) {
+      return damaged("a name lies outside it");
     }
+    found.push_back({names.substr(offset - begin, length), ref_at(entries, at)});
+  }
+  return found;
+}
+
+Status NameTable::visit(const std::function<Status(const NamedObject&)>& each) const {
+  for (uint64_t first = 0; first < count_; first += kBlockEntries) {
+    MORTISE_ASSIGN(const auto block, entries(first, kBlockEntries));
+    for (const NamedObject& entry : block) MORTISE_TRY(each(entry));
   }
   return {};
 }
 
-Result<ObjectRef> merge_names(std::shared_ptr<Domain> domain, const NameTable& under,
-                              const NameTable& over) {
-  NameTableWriter merged(std::move(domain));
-  uint64_t next = 0;
-  const auto add_over_until = [&](const std::string* name) -> Status {
-    while (next < over.count()) {
-      MORTISE_ASSIGN(const NamedObject entry, over.at(next));
-      if (name != nullptr && entry.name >= *name) break;
-      MORTISE_TRY(merged.add(entry.name, entry.ref));
-      ++next;
-    }
+namespace {
+
+// One table read from its start to its end.
+struct Cursor {
+  const NameTable* table;
+  uint64_t next = 0;  // entry after the block
+  std::vector<NamedObject> block{};
+  size_t at = 0;
+
+  const NamedObject* entry() const { return at < block.size() ? &block[at] : nullptr; }
+  Status advance() {
+    if (++at < block.size()) return {};
+    return fill();
+  }
+  Status fill() {
+    MORTISE_ASSIGN(block, table->entries(next, kBlockEntries));
+    next += block.size();
+    at = 0;
     return {};
-  };
-  MORTISE_TRY(under.visit([&](const NamedObject& entry) -> Status {
-    MORTISE_TRY(add_over_until(&entry.name));
-    if (next < over.count()) {
-      MORTISE_ASSIGN(const NamedObject same, over.at(next));
-      if (same.name == entry.name) return {};
+  }
+};
+
+}  // namespace
+
+Result<ObjectRef> merge_names(std::shared_ptr<Domain> domain,
+                              const std::vector<NameTable>& tables) {
+  std::vector<Cursor> cursors;
+  for (const NameTable& table : tables) {
+    cursors.push_back({&table});
+    MORTISE_TRY(cursors.back().fill());
+  }
+  NameTableWriter merged(std::move(domain));
+  for (;;) {
+    const NamedObject* first = nullptr;
+    for (const Cursor& cursor : cursors) {
+      const NamedObject* entry = cursor.entry();
+      if (entry != nullptr && (first == nullptr || entry->name <= first->name)) first = entry;
     }
-    return merged.add(entry.name, entry.ref);
-  }));
-  MORTISE_TRY(add_over_until(nullptr));
-  return merged.finish();
+    if (first == nullptr) return merged.finish();
+    MORTISE_TRY(merged.add(first->name, first->ref));
+    const std::string name = first->name;
+    for (Cursor& cursor : cursors) {
+      const NamedObject* entry = cursor.entry();
+      if (entry != nullptr && entry->name == name) MORTISE_TRY(cursor.advance());
+    }
+  }
 }
 
 }  // namespace mortise::store

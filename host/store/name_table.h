@@ -38,6 +38,14 @@ class NameTableWriter {  // [serial]
   uint64_t count_ = 0, content_bytes_ = 0;
 };
 
+// A table of entries in any order; where several name the same, the last wins.
+struct NamesWritten {
+  ObjectRef ref;
+  uint64_t count = 0, content_bytes = 0;
+};
+base::Result<NamesWritten> write_names(std::shared_ptr<Domain> domain,
+                                       std::vector<NamedObject> entries);
+
 class NameTable {  // [parallel]
  public:
   // Errors: NOT_FOUND, DATA_LOSS (also for an object that is no such table).
@@ -48,6 +56,8 @@ class NameTable {  // [parallel]
   base::Result<std::optional<ObjectRef>> find(std::string_view name) const;
   // The index of the first name that comes after `name` ("" : 0).
   base::Result<uint64_t> after(std::string_view name) const;
+  // Up to `count` entries from `first` on.
+  base::Result<std::vector<NamedObject>> entries(uint64_t first, uint64_t count) const;
   base::Status visit(const std::function<base::Status(const NamedObject&)>& each) const;
 
  private:
@@ -60,8 +70,9 @@ class NameTable {  // [parallel]
   uint64_t count_ = 0, names_size_ = 0;
 };
 
-// Both tables' entries, those of `over` where both name the same. Errors: as reading and writing.
-base::Result<ObjectRef> merge_names(std::shared_ptr<Domain> domain, const NameTable& under,
-                                    const NameTable& over);
+// The entries of all tables as one; where several name the same, the last of them wins. A block of
+// each is in memory at a time. Errors: as reading and writing.
+base::Result<ObjectRef> merge_names(std::shared_ptr<Domain> domain,
+                                    const std::vector<NameTable>& tables);
 
 }  // namespace mortise::store

@@ -1,0 +1,36 @@
+// Which domain of the store belongs to which name: one a data set, made before its first byte comes.
+// Called by uploads, datasets, run and server. [any]
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "hub/database.h"
+#include "store/store.h"
+
+namespace mortise::hub {
+
+class Domains {
+ public:
+  Domains(Database& database, store::Store& store, base::Clock& clock, base::Random& random)
+      : database_(&database), store_(&store), clock_(&clock), random_(&random) {}
+
+  // The id of the domain of this name; its key is made when the name is new. Errors:
+  // FAILED_PRECONDITION when the keys are locked.
+  base::Result<std::string> id_of(const std::string& name);
+  // Errors: NOT_FOUND when it was shredded, FAILED_PRECONDITION when the keys are locked.
+  base::Result<std::shared_ptr<store::Domain>> open(const std::string& id);
+  store::Store& store() { return *store_; }
+
+ private:
+  Database* database_;
+  store::Store* store_;
+  base::Clock* clock_;
+  base::Random* random_;
+  std::mutex mutex_;  // two requests for a new name make one domain
+};
+
+}  // namespace mortise::hub
