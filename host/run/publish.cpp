@@ -16,6 +16,8 @@ using base::Json;
 using base::Result;
 using base::Status;
 
+constexpr const char* kMediaPrefix = "media/";  // below it: media that came inside rows files
+
 Status check_artifact(base::FileOps& files, const std::string& folder,
                       const job::Artifact& artifact) {
   const std::string path = base::join_path(folder, artifact.path);
@@ -73,13 +75,20 @@ Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job, const std
   MORTISE_ASSIGN(version.row_count, count_lines(hub.files(), rows));
   MORTISE_ASSIGN(version.rows, hub.blobs().adopt(rows));
   MORTISE_ASSIGN(const auto files, hub.uploads().files(ingest["upload"].as_string()));
+  std::set<std::string> made;
+  for (const job::Artifact& artifact : result.artifacts) made.insert(artifact.path);
   for (const Json& name : result.record["used_media"].items()) {
-    const auto found = files.find(name.as_string());
-    if (found == files.end()) {
-      return Error(Code::kInternal, "The worker names the media file \"" + name.as_string() +
-                                        "\", which is not in the upload.");
+    const std::string& text = name.as_string();
+    if (const auto found = files.find(text); found != files.end()) {
+      version.media.insert(*found);
+    } else if (made.contains(std::string(kMediaPrefix) + text)) {
+      MORTISE_ASSIGN(version.media[text],
+                     hub.blobs().adopt(base::join_path(folder, kMediaPrefix + text)));
+    } else {
+      return Error(Code::kInternal, "The worker names the media file \"" + text +
+                                        "\", which is neither in the upload nor among what it "
+                                        "made.");
     }
-    version.media.insert(*found);
   }
   const Json& report = result.record["report"];
   version.facts = Json::object({{"mapping", report["mapping"]},
@@ -91,8 +100,12 @@ Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job, const std
 }
 
 Status publish_version(hub::Hub& hub, const hub::Job& job, const std::string& folder,
-                       const job::TaskResult& result, Json record) {
+                       job::TaskResult result, Json record) {
   MORTISE_ASSIGN(const hub::NewVersion version, version_of(hub, job, folder, result));
+  // The version has the media now: the job need not list each of a million pictures again.
+  std::erase_if(result.artifacts, [](const job::Artifact& artifact) {
+    return artifact.path.starts_with(kMediaPrefix);
+  });
   const std::string upload = job.manifest["ingest"]["upload"].as_string();
   const Json report = result.record["report"];
   return hub.jobs().publish(job, result, record, [&](hub::Connection& connection) -> Status {
