@@ -7,6 +7,7 @@
 
 #include "base/json_read.h"
 #include "ingest/media_check.h"
+#include "ingest/media_intake.h"
 #include "ingest/row_check.h"
 
 namespace mortise::ingest {
@@ -70,6 +71,13 @@ void apply_patch(Json& row, const Json& patch) {
   }
 }
 
+// A row on its way: what it says, where it stood, which media were made for it.
+struct Taken {
+  Json row;
+  int64_t byte_offset = -1;
+  std::vector<std::string> media;
+};
+
 // The state of one run.
 class Ingest {
  public:
@@ -78,6 +86,8 @@ class Ingest {
         request_(request),
         check_(std::move(check)),
         media_(request.media),
+        sink_(make_media_sink(files, request.output_folder)),
+        intake_(files, request.media, request.members_folder, media_, *sink_),
         writer_(files, request.output_folder) {}
 
   Status read_all(RowSource& source, const IngestHooks& hooks);
@@ -85,33 +95,38 @@ class Ingest {
 
  private:
   Status begin_rows();
-  Status take(const Json& row, int64_t byte_offset);
+  Status take(const Taken& taken);
+  Status read_row(const RowSource::Row& source);
 
   base::FileOps& files_;
   const IngestRequest& request_;
   RowCheck check_;
   MediaCheck media_;
+  std::unique_ptr<MediaSink> sink_;
+  MediaIntake intake_;
   RowWriter writer_;
+  base::RowReader reader_;
   std::optional<FieldMap> map_;
-  std::vector<std::pair<Json, int64_t>> sample_;  // rows read before the mapping is known
+  std::vector<Taken> sample_;  // rows read before the mapping is known
+  int64_t rows_read_ = 0;
   std::set<std::string> used_, missing_;
   Report report_;
 };
 
 Status Ingest::begin_rows() {
   std::vector<Json> rows;
-  for (const auto& [row, offset] : sample_) rows.push_back(row);
+  for (const Taken& taken : sample_) rows.push_back(taken.row);
   MORTISE_ASSIGN(map_, propose_field_map(request_.task_type, rows, request_.overrides));
   report_.mapping = map_->to_json();
   MORTISE_TRY(writer_.begin());
-  for (const auto& [row, offset] : sample_) MORTISE_TRY(take(row, offset));
+  for (const Taken& taken : sample_) MORTISE_TRY(take(taken));
   sample_.clear();
   return {};
 }
 
-Status Ingest::take(const Json& row, int64_t byte_offset) {
+Status Ingest::take(const Taken& taken) {
   const int64_t number = ++report_.rows_count;
-  auto mapped = apply_field_map(*map_, row);
+  auto mapped = apply_field_map(*map_, taken.row);
   std::vector<Finding> findings;
   if (!mapped.ok()) {
     Finding made;
@@ -132,52 +147,54 @@ Status Ingest::take(const Json& row, int64_t byte_offset) {
   });
   for (Finding& finding : findings) {
     finding.row = number;
-    finding.byte_offset = byte_offset;
+    finding.byte_offset = taken.byte_offset;
     if (request_.patch && mapped.ok()) apply_patch(*mapped, finding.patch);
     report_.add(std::move(finding));
   }
   if (is_bad) {
     ++report_.bad_rows_count;
-    return {};
+    return intake_.drop(taken.media);
   }
   for (const auto& [field, name] : media_of(*mapped)) used_.insert(name);
   return writer_.add(*mapped);
 }
 
+Status Ingest::read_row(const RowSource::Row& source) {
+  auto value = reader_.parse(source.text);
+  if (!value.ok()) {
+    return std::move(value.error()).at_file(request_.rows_name).at_row(rows_read_ + 1);
+  }
+  Taken taken{std::move(*value), source.byte_offset, {}};
+  ++rows_read_;
+  MORTISE_ASSIGN(taken.media, intake_.take(taken.row, source.media, rows_read_));
+  if (map_) return take(taken);
+  sample_.push_back(std::move(taken));
+  return sample_.size() == kSampleRows ? begin_rows() : Status();
+}
+
 Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
-  base::RowReader reader;
   RowSource::Row row;
-  int64_t rows_read = 0;
   while (true) {
     MORTISE_ASSIGN(const bool more, source.next(row));
     if (!more) break;
-    auto value = reader.parse(row.text);
-    if (!value.ok()) {
-      return std::move(value.error()).at_file(request_.rows_name).at_row(rows_read + 1);
-    }
-    ++rows_read;
-    if (map_) {
-      MORTISE_TRY(take(*value, row.byte_offset));
-    } else {
-      sample_.emplace_back(std::move(*value), row.byte_offset);
-      if (sample_.size() == kSampleRows) MORTISE_TRY(begin_rows());
-    }
-    if (hooks.progress && rows_read % 256 == 0) hooks.progress(rows_read);
+    MORTISE_TRY(read_row(row));
+    if (hooks.progress && rows_read_ % 256 == 0) hooks.progress(rows_read_);
     if (hooks.is_cancelled && hooks.is_cancelled()) {
       return Error(Code::kCancelled, "The check was cancelled.");
     }
   }
-  if (rows_read == 0) {
+  if (rows_read_ == 0) {
     return Error(Code::kInvalidArgument, "The upload holds no rows.",
                  "Upload a file with one JSON object a line.")
         .at_file(request_.rows_name);
   }
   if (!map_) MORTISE_TRY(begin_rows());
-  if (hooks.progress) hooks.progress(rows_read);
+  if (hooks.progress) hooks.progress(rows_read_);
   return {};
 }
 
 Result<IngestResult> Ingest::finish() {
+  MORTISE_TRY(sink_->finish());
   MORTISE_TRY(writer_.finish());
   IngestResult result;
   report_.task_type = request_.task_type;

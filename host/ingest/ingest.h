@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "base/result.h"
 #include "ingest/field_map.h"
 #include "ingest/finding.h"
+#include "plugin/media_cells.h"
 
 namespace mortise::ingest {
 
@@ -20,8 +22,10 @@ class RowSource {
  public:
   virtual ~RowSource() = default;
   struct Row {
-    std::string text;          // one JSON object
-    int64_t byte_offset = -1;  // in the rows file
+    std::string text;                       // one JSON object
+    int64_t byte_offset = -1;               // in the rows file
+    std::vector<plugin::MediaField> media;  // what came inside the rows file
+    std::shared_ptr<const void> owner;      // keeps the bytes of media alive
   };
   // False at the end. Errors: as the format pack gives them, with file, row and byte.
   virtual base::Result<bool> next(Row& row) = 0;
@@ -31,6 +35,7 @@ struct IngestRequest {
   std::string task_type;
   std::string rows_name;                     // as the user named the rows file
   std::map<std::string, std::string> media;  // name in the rows -> file on this machine
+  std::string members_folder;                // what media given as ranges of files are relative to
   std::vector<std::pair<std::string, std::string>> overrides;  // --map target=source
   int64_t max_bad_rows = 0;
   bool patch = false;         // apply mechanical patches; leave bad rows out up to max_bad_rows
@@ -42,10 +47,10 @@ struct IngestHooks {
   std::function<bool()> is_cancelled;               // may be empty
 };
 
-// Reads everything, then decides. Writes rows.jsonl (canonical rows, one a line) and report.json
-// into output_folder, durably. The report comes back whether the data set is accepted or not.
-// accepted is false when more than max_bad_rows rows are bad, or when rows are bad and patch is
-// off.
+// Reads everything, then decides. Writes rows.jsonl (canonical rows, one a line), report.json and,
+// below media/, what came inside the rows file into output_folder, durably. The report comes back
+// whether the data set is accepted or not. accepted is false when more than max_bad_rows rows are
+// bad, or when rows are bad and patch is off.
 struct IngestResult {
   Report report;
   bool accepted = false;

@@ -60,15 +60,23 @@ std::optional<Finding> MediaCheck::inspect(const std::string& name) {
     return finding("media_unreadable", name + " cannot be read: " + bytes.error().message,
                    "Upload the file again.");
   }
-  if (bytes->empty()) return finding("media_empty", name + " is empty.", "Upload the file again.");
+  return judge(name, base::as_bytes(*bytes));
+}
+
+void MediaCheck::take(const std::string& name, base::ByteView bytes) {
+  known_.insert_or_assign(name, judge(name, bytes));
+}
+
+std::optional<Finding> MediaCheck::judge(const std::string& name, base::ByteView bytes) {
+  if (bytes.empty()) return finding("media_empty", name + " is empty.", "Upload the file again.");
   if (is_image(ending_of(name))) {
-    const auto image = decode_image(base::as_bytes(*bytes));
+    const auto image = decode_image(bytes);
     if (!image.ok()) {
       return finding("media_broken", name + ": " + image.error().message,
                      image.error().hint.empty() ? "Upload the file again." : image.error().hint);
     }
   }
-  sizes_[name] = bytes->size();
+  sizes_[name] = bytes.size();
   return std::nullopt;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/crypto.h"
 #include "ingest/finding.h"
 
 namespace mortise::ingest {
@@ -19,10 +20,13 @@ class MediaCheck {
   // What is wrong with this medium, if anything. A second question for a name is answered from
   // memory.
   std::optional<Finding> check(const std::string& name, const std::string& field);
+  // A medium that is in no file of the upload: what check() will say of its name is found out now.
+  void take(const std::string& name, base::ByteView bytes);
   uint64_t size_bytes(const std::string& name) const;  // 0 for a name that was never good
 
  private:
   std::optional<Finding> inspect(const std::string& name);
+  std::optional<Finding> judge(const std::string& name, base::ByteView bytes);
 
   const std::map<std::string, std::string>& files_;
   std::map<std::string, std::optional<Finding>> known_;

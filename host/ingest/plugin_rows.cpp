@@ -23,6 +23,13 @@ base::Result<bool> PluginRows::next(Row& row) {
   plugin::FormatRow& found = batch_[next_in_batch_++];
   row.text = std::move(found.json);
   row.byte_offset = found.byte_offset;
+  row.media = std::move(found.media);
+  row.owner = std::move(found.batch);
+  for (plugin::MediaField& field : row.media) {
+    for (plugin::MediumCell& cell : field.items) {
+      if (cell.member.starts_with(root_)) cell.member.erase(0, root_.size());
+    }
+  }
   return true;
 }
 

@@ -144,6 +144,14 @@ int64_t int64_at(const ArrowArray& array, int64_t row) {
   return static_cast<const int64_t*>(array.buffers[1])[array.offset + row];
 }
 
+std::pair<int64_t, int64_t> list_range_at(const Column& column, const ArrowArray& array,
+                                          int64_t row) {
+  if (is_null_at(array, row)) return {0, 0};
+  const bool wide = is_wide(column.format);
+  return {offset_at(array, wide, array.offset + row),
+          offset_at(array, wide, array.offset + row + 1)};
+}
+
 std::vector<int32_t> int32_list_at(const ArrowArray& array, int64_t row) {
   if (is_null_at(array, row)) return {};
   const int64_t begin = offset_at(array, false, array.offset + row);
@@ -204,10 +212,9 @@ Json row_of(const Column& column, const ArrowArray& array, int64_t row) {
     return object;
   }
   if (column.format == "+l" || column.format == "+L") {
-    const bool wide = is_wide(column.format);
     Json list = Json::array();
-    const int64_t end = offset_at(array, wide, array.offset + row + 1);
-    for (int64_t i = offset_at(array, wide, array.offset + row); i < end; ++i) {
+    const auto [begin, end] = list_range_at(column, array, row);
+    for (int64_t i = begin; i < end; ++i) {
       list.push_back(row_of(column.children[0], *array.children[0], i));
     }
     return list;

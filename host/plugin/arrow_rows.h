@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -51,6 +52,9 @@ std::string_view text_at(const Column& column, const ArrowArray& array, int64_t 
 bool is_null_at(const ArrowArray& array, int64_t row);
 // Of a checked "l" array.
 int64_t int64_at(const ArrowArray& array, int64_t row);
+// Where the items of a row of a checked "+l" or "+L" array begin and end in its child.
+std::pair<int64_t, int64_t> list_range_at(const Column& column, const ArrowArray& array,
+                                          int64_t row);
 // Of a checked "+l" of "i" array.
 std::vector<int32_t> int32_list_at(const ArrowArray& array, int64_t row);
 

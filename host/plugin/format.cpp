@@ -1,6 +1,7 @@
 // See format.h.
 #include "plugin/format.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/utf8.h"
@@ -22,12 +23,19 @@ auto call_stream(const Plugin& plugin, const char* name, F call) {
   return call();
 }
 
+bool is_offset_column(const Column& column) {
+  return column.name == "byte_offset" && column.format == "l";
+}
+
+// {row, byte_offset?, media...}
 bool is_row_schema(const Column& schema) {
-  return !schema.children.empty() && schema.children[0].name == "row" &&
-         (schema.children[0].format == "u" || schema.children[0].format == "U") &&
-         (schema.children.size() == 1 ||
-          (schema.children.size() == 2 && schema.children[1].name == "byte_offset" &&
-           schema.children[1].format == "l"));
+  if (schema.children.empty() || schema.children[0].name != "row" ||
+      (schema.children[0].format != "u" && schema.children[0].format != "U")) {
+    return false;
+  }
+  const size_t first = schema.children.size() > 1 && is_offset_column(schema.children[1]) ? 2 : 1;
+  return std::all_of(schema.children.begin() + static_cast<std::ptrdiff_t>(first),
+                     schema.children.end(), is_media);
 }
 
 }  // namespace
@@ -144,6 +152,7 @@ Result<FormatStream> Format::scan(const ScanOptions& options) const {
   if (code != 0) return stream.stream_error(code);
   MORTISE_ASSIGN(stream.schema_, read_schema(*schema.get()));
   if (stream.schema_.format != "+s") return state_->broken("streams rows without columns.");
+  for (const Column& column : stream.schema_.children) MORTISE_TRY(check_media_column(column));
   return stream;
 }
 
@@ -187,7 +196,8 @@ Result<std::optional<OwnedArray>> FormatStream::next() {
 Result<std::optional<std::vector<FormatRow>>> FormatStream::next_rows() {
   MORTISE_ASSIGN(auto batch, next());
   if (!batch) return std::optional<std::vector<FormatRow>>();
-  const ArrowArray& array = *batch->get();
+  const auto owner = std::make_shared<const OwnedArray>(std::move(*batch));
+  const ArrowArray& array = *owner->get();
   std::vector<FormatRow> rows(static_cast<size_t>(array.length));
   const bool is_plain = is_row_schema(schema_);
   for (int64_t i = 0; i < array.length; ++i) {
@@ -198,8 +208,17 @@ Result<std::optional<std::vector<FormatRow>>> FormatStream::next_rows() {
     }
     const int64_t inner = array.offset + i;
     row.json = text_at(schema_.children[0], *array.children[0], inner);
-    if (array.n_children > 1 && !is_null_at(*array.children[1], inner)) {
-      row.byte_offset = int64_at(*array.children[1], inner);
+    for (size_t c = 1; c < schema_.children.size(); ++c) {
+      const Column& column = schema_.children[c];
+      const ArrowArray& cells = *array.children[c];
+      if (is_null_at(cells, inner)) continue;
+      if (!is_media(column)) {
+        row.byte_offset = int64_at(cells, inner);
+        continue;
+      }
+      MORTISE_ASSIGN(MediaField media, media_at(column, cells, inner));
+      row.media.push_back(std::move(media));
+      row.batch = owner;
     }
   }
   return std::optional<std::vector<FormatRow>>(std::move(rows));

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "plugin/arrow_rows.h"
+#include "plugin/media_cells.h"
 #include "plugin/plugin.h"
 
 namespace mortise::plugin {
@@ -38,8 +39,10 @@ struct ScanOptions {
 
 // One row that came without a fixed schema, or was made from columns.
 struct FormatRow {
-  std::string json;          // one JSON object, exactly as the plugin gave it
-  int64_t byte_offset = -1;  // from the start of its file; -1 when the format does not tell
+  std::string json;               // one JSON object, exactly as the plugin gave it
+  int64_t byte_offset = -1;       // from the start of its file; -1 when the format does not tell
+  std::vector<MediaField> media;  // what came inside the file; see kind/format.h
+  std::shared_ptr<const OwnedArray> batch;  // keeps the bytes of media alive; null without media
 };
 
 class FormatStream;
@@ -69,8 +72,9 @@ class FormatStream {  // [serial]
   // The next batch as a checked struct array, or nothing at the end. Errors: the plugin's own, with
   // file, row and byte; DATA_LOSS when the array breaks the schema. After an error the stream ends.
   base::Result<std::optional<OwnedArray>> next();
-  // The next batch as rows; nothing at the end. A schema {row: utf8, byte_offset: int64} is taken
-  // as it is; any other columns become one JSON object a row.
+  // The next batch as rows; nothing at the end. A schema {row: utf8, byte_offset: int64}, with
+  // columns of media beside it, is taken as it is; any other columns become one JSON object a row.
+  // Errors: as next; DATA_LOSS naming the column for a medium without bytes and range.
   base::Result<std::optional<std::vector<FormatRow>>> next_rows();
   // Where the stream stands after its last batch.
   base::Result<std::string> cursor();

@@ -87,11 +87,13 @@ Result<ingest::IngestResult> read_source(Context& context, const Source& source,
       plugin::Format opened,
       context.registry.open_format(format_id, {"upload/" + source.rows_name}, format["config"]));
   const int64_t total = opened.row_count_hint();
-  ingest::PluginRows rows(std::move(opened));
+  ingest::PluginRows rows(std::move(opened), "upload");
   ingest::IngestHooks hooks;
   hooks.progress = [&](int64_t done) { context.progress("check", done, total); };
   hooks.is_cancelled = [&] { return context.is_cancelled.load(); };
-  auto result = ingest::run_ingest(context.files, rows, source.request, hooks);
+  ingest::IngestRequest request = source.request;
+  request.members_folder = source.rows_folder;
+  auto result = ingest::run_ingest(context.files, rows, request, hooks);
   // People know the file by its own name, not by the root it was granted under.
   if (!result.ok() && result.error().file == "upload/" + source.rows_name) {
     result.error().file = source.rows_name;

@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/crypto.h"
+
 namespace mortise::plugin::kit {
 
 using base::Json;
@@ -49,6 +51,10 @@ std::vector<SampleFile> Case::samples() const {
   std::vector<SampleFile> out;
   for (const Json& sample : conformance()["samples"].items()) {
     out.push_back({sample["name"].as_string(), sample["text"].as_string()});
+    if (const Json* coded = sample.find("base64"); coded != nullptr) {
+      const auto bytes = base::from_base64(coded->as_string());
+      if (bytes.ok()) out.back().text = base::as_text(*bytes);
+    }
   }
   for (const auto& [name, text] : conformance()["files"].members()) {
     out.push_back({name, text.as_string()});

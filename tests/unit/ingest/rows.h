@@ -2,7 +2,9 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "ingest/ingest.h"
@@ -18,6 +20,10 @@ class FakeRows final : public RowSource {
  public:
   explicit FakeRows(std::deque<std::string> rows) : rows_(std::move(rows)) {}
   void fail_at_end(base::Error error) { error_ = std::move(error); }
+  // Media of row `index` (from 0).
+  void add_media(size_t index, std::vector<plugin::MediaField> media) {
+    media_[index] = std::move(media);
+  }
   base::Result<bool> next(Row& row) override {
     if (rows_.empty()) {
       if (error_.code != base::Code::kUnknown) return error_;
@@ -25,6 +31,7 @@ class FakeRows final : public RowSource {
     }
     row.text = rows_.front();
     row.byte_offset = offset_;
+    row.media = std::move(media_[index_++]);
     offset_ += static_cast<int64_t>(row.text.size()) + 1;
     rows_.pop_front();
     return true;
@@ -32,6 +39,8 @@ class FakeRows final : public RowSource {
 
  private:
   std::deque<std::string> rows_;
+  std::map<size_t, std::vector<plugin::MediaField>> media_;
+  size_t index_ = 0;
   base::Error error_;
   int64_t offset_ = 0;
 };

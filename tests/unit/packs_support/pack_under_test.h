@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -40,6 +41,7 @@ class MemoryFiles {
         return MORTISE_STATUS_OK;
       };
       t.discard = [](mortise_file* file) { delete self(file); };
+      t.list = list;
       return t;
     }();
     return &table;
@@ -66,6 +68,28 @@ class MemoryFiles {
     }
     *out = reinterpret_cast<mortise_file*>(
         new File{owner, key, is_new ? std::string() : found->second, is_new});
+    return MORTISE_STATUS_OK;
+  }
+
+  // A folder is there when a file below it is.
+  static mortise_status list(mortise_host* host, mortise_text folder,
+                             mortise_status (*sink_name)(void*, mortise_text), void* user,
+                             mortise_error* error) {
+    const std::string prefix = std::string(sdk::view(folder)) + (folder.size_bytes == 0 ? "" : "/");
+    std::set<std::string> names;
+    for (const auto& [name, bytes] : reinterpret_cast<MemoryFiles*>(host)->content) {
+      if (!name.starts_with(prefix)) continue;
+      const size_t slash = name.find('/', prefix.size());
+      const size_t end = slash == name.npos ? name.size() : slash + 1;
+      names.insert(name.substr(prefix.size(), end - prefix.size()));
+    }
+    if (names.empty()) {
+      return sdk::Failure(MORTISE_STATUS_NOT_FOUND, prefix + " is no folder.").report(error);
+    }
+    for (const std::string& name : names) {
+      if (const mortise_status status = sink_name(user, sdk::text(name)); status != 0)
+        return status;
+    }
     return MORTISE_STATUS_OK;
   }
 
