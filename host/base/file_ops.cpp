@@ -218,7 +218,8 @@ class PosixFileOps final : public FileOps {
       if (::fstatat(::dirfd(folder), entry->d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0) continue;
       found.push_back({std::string(name), static_cast<uint64_t>(facts.st_size),
                        S_ISDIR(facts.st_mode),
-                       facts.st_ctim.tv_sec * INT64_C(1'000'000'000) + facts.st_ctim.tv_nsec});
+                       facts.st_ctim.tv_sec * INT64_C(1'000'000'000) + facts.st_ctim.tv_nsec,
+                       facts.st_mode & 0777});
     }
     ::closedir(folder);
     std::sort(found.begin(), found.end(),

@@ -42,7 +42,8 @@ struct FileInfo {
   std::string name;
   uint64_t size_bytes = 0;
   bool is_folder = false;
-  int64_t changed_ns = 0;  // when content, name or mode last changed (ctime); 0 unknown
+  int64_t changed_ns = 0;    // when content, name or mode last changed (ctime); 0 unknown
+  uint32_t permissions = 0;  // 0400 and the like; 0 unknown
 };
 
 class FileOps {

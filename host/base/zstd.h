@@ -1,5 +1,6 @@
 // Zstandard for pieces that fit in memory: the one door to libzstd. Contexts are kept between
-// pieces. What is read may come from a stranger: its stated size and its window are bounded.
+// pieces. What is read may come from a stranger: it is decompressed straight into a buffer of the
+// expected size, which is its window too, so no frame can ask for more memory.
 #pragma once
 
 #include "base/crypto.h"
@@ -22,7 +23,7 @@ class ZstdCompressor {  // [serial]
 
 class ZstdDecompressor {  // [serial]
  public:
-  explicit ZstdDecompressor(int window_log_max = 23);  // 2^23: windows of 8 MiB
+  ZstdDecompressor();
   ~ZstdDecompressor();
   ZstdDecompressor(ZstdDecompressor&&) noexcept;
   // One frame of exactly `plain.size()` bytes. Errors: DATA_LOSS.

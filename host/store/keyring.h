@@ -81,21 +81,23 @@ class Keyring {
 
  private:
   Keyring(base::FileOps& files, base::Random& random, base::Clock& clock, std::string folder);
-  struct WrappedKey;
   std::string path_of(const std::string& domain_id) const;
   std::string kek_path(uint32_t version) const;
   base::Result<std::vector<uint32_t>> kek_versions();
-  base::Status add_kek(uint32_t version);
-  base::Result<WrappedKey> read_wrapped(const std::string& domain_id);
-  base::Result<DomainKey> unwrap(const std::string& domain_id, const WrappedKey& wrapped);
-  base::Status write_wrapped(const DomainKey& key, uint32_t version);
-  base::Status destroy(const std::string& path, const std::string& folder);
-  base::Status remove_unused_keks(RotationFacts& facts);
+  base::Status destroy(const std::string& path);
+  base::Status destroy_leftovers(const std::string& folder, std::string_view prefix);
+  // With the mutex held:
+  base::Status check_unlocked() const;
+  base::Status add_kek(RootKey& root, std::map<uint32_t, base::Secret>& keks, uint32_t version);
+  base::Result<DomainKey> read_key(const std::string& domain_id, uint32_t* kek_version);
+  base::Status write_key(const DomainKey& key);  // under the newest KEK
+  base::Status rewrap(const std::string& domain_id, RotationFacts& facts);
 
   base::FileOps* files_;
   base::Random* random_;
   base::Clock* clock_;
   std::string folder_;
+  std::mutex rotating_;       // one rotation at a time; before mutex_
   mutable std::mutex mutex_;  // all below, and the order of changes on the disk
   std::unique_ptr<RootKey> root_;
   std::map<uint32_t, base::Secret> keks_;
