@@ -76,7 +76,7 @@ Result<engine::GenerateRequest> Run::prepare(size_t index, const Question& quest
   }
   const auto bytes = [this](const std::string& name) -> Result<std::string> {
     MORTISE_ASSIGN(const std::string path, dataset_.media_path(name));
-    return base::read_file(files_, path);
+    return base::read_file(dataset_.media_files(), path);
   };
   MORTISE_ASSIGN(engine::GenerateRequest request, chat_.request_of(conversation, bytes));
   request.new_tokens_max = request_.new_tokens_max;

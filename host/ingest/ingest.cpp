@@ -20,49 +20,8 @@ using base::Status;
 
 namespace {
 
-constexpr size_t kSampleRows = 100;  // rows that the mapping is proposed from
-constexpr size_t kWriteBytes = 1 << 20;
-
-// Canonical rows on their way to rows.jsonl; nothing is written when there is no folder.
-class RowWriter {
- public:
-  RowWriter(base::FileOps& files, const std::string& folder) : files_(files), folder_(folder) {}
-
-  Status begin() {
-    if (folder_.empty()) return {};
-    MORTISE_ASSIGN(file_,
-                   files_.open(base::join_path(folder_, "rows.jsonl"), base::OpenMode::kTruncate));
-    return {};
-  }
-
-  Status add(const Json& row) {
-    if (!file_) return {};
-    buffer_ += row.canonical();
-    buffer_ += '\n';
-    return buffer_.size() < kWriteBytes ? Status{} : flush();
-  }
-
-  Status finish() {
-    if (!file_) return {};
-    MORTISE_TRY(flush());
-    MORTISE_TRY(file_->sync());
-    MORTISE_TRY(file_->close());
-    return files_.sync_folder(folder_);
-  }
-
- private:
-  Status flush() {
-    Status written = file_->write(std::as_bytes(std::span(buffer_)));
-    buffer_.clear();
-    return written;
-  }
-
-  base::FileOps& files_;
-  std::string folder_;
-  std::unique_ptr<base::File> file_;
-  std::string buffer_;
-};
-
+constexpr size_t kSampleRows = 100;     // rows that the mapping is proposed from
+constexpr size_t kUnusedListed = 1000;  // files that no row names, in the report
 // Replaces what a mechanical patch replaces; only "replace" of a member is ever proposed.
 void apply_patch(Json& row, const Json& patch) {
   for (const Json& step : patch.items()) {
@@ -81,14 +40,11 @@ struct Taken {
 // The state of one run.
 class Ingest {
  public:
-  Ingest(base::FileOps& files, const IngestRequest& request, RowCheck check)
-      : files_(files),
-        request_(request),
+  Ingest(const IngestRequest& request, RowCheck check)
+      : request_(request),
         check_(std::move(check)),
-        media_(request.media),
-        sink_(make_media_sink(files, request.output_folder)),
-        intake_(files, request.media, request.members_folder, media_, *sink_),
-        writer_(files, request.output_folder) {}
+        media_(*request.upload),
+        intake_(*request.upload, media_, request.media) {}
 
   Status read_all(RowSource& source, const IngestHooks& hooks);
   Result<IngestResult> finish();
@@ -98,13 +54,10 @@ class Ingest {
   Status take(const Taken& taken);
   Status read_row(const RowSource::Row& source);
 
-  base::FileOps& files_;
   const IngestRequest& request_;
   RowCheck check_;
   MediaCheck media_;
-  std::unique_ptr<MediaSink> sink_;
   MediaIntake intake_;
-  RowWriter writer_;
   base::RowReader reader_;
   std::optional<FieldMap> map_;
   std::vector<Taken> sample_;  // rows read before the mapping is known
@@ -118,7 +71,6 @@ Status Ingest::begin_rows() {
   for (const Taken& taken : sample_) rows.push_back(taken.row);
   MORTISE_ASSIGN(map_, propose_field_map(request_.task_type, rows, request_.overrides));
   report_.mapping = map_->to_json();
-  MORTISE_TRY(writer_.begin());
   for (const Taken& taken : sample_) MORTISE_TRY(take(taken));
   sample_.clear();
   return {};
@@ -139,7 +91,7 @@ Status Ingest::take(const Taken& taken) {
     findings = check_.check(*mapped);
     for (const auto& [field, name] : media_of(*mapped)) {
       if (auto broken = media_.check(name, field)) findings.push_back(std::move(*broken));
-      if (!request_.media.contains(name)) missing_.insert(name);
+      if (media_.is_missing(name)) missing_.insert(name);
     }
   }
   const bool is_bad = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -156,7 +108,7 @@ Status Ingest::take(const Taken& taken) {
     return intake_.drop(taken.media);
   }
   for (const auto& [field, name] : media_of(*mapped)) used_.insert(name);
-  return writer_.add(*mapped);
+  return request_.rows == nullptr ? Status() : request_.rows->add(mapped->canonical());
 }
 
 Status Ingest::read_row(const RowSource::Row& source) {
@@ -194,36 +146,33 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
 }
 
 Result<IngestResult> Ingest::finish() {
-  MORTISE_TRY(sink_->finish());
-  MORTISE_TRY(writer_.finish());
   IngestResult result;
   report_.task_type = request_.task_type;
   report_.rows_file = request_.rows_name;
   report_.media_count = static_cast<int64_t>(used_.size());
-  for (const auto& [name, path] : request_.media) {
-    if (!used_.contains(name)) report_.unused_media.push_back(name);
-  }
+  MORTISE_TRY(request_.upload->visit([&](const std::string& name) -> Status {
+    const bool is_listed = report_.unused_media.size() < kUnusedListed;
+    if (is_listed && name != request_.rows_name && !used_.contains(name)) {
+      report_.unused_media.push_back(name);
+    }
+    return {};
+  }));
   report_.missing_media.assign(missing_.begin(), missing_.end());
   for (const std::string& name : used_) report_.media_size_bytes += media_.size_bytes(name);
   result.used_media.assign(used_.begin(), used_.end());
   const int64_t bad = report_.bad_rows_count;
   result.accepted =
       bad < report_.rows_count && (bad == 0 || (request_.patch && bad <= request_.max_bad_rows));
-  if (!request_.output_folder.empty()) {
-    MORTISE_TRY(base::write_file_durably(files_,
-                                         base::join_path(request_.output_folder, "report.json"),
-                                         report_.to_json().dump(2) + "\n"));
-  }
   result.report = std::move(report_);
   return result;
 }
 
 }  // namespace
 
-Result<IngestResult> run_ingest(base::FileOps& files, RowSource& source,
-                                const IngestRequest& request, const IngestHooks& hooks) {
+Result<IngestResult> run_ingest(RowSource& source, const IngestRequest& request,
+                                const IngestHooks& hooks) {
   MORTISE_ASSIGN(RowCheck check, RowCheck::open(request.task_type));
-  Ingest run(files, request, std::move(check));
+  Ingest run(request, std::move(check));
   MORTISE_TRY(run.read_all(source, hooks));
   return run.finish();
 }

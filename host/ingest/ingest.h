@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +12,8 @@
 #include "base/result.h"
 #include "ingest/field_map.h"
 #include "ingest/finding.h"
+#include "ingest/media_sink.h"
+#include "ingest/upload_files.h"
 #include "plugin/media_cells.h"
 
 namespace mortise::ingest {
@@ -34,12 +35,12 @@ class RowSource {
 struct IngestRequest {
   std::string task_type;
   std::string rows_name;                     // as the user named the rows file
-  std::map<std::string, std::string> media;  // name in the rows -> file on this machine
-  std::string members_folder;                // what media given as ranges of files are relative to
   std::vector<std::pair<std::string, std::string>> overrides;  // --map target=source
   int64_t max_bad_rows = 0;
-  bool patch = false;         // apply mechanical patches; leave bad rows out up to max_bad_rows
-  std::string output_folder;  // empty: only check, write nothing
+  bool patch = false;  // apply mechanical patches; leave bad rows out up to max_bad_rows
+  const UploadFiles* upload = nullptr;  // required
+  RowSink* rows = nullptr;              // null: only check, keep nothing
+  MediaSink* media = nullptr;
 };
 
 struct IngestHooks {
@@ -47,10 +48,9 @@ struct IngestHooks {
   std::function<bool()> is_cancelled;               // may be empty
 };
 
-// Reads everything, then decides. Writes rows.jsonl (canonical rows, one a line), report.json and,
-// below media/, what came inside the rows file into output_folder, durably. The report comes back
-// whether the data set is accepted or not. accepted is false when more than max_bad_rows rows are
-// bad, or when rows are bad and patch is off.
+// Reads everything, then decides. Good rows and what came inside the rows file go to the sinks as they
+// come. The report comes back whether the data set is accepted or not. accepted is false when more
+// than max_bad_rows rows are bad, or when rows are bad and patch is off.
 struct IngestResult {
   Report report;
   bool accepted = false;
@@ -59,7 +59,7 @@ struct IngestResult {
 
 // Errors: those of the source; CANCELLED; INVALID_ARGUMENT for an unknown task type, an unclear
 // mapping or an upload without rows.
-base::Result<IngestResult> run_ingest(base::FileOps& files, RowSource& source,
-                                      const IngestRequest& request, const IngestHooks& hooks);
+base::Result<IngestResult> run_ingest(RowSource& source, const IngestRequest& request,
+                                      const IngestHooks& hooks);
 
 }  // namespace mortise::ingest

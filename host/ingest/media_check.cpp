@@ -21,6 +21,23 @@ bool is_image(const std::string& ending) {
   return ending == "png" || ending == "jpg" || ending == "jpeg";
 }
 
+constexpr uint64_t kMediumBytesMax = UINT64_C(1) << 30;
+
+base::Result<std::string> read_all(base::File& file) {
+  MORTISE_ASSIGN(const uint64_t size, file.size());
+  if (size > kMediumBytesMax) {
+    return base::Error(base::Code::kResourceExhausted, "It has more than 1 GiB.");
+  }
+  std::string bytes(size, '\0');
+  for (size_t done = 0; done < size;) {
+    const auto rest = std::as_writable_bytes(std::span(bytes)).subspan(done);
+    MORTISE_ASSIGN(const size_t got, file.read_at(done, rest));
+    if (got == 0) return base::Error(base::Code::kDataLoss, "It ends while it is read.");
+    done += got;
+  }
+  return bytes;
+}
+
 Finding finding(const char* code, std::string message, std::string hint) {
   Finding made;
   made.code = code;
@@ -49,13 +66,14 @@ std::optional<Finding> MediaCheck::inspect(const std::string& name) {
     return finding("media_name", "\"" + name + "\" is no name of a medium: " + safe.error().message,
                    safe.error().hint);
   }
-  const auto file = files_.find(name);
-  if (file == files_.end()) {
+  auto file = files_.open(name);
+  if (!file.ok() && file.error().code == base::Code::kNotFound) {
+    missing_.insert(name);
     return finding(
         "media_missing", "The row names " + name + ", which is not in the upload.",
         "Add the file with --media DIR, or drop the row with --max-bad-rows and --patch.");
   }
-  const auto bytes = base::read_file(base::posix_file_ops(), file->second);
+  const auto bytes = file.ok() ? read_all(**file) : base::Result<std::string>(file.error());
   if (!bytes.ok()) {
     return finding("media_unreadable", name + " cannot be read: " + bytes.error().message,
                    "Upload the file again.");

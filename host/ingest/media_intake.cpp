@@ -85,18 +85,24 @@ struct MediaIntake::Place {
   int64_t position;  // in a list; -1
 };
 
-bool MediaIntake::is_free(const std::string& name) const {
-  if (names_.contains(name) || uploaded_.contains(name) || folders_.contains(name)) return false;
+Result<bool> MediaIntake::is_free(const std::string& name) const {
+  if (names_.contains(name) || folders_.contains(name)) return false;
+  MORTISE_ASSIGN(const bool is_uploaded, uploaded_.contains(name));
+  if (is_uploaded) return false;
   for (size_t at = name.find('/'); at != std::string::npos; at = name.find('/', at + 1)) {
     if (names_.contains(name.substr(0, at))) return false;
   }
   return true;
 }
 
-std::string MediaIntake::name_of(const plugin::MediumCell& cell, ByteView bytes,
-                                 const Place& place) {
+Result<std::string> MediaIntake::name_of(const plugin::MediumCell& cell, ByteView bytes,
+                                         const Place& place) {
   std::string name = cell.name;
-  if (name.empty() || !is_short(name) || !base::check_relative_path(name).ok() || !is_free(name)) {
+  bool is_usable = !name.empty() && is_short(name) && base::check_relative_path(name).ok();
+  if (is_usable) {
+    MORTISE_ASSIGN(is_usable, is_free(name));
+  }
+  if (!is_usable) {
     std::string ending = media_ending(bytes);
     if (ending.empty()) ending = ending_of(cell.name);
     if (ending.empty()) ending = "bin";
@@ -105,7 +111,9 @@ std::string MediaIntake::name_of(const plugin::MediumCell& cell, ByteView bytes,
     const std::string base = folder_name(place.field) + "/" + number +
                              (place.position < 0 ? "" : "-" + std::to_string(place.position));
     name = base + "." + ending;
-    for (int again = 2; !is_free(name); ++again) {
+    for (int again = 2;; ++again) {
+      MORTISE_ASSIGN(const bool is_new, is_free(name));
+      if (is_new) break;
       name = base + "_" + std::to_string(again) + "." + ending;
     }
   }
@@ -120,8 +128,7 @@ std::string MediaIntake::name_of(const plugin::MediumCell& cell, ByteView bytes,
 Result<bool> MediaIntake::read_range(const plugin::MediumCell& cell) {
   MORTISE_TRY(base::check_relative_path(cell.member));
   const auto located = [&](Error error) { return std::move(error.at_file(cell.member)); };
-  const std::string path = base::join_path(members_folder_, cell.member);
-  auto file = files_.open(path, base::OpenMode::kRead);
+  auto file = uploaded_.open(cell.member);
   if (!file.ok()) return located(std::move(file).error());
   MORTISE_ASSIGN(const uint64_t size, (*file)->size());
   const auto offset = static_cast<uint64_t>(cell.offset);
@@ -134,7 +141,7 @@ Result<bool> MediaIntake::read_range(const plugin::MediumCell& cell) {
                          "The file was cut off: upload it again."))
         .at_byte(cell.offset);
   }
-  if (offset == 0 && length == size && uploaded_.contains(cell.member)) return false;
+  if (offset == 0 && length == size) return false;
   if (cell.length > kMediumBytesMax) {
     return located(Error(Code::kResourceExhausted,
                          "A medium has " + std::to_string(length) + " bytes; at most " +
@@ -161,9 +168,9 @@ Result<Json> MediaIntake::take_cell(const plugin::MediumCell& cell, const Place&
     if (!is_part) return Json(cell.member);
     bytes = base::as_bytes(buffer_);
   }
-  std::string name = name_of(cell, bytes, place);
+  MORTISE_ASSIGN(std::string name, name_of(cell, bytes, place));
   check_.take(name, bytes);
-  MORTISE_TRY(sink_.put(name, bytes));
+  if (sink_ != nullptr) MORTISE_TRY(sink_->put(name, bytes));
   made.push_back(name);
   return Json(std::move(name));
 }
@@ -191,7 +198,9 @@ Result<std::vector<std::string>> MediaIntake::take(Json& row,
 }
 
 Status MediaIntake::drop(const std::vector<std::string>& names) {
-  for (const std::string& name : names) MORTISE_TRY(sink_.drop(name));
+  for (const std::string& name : names) {
+    if (sink_ != nullptr) MORTISE_TRY(sink_->drop(name));
+  }
   return {};
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,15 +17,9 @@ namespace mortise::ingest {
 
 class MediaIntake {  // [serial]
  public:
-  // uploaded: name -> file, of the upload. members_folder: what the ranges' members are relative
-  // to.
-  MediaIntake(base::FileOps& files, const std::map<std::string, std::string>& uploaded,
-              std::string members_folder, MediaCheck& check, MediaSink& sink)
-      : files_(files),
-        uploaded_(uploaded),
-        members_folder_(std::move(members_folder)),
-        check_(check),
-        sink_(sink) {}
+  // sink: null keeps nothing.
+  MediaIntake(const UploadFiles& uploaded, MediaCheck& check, MediaSink* sink)
+      : uploaded_(uploaded), check_(check), sink_(sink) {}
 
   // Sets row[field] to the name, or the list of names, of each medium; answers the names that were
   // made. A range that is a whole file of the upload keeps that file's name and makes none.
@@ -42,14 +35,13 @@ class MediaIntake {  // [serial]
   base::Result<base::Json> take_cell(const plugin::MediumCell& cell, const Place& place,
                                      std::vector<std::string>& made);
   base::Result<bool> read_range(const plugin::MediumCell& cell);
-  std::string name_of(const plugin::MediumCell& cell, base::ByteView bytes, const Place& place);
-  bool is_free(const std::string& name) const;
+  base::Result<std::string> name_of(const plugin::MediumCell& cell, base::ByteView bytes,
+                                    const Place& place);
+  base::Result<bool> is_free(const std::string& name) const;
 
-  base::FileOps& files_;
-  const std::map<std::string, std::string>& uploaded_;
-  std::string members_folder_;
+  const UploadFiles& uploaded_;
   MediaCheck& check_;
-  MediaSink& sink_;
+  MediaSink* sink_;
   std::set<std::string> names_, folders_;  // taken
   std::string buffer_;                     // the medium of a range
 };

@@ -132,7 +132,7 @@ Answer download_rows(Api& api, Request& request) {
   Response response;
   response.content_type = "application/jsonl";
   MORTISE_ASSIGN(const store::RowTable table, api.hub->datasets().rows(version));
-  response.stream = [table](Sink& sink) {
+  response.stream = [table](Sink& sink) -> Status {
     std::string text;
     MORTISE_TRY(
         table.visit(0, table.row_count(), [&](uint64_t, std::string_view row) -> Status {
@@ -144,7 +144,7 @@ Answer download_rows(Api& api, Request& request) {
           return sent ? Status() : Status(Error(Code::kCancelled, "The client has gone."));
         }));
     sink.write(text);
-    return Status();
+    return {};
   };
   return response;
 }

@@ -138,7 +138,9 @@ Status send_content(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServer
   };
   // The first piece is read before the head goes out: what cannot be read is an error response.
   size_t got = 0;
-  if (begin < end) MORTISE_ASSIGN(got, read(begin));
+  if (begin < end) {
+    MORTISE_ASSIGN(got, read(begin));
+  }
   set_head(to, from);
   to.set("Accept-Ranges", "bytes");
   if (end - begin != content.size_bytes) {

@@ -76,7 +76,7 @@ Result<NameTable> NameTable::open(std::shared_ptr<Domain> domain, const ObjectRe
   MORTISE_ASSIGN(ObjectReader reader, domain->open_object(ref));
   NameTable table(std::move(domain), std::move(reader));
   std::byte head[kHeaderSize];
-  MORTISE_TRY(read_exactly(table.reader_, 0, head));
+  MORTISE_TRY(read_exactly(*table.reader_, 0, head));
   if (base::as_text(head).substr(0, kMark.size()) != kMark) return damaged("it is another object");
   table.count_ = number_at<uint64_t>(head, 8);
   table.names_size_ = number_at<uint64_t>(head, 16);
@@ -93,12 +93,12 @@ Result<NamedObject> NameTable::at(uint64_t index) const {
                                         std::to_string(count_) + ".");
   }
   std::byte entry[kEntrySize];
-  MORTISE_TRY(read_exactly(reader_, kHeaderSize + index * kEntrySize, entry));
+  MORTISE_TRY(read_exactly(*reader_, kHeaderSize + index * kEntrySize, entry));
   const auto length = number_at<uint32_t>(entry, 44);
   const auto begin = number_at<uint64_t>(entry, kRefSize);
   if (begin > names_size_ || length > names_size_ - begin) return damaged("a name lies outside it");
   NamedObject found{std::string(length, '\0'), ref_at(entry, 0)};
-  MORTISE_TRY(read_exactly(reader_, kHeaderSize + count_ * kEntrySize + begin,
+  MORTISE_TRY(read_exactly(*reader_, kHeaderSize + count_ * kEntrySize + begin,
                            std::as_writable_bytes(std::span(found.name))));
   return found;
 }
@@ -133,14 +133,14 @@ Result<std::vector<NamedObject>> NameTable::entries(uint64_t first, uint64_t cou
   std::vector<NamedObject> found;
   if (count == 0) return found;
   base::Bytes entries(count * kEntrySize);
-  MORTISE_TRY(read_exactly(reader_, kHeaderSize + first * kEntrySize, entries));
+  MORTISE_TRY(read_exactly(*reader_, kHeaderSize + first * kEntrySize, entries));
   const auto begin = number_at<uint64_t>(entries, kRefSize);
   const size_t last = (count - 1) * kEntrySize;
   const uint64_t end =
       number_at<uint64_t>(entries, last + kRefSize) + number_at<uint32_t>(entries, last + 44);
   if (begin > end || end > names_size_) return damaged("a name lies outside it");
   std::string names(end - begin, '\0');
-  MORTISE_TRY(read_exactly(reader_, kHeaderSize + count_ * kEntrySize + begin,
+  MORTISE_TRY(read_exactly(*reader_, kHeaderSize + count_ * kEntrySize + begin,
                            std::as_writable_bytes(std::span(names))));
   found.reserve(count);
   for (size_t at = 0; at <= last; at += kEntrySize) {

@@ -62,11 +62,12 @@ class NameTable {  // [parallel]
 
  private:
   NameTable(std::shared_ptr<Domain> domain, ObjectReader reader)
-      : domain_(std::move(domain)), reader_(std::move(reader)) {}
+      : domain_(std::move(domain)),
+        reader_(std::make_shared<const ObjectReader>(std::move(reader))) {}
   base::Result<uint64_t> lower_bound(std::string_view name) const;
 
   std::shared_ptr<Domain> domain_;
-  ObjectReader reader_;
+  std::shared_ptr<const ObjectReader> reader_;  // shared by copies
   uint64_t count_ = 0, names_size_ = 0;
 };
 

@@ -41,7 +41,7 @@ std::string to_text(const RowId& id) {
 Result<RowId> parse_row_id(std::string_view text) {
   RowId id;
   const auto bytes = text.starts_with("row:") ? base::from_hex(text.substr(4))
-                                              : Result<base::Bytes>(Error(Code::kInvalidArgument));
+                                              : Result<base::Bytes>(Error(Code::kInvalidArgument, ""));
   if (!bytes.ok() || bytes->size() != id.size()) {
     return Error(Code::kInvalidArgument,
                  "\"" + std::string(text.substr(0, 64)) + "\" is not the id of a row.",
@@ -123,7 +123,7 @@ RowTable::RowTable(std::shared_ptr<Domain> domain, ObjectReader reader)
 Result<RowTable> RowTable::open(std::shared_ptr<Domain> domain, const ObjectRef& ref) {
   MORTISE_ASSIGN(ObjectReader reader, domain->open_object(ref));
   RowTable table(std::move(domain), std::move(reader));
-  MORTISE_ASSIGN(const base::Bytes head, read_exactly(table.reader_, 0, kHeaderSize));
+  MORTISE_ASSIGN(const base::Bytes head, read_exactly(*table.reader_, 0, kHeaderSize));
   if (base::as_text(head).substr(0, kMark.size()) != kMark) return damaged("it is another object");
   table.row_count_ = number_at<uint64_t>(head, 8);
   const auto groups = number_at<uint64_t>(head, 16);
@@ -133,7 +133,7 @@ Result<RowTable> RowTable::open(std::shared_ptr<Domain> domain, const ObjectRef&
     return damaged("its counts do not fit its size");
   }
   MORTISE_ASSIGN(const base::Bytes list,
-                 read_exactly(table.reader_, kHeaderSize, groups * kRefSize));
+                 read_exactly(*table.reader_, kHeaderSize, groups * kRefSize));
   uint64_t first = 0;
   for (size_t i = 0; i < groups; ++i) {
     const auto rows = number_at<uint32_t>(list, i * kRefSize + 44);
@@ -191,7 +191,7 @@ Result<std::string> RowTable::row(uint64_t index) const {
 Result<std::vector<RowId>> RowTable::ids(uint64_t first, uint64_t count) const {
   first = std::min(first, row_count_);
   std::vector<RowId> ids(std::min(count, row_count_ - first));
-  MORTISE_ASSIGN(const size_t got, reader_.read_at(ids_at_ + first * sizeof(RowId),
+  MORTISE_ASSIGN(const size_t got, reader_->read_at(ids_at_ + first * sizeof(RowId),
                                                    std::as_writable_bytes(std::span(ids))));
   if (got != ids.size() * sizeof(RowId)) return damaged("it ends too early");
   return ids;

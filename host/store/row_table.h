@@ -90,7 +90,7 @@ class RowTable {  // [parallel]
   size_t group_of(uint64_t index) const;
 
   std::shared_ptr<Domain> domain_;
-  ObjectReader reader_;
+  std::shared_ptr<const ObjectReader> reader_;  // shared by copies
   uint64_t row_count_ = 0, ids_at_ = 0;
   std::vector<RowGroup> groups_;
   std::shared_ptr<Recent> recent_;

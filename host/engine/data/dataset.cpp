@@ -16,7 +16,8 @@ std::string absolute(const std::string& folder, const std::string& path) {
 
 }  // namespace
 
-base::Result<Dataset> Dataset::open(base::FileOps& files, const std::string& dataset_file) {
+base::Result<Dataset> Dataset::open(base::FileOps& files, const std::string& dataset_file,
+                                    const std::shared_ptr<store::Domain>& domain) {
   MORTISE_ASSIGN(const std::string text, base::read_file(files, dataset_file));
   auto json = base::parse_json(text, {.size_bytes_max = SIZE_MAX});
   if (!json.ok()) return std::move(json.error().at_file(dataset_file));
@@ -24,7 +25,8 @@ base::Result<Dataset> Dataset::open(base::FileOps& files, const std::string& dat
   out.info_ = std::move(json).value();
   const size_t slash = dataset_file.rfind('/');
   out.folder_ = slash == std::string::npos ? "." : dataset_file.substr(0, slash);
-  for (const char* field : {"rows_file", "task_type"}) {
+  const bool is_sealed = out.info_["domain"].is_string();
+  for (const char* field : {is_sealed ? "rows_object" : "rows_file", "task_type"}) {
     if (!out.info_[field].is_string()) {
       return Error(Code::kInvalidArgument, std::string("\"") + field + "\" must be a text.")
           .at_file(dataset_file)
@@ -32,6 +34,11 @@ base::Result<Dataset> Dataset::open(base::FileOps& files, const std::string& dat
     }
   }
   out.task_type_ = out.info_["task_type"].as_string();
+  if (is_sealed) {
+    MORTISE_TRY(out.open_objects(domain));
+    return out;
+  }
+  out.media_files_ = &files;
   out.rows_path_ = absolute(out.folder_, out.info_["rows_file"].as_string());
   for (const auto& [name, path] : out.info_["media"].members()) {
     out.media_[name] = absolute(out.folder_, path.as_string());
@@ -40,6 +47,23 @@ base::Result<Dataset> Dataset::open(base::FileOps& files, const std::string& dat
   out.file_ = std::move(file);
   MORTISE_TRY(out.index_lines());
   return out;
+}
+
+base::Status Dataset::open_objects(const std::shared_ptr<store::Domain>& domain) {
+  if (domain == nullptr || domain->domain_id() != info_["domain"].as_string()) {
+    return Error(Code::kFailedPrecondition,
+                 "The key of the data set's domain was not handed to this task.",
+                 "Install mortised and mortise-worker of the same release.");
+  }
+  rows_path_ = info_["name"].as_string();  // what errors name
+  MORTISE_ASSIGN(const auto rows, store::parse_object_ref(info_["rows_object"].as_string()));
+  MORTISE_ASSIGN(table_, store::RowTable::open(domain, rows));
+  MORTISE_ASSIGN(const auto media, store::parse_object_ref(info_["media_object"].as_string()));
+  MORTISE_ASSIGN(store::NameTable names, store::NameTable::open(domain, media));
+  media_table_ = std::make_shared<store::TableFiles>(domain, std::move(names));
+  media_files_ = media_table_.get();
+  if (table_->row_count() > 0) return {};
+  return Error(Code::kFailedPrecondition, "The data set holds no row.").at_file(rows_path_);
 }
 
 base::Status Dataset::index_lines() {
@@ -67,6 +91,7 @@ base::Status Dataset::index_lines() {
 }
 
 base::Result<std::string> Dataset::line(uint64_t index) const {
+  if (table_) return table_->row(index);
   const uint64_t begin = offsets_.at(index);
   std::string text(offsets_.at(index + 1) - begin - 1, '\0');
   size_t done = 0;
@@ -96,6 +121,10 @@ base::Result<Json> Dataset::row(uint64_t index) const {
 base::Result<std::string> Dataset::media_path(const std::string& name) const {
   const auto found = media_.find(name);
   if (found != media_.end()) return found->second;
+  if (media_table_) {
+    MORTISE_ASSIGN(const bool is_there, media_table_->exists(name));
+    if (is_there) return name;
+  }
   return Error(Code::kNotFound, "The row names \"" + name +
                                     "\", which is not among the media of "
                                     "the data set.");

@@ -1,42 +1,52 @@
-// A dataset version as a worker gets it: canonical JSON rows, one a line, and where its media lie.
-// Rows stay on the disk until asked for. Called by engine/train and evaluate. Knows nothing of
+// A dataset version as a worker gets it: canonical JSON rows and where its media lie, sealed in a
+// domain of the store or (tests, local commands) as plain files. Rows stay where they are until
+// asked for. Called by engine/train and evaluate. Knows nothing of
 // tokens.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file_ops.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "store/row_table.h"
+#include "store/table_files.h"
 
 namespace mortise::engine {
 
 class Dataset {  // [any] once open
  public:
-  // dataset_file: dataset.json {rows_file, media {name: path}, task_type, name, version, digest}.
-  // Relative paths are relative to its folder. Errors: INVALID_ARGUMENT naming file and field;
-  // those of FileOps; FAILED_PRECONDITION when there is no row.
-  static base::Result<Dataset> open(base::FileOps& files, const std::string& dataset_file);
+  // dataset_file: dataset.json as job/dataset_file.h has it; relative paths are relative to its
+  // folder. domain: the one that it names, or null for plain files. Errors: INVALID_ARGUMENT naming
+  // file and field; those of FileOps and of the store; FAILED_PRECONDITION when there is no row.
+  static base::Result<Dataset> open(base::FileOps& files, const std::string& dataset_file,
+                                    const std::shared_ptr<store::Domain>& domain = nullptr);
 
-  uint64_t count() const { return offsets_.size() - 1; }
+  uint64_t count() const { return table_ ? table_->row_count() : offsets_.size() - 1; }
   const std::string& task_type() const { return task_type_; }
   const base::Json& info() const { return info_; }  // dataset.json
 
   // The text of row `index` (from 0), without its newline. Errors: DATA_LOSS when the file changed.
   base::Result<std::string> line(uint64_t index) const;
   base::Result<base::Json> row(uint64_t index) const;
-  // The file of a medium that a row names. Errors: NOT_FOUND naming it.
+  // The file of a medium that a row names, as media_files() knows it. Errors: NOT_FOUND naming it.
   base::Result<std::string> media_path(const std::string& name) const;
+  base::FileOps& media_files() const { return *media_files_; }
 
  private:
+  base::Status open_objects(const std::shared_ptr<store::Domain>& domain);
   base::Status index_lines();
 
   std::string rows_path_, folder_, task_type_;
   base::Json info_;
+  std::optional<store::RowTable> table_;          // sealed rows
+  std::shared_ptr<store::TableFiles> media_table_;  // sealed media
+  base::FileOps* media_files_ = nullptr;
   std::map<std::string, std::string> media_;
   std::shared_ptr<base::File> file_;
   std::vector<uint64_t> offsets_;  // of each line, and the end

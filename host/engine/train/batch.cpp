@@ -111,7 +111,7 @@ base::Result<LoadedRow> StepLoader::load_row(uint64_t index) const {
 base::Status StepLoader::load_images(LoadedRow& row) const {
   if (!row.tokens.tensors.empty()) {
     MORTISE_ASSIGN(const std::string path, dataset_.media_path(row.tokens.tensors));
-    MORTISE_ASSIGN(const Checkpoint file, Checkpoint::open_file(files_, path));
+    MORTISE_ASSIGN(const Checkpoint file, Checkpoint::open_file(dataset_.media_files(), path));
     for (const std::string& name : file.names()) {
       if (name != "pixel_values") {
         return Error(Code::kUnimplemented,
@@ -129,7 +129,7 @@ base::Status StepLoader::load_images(LoadedRow& row) const {
   std::vector<Tensor> all;
   for (const std::string& name : row.tokens.images) {
     MORTISE_ASSIGN(const std::string path, dataset_.media_path(name));
-    MORTISE_ASSIGN(const std::string bytes, base::read_file(files_, path, kImageBytesMax));
+    MORTISE_ASSIGN(const std::string bytes, base::read_file(dataset_.media_files(), path, kImageBytesMax));
     auto image = ingest::decode_image(base::as_bytes(bytes));
     if (!image.ok()) return std::move(image.error().at_file(name));
     auto pixels = prepare_image(*image, *images_);

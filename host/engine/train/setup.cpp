@@ -82,7 +82,7 @@ base::Status choose_trained(base::FileOps& files, const TrainRequest& request, S
 }
 
 base::Status open_rows(base::FileOps& files, const TrainRequest& request, Setup& setup) {
-  MORTISE_ASSIGN(setup.dataset, Dataset::open(files, request.dataset_file));
+  MORTISE_ASSIGN(setup.dataset, Dataset::open(files, request.dataset_file, request.domain));
   MORTISE_ASSIGN(setup.split, split_rows(*setup.dataset, setup.settings.holdout_ratio,
                                          setup.settings.holdout_seed));
   if (!setup.split.train.empty()) return {};

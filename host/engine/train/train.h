@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #include "base/result.h"
 #include "engine/data/encoder.h"
 #include "engine/op/device.h"
+#include "store/domain.h"
 
 namespace mortise::engine {
 
@@ -25,7 +27,8 @@ struct TrainRequest {
   std::string dataset_file;     // dataset.json
   std::string output_folder;    // metrics.jsonl, checkpoints/, and adapter/ or model/ at the end
   std::string base_model_name;  // noted in adapter_config.json
-  Device* device = nullptr;     // required
+  std::shared_ptr<store::Domain> domain;  // of the data set; null for plain files
+  Device* device = nullptr;               // required
   Loss* loss = nullptr;         // a pack's; nullptr: the host's cross entropy
   const Encoder* encoder = nullptr;  // may be nullptr for rows of the task type "tokens"
   int32_t threads = 0;               // of the host's compute; 0: as it is

@@ -44,13 +44,23 @@ class Mapping {
     MORTISE_ASSIGN(const uint64_t size, file->size());
     auto mapping = std::make_shared<Mapping>();
     if (size == 0) return mapping;
-    void* at = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->descriptor(), 0);
+    // A sealed file has no descriptor: it is read into memory.
+    const bool is_sealed = file->descriptor() < 0;
+    void* at = is_sealed ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                         : ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->descriptor(), 0);
     if (at == MAP_FAILED) {
       Error error(Code::kUnavailable, "The file could not be mapped into memory.",
                   "Check that it is an ordinary file on a local disk.");
       return std::move(error.at_file(path));
     }
     mapping->bytes_ = {static_cast<const std::byte*>(at), size};
+    for (uint64_t done = 0; is_sealed && done < size;) {
+      MORTISE_ASSIGN(const size_t got,
+                     file->read_at(done, {static_cast<std::byte*>(at) + done, size - done}));
+      if (got == 0) return Error(Code::kDataLoss, "The file ends while it is read.").at_file(path);
+      done += got;
+    }
     return mapping;
   }
   Mapping() = default;

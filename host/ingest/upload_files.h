@@ -1,0 +1,60 @@
+// The files of an upload under the names that its rows use: sealed objects, or files of this machine
+// for a local check. Called by ingest and its parts. [parallel]
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/file_ops.h"
+#include "base/result.h"
+#include "store/table_files.h"
+
+namespace mortise::ingest {
+
+class UploadFiles {
+ public:
+  virtual ~UploadFiles() = default;
+  virtual base::Result<bool> contains(const std::string& name) const = 0;
+  // Errors: NOT_FOUND; those of reading.
+  virtual base::Result<std::unique_ptr<base::File>> open(const std::string& name) const = 0;
+  // Each name, sorted.
+  virtual base::Status visit(
+      const std::function<base::Status(const std::string& name)>& each) const = 0;
+};
+
+class LocalFiles final : public UploadFiles {
+ public:
+  // paths: name -> file of this machine.
+  LocalFiles(base::FileOps& files, std::map<std::string, std::string> paths)
+      : files_(files), paths_(std::move(paths)) {}
+  base::Result<bool> contains(const std::string& name) const override;
+  base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
+  base::Status visit(
+      const std::function<base::Status(const std::string& name)>& each) const override;
+
+ private:
+  base::FileOps& files_;
+  std::map<std::string, std::string> paths_;
+};
+
+class SealedUpload final : public UploadFiles {
+ public:
+  SealedUpload(std::shared_ptr<store::Domain> domain, store::NameTable table)
+      : table_(table), files_(std::move(domain), std::move(table)) {}
+  base::Result<bool> contains(const std::string& name) const override;
+  base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
+  base::Status visit(
+      const std::function<base::Status(const std::string& name)>& each) const override;
+  // Errors: NOT_FOUND.
+  base::Result<store::ObjectRef> object(const std::string& name) const;
+  // For the plugins' file service.
+  store::TableFiles& files() const { return files_; }
+
+ private:
+  store::NameTable table_;
+  mutable store::TableFiles files_;  // its functions change nothing
+};
+
+}  // namespace mortise::ingest
