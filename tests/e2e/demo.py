@@ -30,6 +30,8 @@ from mortise import (DatasetHub, MortiseError, MultiModalConfig, MultiModalTrain
 METRICS = [{"id": "mortise.metric_bleu", "config": {"tokenize": "zh"}},
            {"id": "mortise.metric_rouge", "config": {"rouge_types": ["rougeL"],
                                                      "tokenizer": "characters"}}]
+SCORING = {"evaluate": {"base": True, "permute_images": True},
+           "generation": {"max_new_tokens": 60, "batch_size": 16}}
 SHOWN = ["bleu", "rougeL_f"]
 LORA = {"r": 16, "lora_alpha": 32}
 
@@ -77,12 +79,12 @@ def make_model(programs, work):
         "--tokenizer", work / "tokenizer", "--json")
 
 
-def train(server, name, model, dataset, method, epochs, rate, batch, freeze, seed, **extra):
+def train(server, name, model, dataset, method, epochs, rate, batch, freeze, seed, **options):
     config = MultiModalConfig(
         name=name, model_name=model, train_dataset=dataset, task="vqa", method=method,
         max_epochs=epochs, per_device_train_batch_size=batch, learning_rate=rate, seed=seed,
-        freeze=freeze, precision="fp32", metrics=METRICS, max_length=1024, warmup_ratio=0.05,
-        **(LORA if method == "lora" else {}), **extra)
+        freeze=freeze, precision="fp32", max_length=1024, warmup_ratio=0.05,
+        **(LORA if method == "lora" else {}), **options)
     result = MultiModalTrainer(config, server).train(on_step=bar(name))
     if sys.stderr.isatty():
         sys.stderr.write("\r\033[K")
@@ -150,7 +152,7 @@ def run(options):
     with steps.step("upload, check and version both data sets"):
         base_data = hub.upload("film-labels", base_rows.parent, task_type="vqa",
                                modalities=["image", "text"], labels={"domain": "demo"})
-        report_data = hub.upload("film-reports", report_rows.parent, task_type="vqa",
+        report_data = hub.upload("film-reports", report_rows, task_type="vqa",
                                  modalities=["image", "text"], labels={"domain": "demo"})
     print(f"  {base_data}, {report_data}; a broken one is refused: "
           f"{refused_rows_are_named(hub, work)}")
@@ -158,15 +160,13 @@ def run(options):
         base = train(server, "film-base", "film-random", base_data, "full", options.base_epochs,
                      2e-3, 32, [], 1, holdout_ratio=0.05)
     print(f"  {base.model}: loss {base.metrics[0]['loss']:.3f} -> {base.metrics[-1]['loss']:.3f}")
-    with steps.step("adapt it with LoRA"):
+    with steps.step("adapt it with LoRA; score base, tuned, and tuned with the images permuted"):
         tuned = train(server, "film-reporter", base.model, report_data, "lora",
-                      options.report_epochs, 3e-3, 16, ["vision"], 2, holdout_ratio=0.2)
+                      options.report_epochs, 3e-3, 16, ["vision"], 2, holdout_ratio=0.2,
+                      metrics=METRICS, extra=SCORING)
     print(f"  {tuned.adapter}: loss {tuned.metrics[0]['loss']:.3f} -> "
           f"{tuned.metrics[-1]['loss']:.3f}")
-    with steps.step("evaluate base, tuned, and tuned with the images permuted"):
-        scores = tuned.evaluate(metrics=METRICS, evaluate={"base": True, "permute_images": True},
-                                generation={"max_new_tokens": 60, "batch_size": 16})
-    table = score_table(scores)
+    table = score_table(tuned.scores)
     with steps.step("export the adapter and the merged model"):
         tuned.export("peft", work / "adapter")
         tuned.export("hf", work / "merged")

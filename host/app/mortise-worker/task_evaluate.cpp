@@ -1,13 +1,16 @@
 // Task "evaluate": the held-out rows through the model, three ways side by side when asked for: the
-// base, the base with its adapter, and that with the images permuted across rows.
-#include "app/mortise-worker/device.h"
+// base, the base with its adapter, and that with the images permuted across rows. A training that
+// names metrics ends with the same.
+#include "app/mortise-worker/after_training.h"
 #include "evaluate/evaluate.h"
+#include "export/export.h"
 
 namespace mortise::worker {
 namespace {
 
 using base::Json;
 using base::Result;
+using base::Status;
 
 evaluate::EvaluateRequest request_of(Context& context, std::vector<uint64_t> rows) {
   const Json& manifest = context.task.manifest;
@@ -50,18 +53,17 @@ Result<std::vector<uint64_t>> rows_of(Context& context, const engine::Dataset& d
 
 }  // namespace
 
-Result<job::TaskResult> task_evaluate(Context& context) {
-  MORTISE_ASSIGN(const auto device, open_device(context));
+Status score_model(Context& context, TaskDevice& device, const ModelFolders& folders,
+                   job::TaskResult& result) {
   engine::ChatModelRequest opened;
-  opened.model_folder = context.task.inputs.model_folder;
-  opened.adapter_folder = context.task.inputs.adapter_folder;
+  opened.model_folder = folders.model;
+  opened.adapter_folder = folders.adapter;
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   MORTISE_ASSIGN(const engine::Dataset dataset,
                  engine::Dataset::open(context.files, context.task.inputs.dataset_file));
   MORTISE_ASSIGN(std::vector<uint64_t> rows, rows_of(context, dataset));
   evaluate::EvaluateRequest request = request_of(context, std::move(rows));
-  job::TaskResult result;
-  const auto run = [&](const char* of, bool permutes) -> base::Status {
+  const auto run = [&](const char* of, bool permutes) -> Status {
     request.of = of;
     request.permutes_images = permutes;
     request.predictions_path = context.output_path(std::string("predictions-") + of + ".jsonl");
@@ -71,25 +73,54 @@ Result<job::TaskResult> task_evaluate(Context& context) {
     };
     hooks.is_cancelled = [&] { return context.is_cancelled.load(); };
     MORTISE_ASSIGN(const Json scores,
-                   evaluate::run_evaluation(context.files, context.registry, device->device, *chat,
+                   evaluate::run_evaluation(context.files, context.registry, device.device, *chat,
                                             dataset, request, hooks));
     for (const Json& score : scores.items()) result.scores.push_back(score);
     return {};
   };
   const Json& options = context.task.manifest["evaluate"];
   const bool has_adapter = chat->has_adapter();
-  const char* name = has_adapter ? "tuned" : "base";
-  MORTISE_TRY(run(name, false));
+  const bool is_tuned = has_adapter || context.task.kind == "train";
+  MORTISE_TRY(run(is_tuned ? "tuned" : "base", false));
   if (options["permute_images"].as_bool()) MORTISE_TRY(run("permuted", true));
   if (has_adapter && options["base"].as_bool(true)) {
     chat->drop_adapter();
     MORTISE_TRY(run("base", false));
   }
-  result.ok = true;
-  result.summary = "Scored " + std::to_string(request.rows.size()) + " rows.";
-  result.record["operations"] = device->counts();
   result.record["tokenizer_fingerprint"] = chat->tokenizer().fingerprint();
   result.record["rows_count"] = static_cast<int64_t>(request.rows.size());
+  return {};
+}
+
+Status check_after_training(Context& context) {
+  const Json& manifest = context.task.manifest;
+  for (const Json& format : manifest["export"].items()) {
+    if (format.as_string() == "peft" && manifest["method"]["type"].as_string() == "full") {
+      return base::Error(base::Code::kInvalidArgument,
+                         "Training all weights makes no adapter, so there is no PEFT export.",
+                         "Export as hf, or train with method.type = \"lora\".")
+          .at_field("/export");
+    }
+    MORTISE_TRY(exporting::check_format(format.as_string(), manifest["quantize"].as_string()));
+  }
+  if (manifest["plugins"]["metrics"].size() == 0) return {};
+  for (const Json& metric : manifest["plugins"]["metrics"].items()) {
+    MORTISE_TRY(context.registry.open_metric(metric["id"].as_string(), metric["config"]));
+  }
+  MORTISE_ASSIGN(const engine::Dataset dataset,
+                 engine::Dataset::open(context.files, context.task.inputs.dataset_file));
+  MORTISE_TRY(rows_of(context, dataset));
+  return {};
+}
+
+Result<job::TaskResult> task_evaluate(Context& context) {
+  MORTISE_ASSIGN(const auto device, open_device(context));
+  job::TaskResult result;
+  const job::TaskInputs& inputs = context.task.inputs;
+  MORTISE_TRY(score_model(context, *device, {inputs.model_folder, inputs.adapter_folder}, result));
+  result.ok = true;
+  result.summary = "Scored " + result.record["rows_count"].dump() + " rows.";
+  result.record["operations"] = device->counts();
   MORTISE_ASSIGN(result.artifacts, job::list_artifacts(context.files, context.task.output_folder));
   return result;
 }

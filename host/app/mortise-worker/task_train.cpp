@@ -1,6 +1,7 @@
 // Task "train": LoRA or all weights. The run writes into the task folder (metrics.jsonl and
-// checkpoints/ are read there while it goes on); what it made moves to artifacts/ at the end.
-#include "app/mortise-worker/device.h"
+// checkpoints/ are read there while it goes on); what it made moves to artifacts/ at the end. Then
+// come the scores and exports that the manifest asks for.
+#include "app/mortise-worker/after_training.h"
 #include "base/clock.h"
 #include "engine/data/encoder.h"
 #include "engine/op/op.h"
@@ -90,27 +91,21 @@ engine::TrainHooks hooks_of(Context& context) {
   return hooks;
 }
 
-// The folder that the run made, under artifacts/ and published as a model of the job's name.
-Status publish(Context& context, const engine::TrainResult& trained, job::TaskResult& result) {
+// The folder that the run made, under artifacts/ and published as a model of the job's name. The
+// answer is what scores and exports work on.
+Result<ModelFolders> publish(Context& context, const engine::TrainResult& trained,
+                             job::TaskResult& result) {
   const bool is_adapter = !trained.adapter_folder.empty();
   const std::string name = is_adapter ? "adapter" : "model";
   const std::string& made = is_adapter ? trained.adapter_folder : trained.model_folder;
   MORTISE_TRY(context.files.rename(made, context.output_path(name)));
   MORTISE_TRY(context.files.sync_folder(context.task.output_folder));
   result.models.push_back({name, name, std::string()});
-  MORTISE_ASSIGN(result.artifacts, job::list_artifacts(context.files, context.task.output_folder));
-  return {};
+  if (!is_adapter) return ModelFolders{context.output_path(name), ""};
+  return ModelFolders{context.task.inputs.model_folder, context.output_path(name)};
 }
 
-}  // namespace
-
-Result<job::TaskResult> task_train(Context& context) {
-  context.progress("load", -1, -1);
-  MORTISE_TRY(take_checkpoint(context));
-  Plugins plugins;
-  MORTISE_ASSIGN(plugins.device, open_device(context));
-  MORTISE_TRY(open_loss(context, plugins));
-  MORTISE_TRY(open_tokenizer(context, plugins));
+engine::TrainRequest request_of(Context& context, Plugins& plugins) {
   engine::TrainRequest request;
   request.manifest = context.task.manifest;
   request.model_folder = context.task.inputs.model_folder;
@@ -122,11 +117,32 @@ Result<job::TaskResult> task_train(Context& context) {
   request.loss = plugins.loss.get();
   request.encoder = plugins.encoder.get();
   request.threads = context.task.threads;
-  MORTISE_ASSIGN(
-      const engine::TrainResult trained,
-      engine::run_training(context.files, base::system_clock(), request, hooks_of(context)));
+  return request;
+}
+
+}  // namespace
+
+Result<job::TaskResult> task_train(Context& context) {
+  context.progress("load", -1, -1);
+  MORTISE_TRY(check_after_training(context));
+  MORTISE_TRY(take_checkpoint(context));
+  Plugins plugins;
+  MORTISE_ASSIGN(plugins.device, open_device(context));
+  MORTISE_TRY(open_loss(context, plugins));
+  MORTISE_TRY(open_tokenizer(context, plugins));
+  MORTISE_ASSIGN(const engine::TrainResult trained,
+                 engine::run_training(context.files, base::system_clock(),
+                                      request_of(context, plugins), hooks_of(context)));
   job::TaskResult result;
-  MORTISE_TRY(publish(context, trained, result));
+  MORTISE_ASSIGN(const ModelFolders made, publish(context, trained, result));
+  const Json& manifest = context.task.manifest;
+  if (manifest["plugins"]["metrics"].size() > 0) {
+    MORTISE_TRY(score_model(context, *plugins.device, made, result));
+  }
+  const std::string& named = manifest["name"].as_string();
+  const std::string name = named.empty() ? "train-" + context.task.id : named;
+  MORTISE_TRY(export_formats(context, made, name, result));
+  MORTISE_ASSIGN(result.artifacts, job::list_artifacts(context.files, context.task.output_folder));
   result.ok = true;
   result.summary = "Trained " + std::to_string(trained.steps) + " steps; loss " +
                    Json(trained.first_loss).dump() + " to " + Json(trained.last_loss).dump() + ".";

@@ -99,7 +99,7 @@ class TrainingResult:
     @property
     def metrics(self) -> list[dict[str, Any]]:
         """One entry an optimiser step: step, loss, grad_norm, learning_rate, ..."""
-        return list(self._server.get(f"/api/v1/jobs/{self.job['id']}/metrics")["items"])
+        return list(self._server.items(f"/api/v1/jobs/{self.job['id']}/metrics"))
 
     @property
     def scores(self) -> list[dict[str, Any]]:
