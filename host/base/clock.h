@@ -53,6 +53,8 @@ class Process {
   // Exit status of our own child: 0..255, 128+n for signal n; UNAVAILABLE while it runs,
   // NOT_FOUND when it is not our child.
   virtual Result<int> poll_exit(const ProcessIdentity& identity) = 0;
+  // Bytes that only this process holds in memory; mapped files do not count. NOT_FOUND when gone.
+  virtual Result<uint64_t> private_bytes(const ProcessIdentity& identity) = 0;
 };
 Process& system_process();
 Result<ProcessIdentity> identify_process(int64_t pid);

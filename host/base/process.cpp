@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/clock.h"
@@ -205,6 +206,19 @@ class SystemProcess final : public Process {
                    "The process " + std::to_string(identity.pid) + " is not a child of this one.");
     }
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  }
+
+  Result<uint64_t> private_bytes(const ProcessIdentity& identity) override {
+    MORTISE_ASSIGN(
+        const std::string text,
+        read_file(posix_file_ops(), "/proc/" + std::to_string(identity.pid) + "/status", 65536));
+    constexpr std::string_view kField = "\nRssAnon:";  // "RssAnon:      1234 kB"
+    const size_t at = text.find(kField);
+    if (at == std::string::npos || !is_alive(identity)) {
+      return Error(Code::kNotFound,
+                   "The process " + std::to_string(identity.pid) + " does not run any more.");
+    }
+    return std::strtoull(text.c_str() + at + kField.size(), nullptr, 10) * 1024;
   }
 };
 

@@ -39,10 +39,11 @@ struct Runner::Watch {
   std::string folder;
   base::ProcessIdentity process;
   job::StatusReader status;
-  job::StatusLine last{};  // the newest line
-  std::string endpoint{};  // sticky: "ready" stays when a later line says nothing
-  bool is_new = false;     // last has not been reported
-  int exit_code = -1;      // of our own child
+  job::StatusLine last{};       // the newest line
+  std::string endpoint{};       // sticky: "ready" stays when a later line says nothing
+  bool is_new = false;          // last has not been reported
+  int exit_code = -1;           // of our own child
+  std::string ended_because{};  // why this server killed it
   int64_t reported_ns = 0, leased_ns = 0, cancelled_ns = 0, signalled_ns = 0, final_ns = 0;
 };
 
@@ -209,6 +210,17 @@ void Runner::renew_lease(Watch& watched) {
   ask(watched.folder, Json::object({{"verb", "lease"}, {"lease_ms", options_.task.lease_ms}}));
 }
 
+// resources.memory_bytes, watched from outside: a worker that holds more is ended.
+void Runner::bound_memory(Watch& watched) {
+  const uint64_t most = watched.job.manifest["resources"]["memory_bytes"].as_uint(0);
+  if (most == 0 || !watched.ended_because.empty()) return;
+  const auto held = processes_->private_bytes(watched.process);
+  if (!held.ok() || *held <= most) return;
+  watched.ended_because = "The worker held " + std::to_string(*held) +
+                          " bytes of memory, resources.memory_bytes allows " + std::to_string(most);
+  (void)processes_->signal(watched.process, SIGKILL);
+}
+
 bool Runner::observe(Watch& watched) {
   const bool alive = processes_->is_alive(watched.process);
   read_status(watched);
@@ -217,6 +229,7 @@ bool Runner::observe(Watch& watched) {
       report_progress(watched);
       pass_cancellation(watched);
       renew_lease(watched);
+      bound_memory(watched);
       return true;
     }
     const int64_t now = clock_->monotonic_ns();
@@ -305,6 +318,7 @@ Status Runner::conclude_lost(Watch& watched) {
   } else if (watched.exit_code >= 0) {
     how += " (exit code " + std::to_string(watched.exit_code) + ")";
   }
+  if (!watched.ended_because.empty()) how = watched.ended_because;
   const bool rebooted = watched.process.pid == 0;
   if (rebooted) how = "The worker was lost when the server or the machine stopped";
   if (watched.job.kind == "serve" && watched.job.attempt < options_.attempts_max) {

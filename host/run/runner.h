@@ -51,6 +51,7 @@ class Runner {
   void report_progress(Watch& watched);
   void pass_cancellation(Watch& watched);
   void renew_lease(Watch& watched);
+  void bound_memory(Watch& watched);
   base::Status conclude(Watch& watched);
   base::Status conclude_done(Watch& watched);
   base::Status conclude_failed(Watch& watched);

@@ -13,6 +13,7 @@ struct Api {
   hub::Hub* hub = nullptr;
   std::string token;  // the owner's; empty: ENABLE_AUTH=false
   std::string version;
+  std::string device;                // of jobs that name none
   int64_t started_ns = 0;            // monotonic
   const HttpServer* http = nullptr;  // for its figures
 };

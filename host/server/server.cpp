@@ -94,7 +94,8 @@ Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, const ServerOptions
                  "Leave ENABLE_AUTH at true, or listen at 127.0.0.1.");
   }
   std::unique_ptr<Server> server(new Server);
-  server->api_ = {&hub, options.token, options.version, hub.clock().monotonic_ns(), nullptr};
+  server->api_ = {
+      &hub, options.token, options.version, options.device, hub.clock().monotonic_ns(), nullptr};
   HttpOptions http = options.http;
   if (http.hosts.empty()) {
     http.hosts = is_loopback(http.address)

@@ -14,6 +14,7 @@ struct ServerOptions {
   HttpOptions http;   // hosts is filled from the address when empty
   std::string token;  // empty: no authentication (loopback only)
   std::string version;
+  std::string device = "cpu";  // of jobs that name none
 };
 
 class Server {

@@ -1,6 +1,7 @@
 // fake_worker TASK_FOLDER: speaks the worker's protocol and does what the manifest's "x-fake" says:
 // done (the default), refuse, fail, crash, wait (until cancelled), stubborn (never ends by itself),
-// lie (an artifact that is not what it records). A serve task echoes until it is cancelled.
+// greedy (holds 64 MiB and waits), lie (an artifact that is not what it records). A serve task
+// echoes until it is cancelled.
 #include <signal.h>
 #include <unistd.h>
 
@@ -116,6 +117,11 @@ int work(const job::Task& task, const std::string& folder, job::StatusWriter& st
   if (what == "wait" || task.kind == "serve") {
     wait_for_cancel(channel);
     return end(status, line(job::State::kCancelled), 1);
+  }
+  if (what == "greedy") {
+    const std::vector<char> held(64u << 20, 'x');
+    wait_for_cancel(channel);
+    return held.back() == 'x' ? 1 : 2;
   }
   if (what == "slow") base::system_clock().sleep_ms(300);
   if (what == "fail") {

@@ -87,6 +87,7 @@ Status serve(const Settings& settings, const sigset_t& signals) {
     options.http.hosts.push_back(settings.address);
   }
   options.version = kVersion;
+  options.device = settings.device;
   MORTISE_ASSIGN(const std::string token,
                  server::owner_token(files, base::system_random(), settings.home));
   if (settings.has_auth) options.token = token;

@@ -72,6 +72,19 @@ std::string value_of(Variable variable, const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+// DEVICE_TYPE as CPU, CUDA, ASCEND or MINDSPORE, in any case.
+Status read_device(std::string type, Settings& settings) {
+  if (type.empty()) return {};
+  const std::string given = type;
+  for (char& c : type) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  if (type != "cpu" && type != "cuda" && type != "ascend" && type != "mindspore") {
+    return usage("DEVICE_TYPE is " + base::json_quote(given) +
+                 ", it must be CPU, CUDA, ASCEND or MINDSPORE.");
+  }
+  settings.device = type;
+  return {};
+}
+
 Status read_environment(Variable variable, Settings& settings) {
   if (const std::string home = value_of(variable, "MORTISE_HOME"); !home.empty()) {
     settings.home = home;
@@ -98,7 +111,7 @@ Status read_environment(Variable variable, Settings& settings) {
     return usage("DEPLOY_MODE is " + base::json_quote(mode) + ", it must be private or connected.");
   }
   if (!mode.empty()) settings.deploy_mode = mode;
-  return {};
+  return read_device(value_of(variable, "DEVICE_TYPE"), settings);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ struct Settings {
   std::string log_level = "info";
   bool has_auth = true;
   std::string deploy_mode = "private";
+  std::string device = "cpu";  // of jobs whose manifest names none; DEVICE_TYPE
   std::vector<std::string> packs;
   std::string worker;
   int threads = 0;

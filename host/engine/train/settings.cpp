@@ -32,6 +32,9 @@ base::Status refuse_unbuilt(const Json& manifest) {
   if (resources["count"].as_int(1) != 1 || resources["nodes"].as_int(1) != 1) {
     return not_built("/resources/count", "Training on several devices");
   }
+  if (resources["slice"].is_string()) {
+    return not_built("/resources/slice", "Training on a slice of a device");
+  }
   return {};
 }
 

@@ -82,6 +82,18 @@ TEST_F(SettingsTest, RefuseWhatCannotBeMeant) {
   EXPECT_FALSE(read().ok());
 }
 
+TEST_F(SettingsTest, TakeTheDeviceOfJobsFromTheEnvironment) {
+  EXPECT_EQ(read()->device, "cpu");
+  environment["DEVICE_TYPE"] = "ASCEND";
+  EXPECT_EQ(read()->device, "ascend");
+  environment["DEVICE_TYPE"] = "cuda";
+  EXPECT_EQ(read()->device, "cuda");
+  environment["DEVICE_TYPE"] = "TPU";
+  const auto settings = read();
+  ASSERT_FALSE(settings.ok());
+  EXPECT_NE(settings.error().message.find("\"TPU\""), std::string::npos);
+}
+
 TEST_F(SettingsTest, WithoutASiteConfigurationOnlyLoopbackIsListenedOn) {
   for (const char* address : {"0.0.0.0:80", "192.0.2.7:80", "[::]:80", "127.evil.example:80"}) {
     const auto settings = read({"--listen", address});

@@ -133,6 +133,20 @@ TEST(Process, TellsARunningChildFromADeadOne) {
   EXPECT_EQ(system_process().signal(child, SIGTERM).error().code, Code::kNotFound);
 }
 
+TEST(Process, TellsHowMuchMemoryAProcessHolds) {
+  const auto self = identify_process(::getpid()).value();
+  const uint64_t before = system_process().private_bytes(self).value();
+  const std::vector<char> held(64u << 20, 'x');
+
+  const uint64_t after = system_process().private_bytes(self).value();
+
+  EXPECT_GT(after, before + (60u << 20)) << held.back();
+  EXPECT_LT(after, before + (80u << 20));
+  ProcessIdentity earlier = self;
+  earlier.start_ticks -= 1;
+  EXPECT_EQ(system_process().private_bytes(earlier).error().code, Code::kNotFound);
+}
+
 TEST(Process, DoesNotTakeAReusedNumberForTheSameProcess) {
   const auto self = identify_process(::getpid()).value();
   ASSERT_TRUE(system_process().is_alive(self));

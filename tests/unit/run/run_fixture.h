@@ -56,9 +56,9 @@ class RunFixture : public hub::HubFixture {
     EXPECT_TRUE(job.ok());
     return job->id;
   }
-  std::string submit_train(const std::string& fake) {
-    return submit(R"({"kind":"train","name":"tuned","model":"m","dataset":"d","x-fake":")" + fake +
-                  "\"}");
+  std::string submit_train(const std::string& fake, const std::string& members = "") {
+    return submit(R"({"kind":"train","name":"tuned","model":"m","dataset":"d",)" + members +
+                  R"("x-fake":")" + fake + "\"}");
   }
   hub::Job job(const std::string& id) { return hub_->jobs().get(id).value(); }
 

@@ -78,6 +78,19 @@ TEST_F(RunnerTest, NamesTheSignalThatEndedAWorker) {
       << job(id).error.dump();
 }
 
+TEST_F(RunnerTest, EndsAWorkerThatHoldsMoreMemoryThanItsManifestAllows) {
+  const std::string id = submit_train("greedy", R"("resources":{"memory_bytes":33554432},)");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  EXPECT_NE(job(id).error["detail"].as_string().find("memory_bytes allows 33554432"),
+            std::string::npos)
+      << job(id).error.dump();
+}
+
+TEST_F(RunnerTest, LetsAWorkerWithinItsMemoryEnd) {
+  const std::string id = submit_train("done", R"("resources":{"memory_bytes":1073741824},)");
+  ASSERT_TRUE(step_until_state(id, "done")) << job(id).error.dump();
+}
+
 TEST_F(RunnerTest, RefusesAnArtifactThatIsNotWhatWasRecorded) {
   const std::string id = submit_train("lie");
   ASSERT_TRUE(step_until_state(id, "failed"));
