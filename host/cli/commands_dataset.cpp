@@ -85,6 +85,44 @@ Result<Json> upload_options(const Arguments& arguments, const std::string& rows_
   return options;
 }
 
+Status send(Http& http, const std::string& upload, const std::vector<LocalFile>& files) {
+  std::vector<std::pair<std::string, std::string>> named;
+  for (const LocalFile& file : files) named.emplace_back(file.name, file.path);
+  return send_files(http, upload, named);
+}
+
+// Runs the check to its end and answers the job.
+Result<Json> check(Http& http, const std::string& upload) {
+  MORTISE_ASSIGN(const Json job, http.post(upload + "/commit", Json::object()));
+  return wait_for_job(http, job["id"].as_string());
+}
+
+// What the rows name, the upload lacks and lies beside the rows file. A name that would leave the
+// folder is not looked for.
+std::vector<LocalFile> beside(const std::string& rows_path, const Json& report) {
+  const size_t slash = rows_path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : rows_path.substr(0, slash);
+  std::vector<LocalFile> found;
+  for (const Json& item : report["missing_media"].items()) {
+    const std::string& name = item.as_string();
+    if (!base::check_relative_path(name).ok()) continue;
+    const std::string path = base::join_path(folder, name);
+    const auto exists = base::posix_file_ops().exists(path);
+    if (exists.ok() && *exists) found.push_back({name, path});
+  }
+  return found;
+}
+
+void show_findings(const Json& report) {
+  for (const Json& finding : report["findings"].items()) {
+    Error shown(Code::kInvalidArgument, finding["message"].as_string(),
+                finding["hint"].as_string());
+    shown.at_file(report["rows_file"].as_string()).at_row(finding["row"].as_int(-1));
+    shown.at_byte(finding["byte_offset"].as_int(-1)).at_field(finding["field"].as_string());
+    std::fprintf(stderr, "%s\n", shown.text().c_str());
+  }
+}
+
 Result<int> upload(const Arguments& arguments) {
   std::string rows_name;
   MORTISE_ASSIGN(const auto files, files_of(arguments, rows_name));
@@ -92,25 +130,23 @@ Result<int> upload(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
   MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", options));
   const std::string path = "/api/v1/uploads/" + upload["id"].as_string();
-  MORTISE_TRY(send_files(http, path, [&] {
-    std::vector<std::pair<std::string, std::string>> named;
-    for (const LocalFile& file : files) named.emplace_back(file.name, file.path);
-    return named;
-  }()));
-  MORTISE_ASSIGN(const Json job, http.post(path + "/commit", Json::object()));
-  MORTISE_ASSIGN(const Json ended, wait_for_job(http, job["id"].as_string()));
-  MORTISE_ASSIGN(const Json after, http.get(path));
+  MORTISE_TRY(send(http, path, files));
+  MORTISE_ASSIGN(Json ended, check(http, path));
+  MORTISE_ASSIGN(Json after, http.get(path));
+  // A rows file alone brings the files that its rows name, as `dataset check` finds them.
+  const auto more = rows_name.empty() ? std::vector<LocalFile>()
+                                      : beside(arguments.text("path"), after["result"]["report"]);
+  if (ended["state"].as_string() == "failed" && !more.empty()) {
+    MORTISE_TRY(send(http, path, more));
+    MORTISE_ASSIGN(ended, check(http, path));
+    MORTISE_ASSIGN(after, http.get(path));
+  }
   const Json& result = after["result"];
   if (ended["state"].as_string() != "done") {
-    const Json& report = result["report"];
-    if (arguments.is_json) show(arguments, result);
-    for (const Json& finding : report["findings"].items()) {
-      if (arguments.is_json) break;
-      Error shown(Code::kInvalidArgument, finding["message"].as_string(),
-                  finding["hint"].as_string());
-      shown.at_file(report["rows_file"].as_string()).at_row(finding["row"].as_int(-1));
-      shown.at_byte(finding["byte_offset"].as_int(-1)).at_field(finding["field"].as_string());
-      std::fprintf(stderr, "%s\n", shown.text().c_str());
+    if (arguments.is_json) {
+      show(arguments, result);
+    } else {
+      show_findings(result["report"]);
     }
     return job_error(ended);
   }
@@ -201,17 +237,23 @@ Result<int> export_dataset(const Arguments& arguments) {
   MORTISE_TRY(base::make_folders(files, out));
   MORTISE_TRY(
       http.download(dataset_path(arguments) + "/rows.jsonl", base::join_path(out, "rows.jsonl")));
-  MORTISE_ASSIGN(const Json media, http.get(dataset_path(arguments) + "/media"));
   Progress progress;
   int64_t done = 0;
-  for (const Json& item : media["items"].items()) {
-    const std::string& name = item["name"].as_string();
-    MORTISE_TRY(base::check_relative_path(name));
-    const std::string path = base::join_path(out, name);
-    MORTISE_TRY(base::make_folders(files, path.substr(0, path.rfind('/'))));
-    MORTISE_TRY(http.download(dataset_path(arguments) + "/media/" + escape_path(name), path));
-    progress.show("media", ++done, static_cast<int64_t>(media["items"].size()));
-  }
+  std::string cursor;
+  do {
+    MORTISE_ASSIGN(const Json media,
+                   http.get(dataset_path(arguments) + "/media?limit=1000" +
+                            (cursor.empty() ? "" : "&cursor=") + escape_path(cursor)));
+    for (const Json& item : media["items"].items()) {
+      const std::string& name = item["name"].as_string();
+      MORTISE_TRY(base::check_relative_path(name));
+      const std::string path = base::join_path(out, name);
+      MORTISE_TRY(base::make_folders(files, path.substr(0, path.rfind('/'))));
+      MORTISE_TRY(http.download(dataset_path(arguments) + "/media/" + escape_path(name), path));
+      progress.show("media", ++done, -1);
+    }
+    cursor = media["next_cursor"].as_string();
+  } while (!cursor.empty());
   show(arguments, Json::object({{"folder", out}, {"media_count", done}}));
   return 0;
 }

@@ -79,7 +79,8 @@ Result<int> logs(const Arguments& arguments) {
 
 Result<int> metrics(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
-  MORTISE_ASSIGN(const Json page, http.get(job_path(arguments) + "/metrics"));
+  MORTISE_ASSIGN(const Json page,
+                 http.get(job_path(arguments) + "/metrics" + page_query(arguments)));
   show_table(arguments, page,
              {"step", "epoch", "loss", "grad_norm", "learning_rate", "tokens", "seconds",
               "data_wait_seconds"});
@@ -152,7 +153,13 @@ void add_job_commands(std::vector<Command>& out) {
                  list});
   out.push_back({"job", "show", "The run record of a job.", {kId}, show_job});
   out.push_back({"job", "logs", "What the worker logged.", {kId}, logs});
-  out.push_back({"job", "metrics", "One line an optimiser step.", {kId}, metrics});
+  out.push_back({"job",
+                 "metrics",
+                 "One line an optimiser step.",
+                 {kId,
+                  {"--limit", "N", "items a page"},
+                  {"--cursor", "TEXT", "the step after which to go on"}},
+                 metrics});
   out.push_back({"job", "cancel", "Cancel a job.", {kId}, cancel});
   out.push_back({"job", "resume", "Go on from the last checkpoint.", {kId, kWait}, resume});
   out.push_back({"job",

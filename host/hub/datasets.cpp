@@ -57,6 +57,10 @@ Dataset dataset_of(const Row& row) {
   return dataset;
 }
 
+Medium medium_of(const Row& row) {
+  return {row.text(0), {row.text(1), static_cast<uint64_t>(row.integer(2))}};
+}
+
 // One digest over all media, so that the manifest stays small with a million files.
 std::string digest_of_media(const std::map<std::string, store::BlobRef>& media) {
   base::Sha256 hash;
@@ -248,6 +252,39 @@ Result<std::map<std::string, store::BlobRef>> Datasets::media(const std::string&
     return {};
   }));
   return found;
+}
+
+Json Medium::to_json() const {
+  return Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}});
+}
+
+Result<Page<Medium>> Datasets::media_page(const std::string& version_id, const PageRequest& page) {
+  Page<Medium> result;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "SELECT name, digest, size_bytes FROM version_media WHERE version_id = ?1 AND name > ?2"
+        " ORDER BY name LIMIT ?3",
+        {version_id, page.cursor, page.limit + 1},
+        [&](const Row& row) { result.items.push_back(medium_of(row)); }));
+    return {};
+  }));
+  if (static_cast<int64_t>(result.items.size()) > page.limit) {
+    result.items.pop_back();
+    result.next_cursor = result.items.back().name;
+  }
+  return result;
+}
+
+Result<Medium> Datasets::medium(const std::string& version_id, const std::string& name) {
+  std::vector<Medium> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "SELECT name, digest, size_bytes FROM version_media WHERE version_id = ?1 AND name = ?2",
+        {version_id, name}, [&](const Row& row) { found.push_back(medium_of(row)); }));
+    return {};
+  }));
+  if (found.empty()) return not_found("media file", name);
+  return std::move(found[0]);
 }
 
 Status Datasets::describe(const std::string& name, const Json& description, const Json& labels) {

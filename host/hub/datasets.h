@@ -35,6 +35,12 @@ struct Dataset {
   base::Json to_json() const;
 };
 
+struct Medium {
+  std::string name;
+  store::BlobRef blob;
+  base::Json to_json() const;
+};
+
 // What becomes a version.
 struct NewVersion {
   std::string name, task_type, description;
@@ -64,6 +70,9 @@ class Datasets {  // [any]
   // one.
   base::Result<Version> resolve(const std::string& reference);
   base::Result<std::map<std::string, store::BlobRef>> media(const std::string& version_id);
+  // In the order of their names; a cursor is the last name seen.
+  base::Result<Page<Medium>> media_page(const std::string& version_id, const PageRequest& page);
+  base::Result<Medium> medium(const std::string& version_id, const std::string& name);  // NOT_FOUND
   // Fields that are null stay; a label with the value null goes away.
   base::Status describe(const std::string& name, const base::Json& description,
                         const base::Json& labels);

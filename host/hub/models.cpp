@@ -161,8 +161,10 @@ void Models::discard(const PreparedModel& model) {
 Status Models::remove_orphans() {
   std::set<std::string> known;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run("SELECT id FROM models WHERE state = 'ready'", {},
-                               [&](const Row& row) { known.insert(row.text(0)); }));
+    MORTISE_TRY(
+        connection.run("SELECT id FROM models WHERE state = 'ready' OR EXISTS"
+                       " (SELECT 1 FROM jobs WHERE state = 'running' AND kind <> 'pipeline')",
+                       {}, [&](const Row& row) { known.insert(row.text(0)); }));
     return {};
   }));
   MORTISE_TRY(base::make_folders(*files_, root_));
@@ -209,7 +211,7 @@ Result<Model> Models::resolve(const std::string& reference) {
 
 Status Models::remove(const std::string& reference) {
   MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
-  // The folder stays until the next start: a running job may be reading it.
+  // The folder stays until a start that finds no running job: one may be reading it.
   return database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(const int64_t changed,
                    connection.run("UPDATE models SET state = 'deleted' WHERE name = ?1 AND"

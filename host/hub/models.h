@@ -57,7 +57,9 @@ class Models {  // [any]
   base::Result<std::string> add(Connection& connection, const PreparedModel& model);
   base::Result<Model> import(PreparedModel model);  // add in a transaction of its own
   void discard(const PreparedModel& model);
-  base::Status remove_orphans();  // at start, before anything is prepared
+  // At start, before anything is prepared. Folders of deleted models stay while a job is running:
+  // its worker may outlive the server and still read them.
+  base::Status remove_orphans();
 
   base::Result<Page<Model>> list(const std::string& query, const PageRequest& page);
   // "name" (newest) or "name@n". Errors: NOT_FOUND, also for a deleted one.

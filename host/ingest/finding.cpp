@@ -21,13 +21,21 @@ void Report::add(Finding finding) {
   if (findings.size() < kFindingsMax) findings.push_back(std::move(finding));
 }
 
+namespace {
+
+Json json_of(const std::vector<std::string>& names) {
+  Json out = Json::array();
+  for (const std::string& name : names) out.push_back(name);
+  return out;
+}
+
+}  // namespace
+
 Json Report::to_json() const {
   Json counts = Json::object();
   for (const auto& [code, count] : codes) counts[code] = count;
   Json listed = Json::array();
   for (const Finding& finding : findings) listed.push_back(finding.to_json());
-  Json unused = Json::array();
-  for (const std::string& name : unused_media) unused.push_back(name);
   return Json::object({{"task_type", task_type},
                        {"rows_file", rows_file},
                        {"rows_count", rows_count},
@@ -37,7 +45,8 @@ Json Report::to_json() const {
                        {"mapping", mapping},
                        {"codes", counts},
                        {"findings", listed},
-                       {"unused_media", unused}});
+                       {"unused_media", json_of(unused_media)},
+                       {"missing_media", json_of(missing_media)}});
 }
 
 }  // namespace mortise::ingest

@@ -36,6 +36,7 @@ struct Report {
   std::map<std::string, int64_t> codes;       // how often each code was found
   std::vector<Finding> findings;              // at most kFindingsMax, in row order
   std::vector<std::string> unused_media;      // files of the upload that no row names
+  std::vector<std::string> missing_media;     // what rows name and the upload has not, sorted
 
   static constexpr size_t kFindingsMax = 1000;
   void add(Finding finding);  // counts it; keeps it while there is room

@@ -94,7 +94,7 @@ class Ingest {
   RowWriter writer_;
   std::optional<FieldMap> map_;
   std::vector<std::pair<Json, int64_t>> sample_;  // rows read before the mapping is known
-  std::set<std::string> used_;
+  std::set<std::string> used_, missing_;
   Report report_;
 };
 
@@ -124,6 +124,7 @@ Status Ingest::take(const Json& row, int64_t byte_offset) {
     findings = check_.check(*mapped);
     for (const auto& [field, name] : media_of(*mapped)) {
       if (auto broken = media_.check(name, field)) findings.push_back(std::move(*broken));
+      if (!request_.media.contains(name)) missing_.insert(name);
     }
   }
   const bool is_bad = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
@@ -185,6 +186,7 @@ Result<IngestResult> Ingest::finish() {
   for (const auto& [name, path] : request_.media) {
     if (!used_.contains(name)) report_.unused_media.push_back(name);
   }
+  report_.missing_media.assign(missing_.begin(), missing_.end());
   for (const std::string& name : used_) report_.media_size_bytes += media_.size_bytes(name);
   result.used_media.assign(used_.begin(), used_.end());
   const int64_t bad = report_.bad_rows_count;

@@ -144,24 +144,19 @@ Answer download_rows(Api& api, Request& request) {
 Answer list_media(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Version version,
                  api.hub->datasets().resolve(request.parameter("reference")));
-  MORTISE_ASSIGN(const auto media, api.hub->datasets().media(version.id));
-  Json items = Json::array();
-  for (const auto& [name, blob] : media) {
-    items.push_back(
-        Json::object({{"name", name}, {"digest", blob.digest}, {"size_bytes", blob.size_bytes}}));
-  }
-  return Response::json(Json::object({{"items", std::move(items)}, {"next_cursor", Json()}}));
+  MORTISE_ASSIGN(const hub::PageRequest page, page_of(request));
+  MORTISE_ASSIGN(const auto media, api.hub->datasets().media_page(version.id, page));
+  return page_response(media);
 }
 
 Answer download_media(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Version version,
                  api.hub->datasets().resolve(request.parameter("reference")));
-  MORTISE_ASSIGN(const auto media, api.hub->datasets().media(version.id));
-  const auto found = media.find(request.parameter("name"));
-  if (found == media.end()) return hub::not_found("media file", request.parameter("name"));
+  MORTISE_ASSIGN(const hub::Medium medium,
+                 api.hub->datasets().medium(version.id, request.parameter("name")));
   Response response;
   response.content_type = "application/octet-stream";  // a page of ours never runs what users sent
-  MORTISE_ASSIGN(response.file_path, api.hub->blobs().path_of(found->second));
+  MORTISE_ASSIGN(response.file_path, api.hub->blobs().path_of(medium.blob));
   return response;
 }
 

@@ -46,6 +46,19 @@ Result<job::Manifest> pin_references(Api& api, const job::Manifest& manifest) {
   return job::check_manifest(std::move(pinned), "request body");
 }
 
+// Writes the server's device into a manifest, and into a pipeline's steps, that name none.
+void add_device(Json& manifest, const std::string& device) {
+  if (!manifest.is_object()) return;
+  Json* resources = manifest.find("resources");
+  if (resources == nullptr) manifest["resources"] = Json::object({{"device", device}});
+  if (resources != nullptr && resources->is_object() && !resources->contains("device")) {
+    (*resources)["device"] = device;
+  }
+  if (Json* steps = manifest.find("steps")) {
+    for (Json& step : steps->items()) add_device(step, device);
+  }
+}
+
 std::string event_text(const char* type, const Json& data, int64_t id = 0) {
   std::string text = id > 0 ? "id: " + std::to_string(id) + "\n" : "";
   return text + "event: " + type + "\ndata: " + data.dump() + "\n\n";
@@ -121,6 +134,7 @@ Answer list_jobs(Api& api, Request& request) {
 
 Answer create_job(Api& api, Request& request) {
   MORTISE_ASSIGN(Json body, request.read_json());
+  add_device(body, api.device);
   MORTISE_ASSIGN(const job::Manifest manifest,
                  job::check_manifest(std::move(body), "request body"));
   if (manifest.kind == "ingest" || manifest.kind == "serve") {
@@ -225,7 +239,9 @@ Answer show_log(Api& api, Request& request) {
 
 Answer list_metrics(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Job job, api.hub->jobs().get(request.parameter("id")));
-  MORTISE_ASSIGN(const int64_t after, request.query_integer("after_step", -1, -1, INT64_MAX));
+  MORTISE_ASSIGN(int64_t after, request.query_integer("after_step", -1, -1, INT64_MAX));
+  MORTISE_ASSIGN(after, request.query_integer("cursor", after, -1, INT64_MAX));
+  MORTISE_ASSIGN(const int64_t limit, request.query_integer("limit", 10'000, 1, 10'000));
   job::LineFollower lines(api.hub->files(),
                           base::join_path(attempt_folder(api, job), job::kMetricsFile));
   Json items = Json::array();
@@ -234,7 +250,13 @@ Answer list_metrics(Api& api, Request& request) {
     if (some.empty()) break;
     for (const std::string& line : some) {
       auto value = base::parse_json(line);
-      if (value.ok() && (*value)["step"].as_int() > after) items.push_back(std::move(*value));
+      if (!value.ok() || (*value)["step"].as_int() <= after) continue;
+      if (static_cast<int64_t>(items.size()) == limit) {
+        const Json last = items.at(items.size() - 1)["step"];
+        return Response::json(
+            Json::object({{"items", std::move(items)}, {"next_cursor", last.dump()}}));
+      }
+      items.push_back(std::move(*value));
     }
   }
   return Response::json(Json::object({{"items", std::move(items)}, {"next_cursor", Json()}}));
@@ -278,6 +300,7 @@ Answer list_endpoints(Api& api, Request&) {
 Answer create_endpoint(Api& api, Request& request) {
   MORTISE_ASSIGN(Json body, request.read_json());
   body["kind"] = "serve";
+  add_device(body, api.device);
   MORTISE_ASSIGN(const job::Manifest manifest,
                  job::check_manifest(std::move(body), "request body"));
   MORTISE_ASSIGN(const job::Manifest pinned, pin_references(api, manifest));

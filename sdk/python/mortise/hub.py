@@ -28,8 +28,8 @@ class DatasetHub:
                draft: bool = False) -> str:
         """Uploads, checks and versions a data set; returns its reference, "name@1".
 
-        path: a file of rows, or a folder with one; media beside the rows are found in `media`, else
-        in the folder that path is or lies in. Raises MortiseError whose problem holds "report" with
+        path: a folder, sent whole, or a file of rows, sent with what lies in `media` and with the
+        files beside it that its rows name. Raises MortiseError whose problem holds "report" with
         the findings when rows are bad; nothing is stored then.
         """
         files, rows_name = _files_of(Path(path), Path(media) if media else None)
@@ -41,6 +41,17 @@ class DatasetHub:
         upload = self.server.post("/api/v1/uploads", options)
         place = f"/api/v1/uploads/{upload['id']}"
         self._send(place, files)
+        try:
+            return self._check(place)
+        except MortiseError as failure:
+            more = _beside(Path(path), failure.problem.get("report") or {}) if rows_name else []
+            if not more:
+                raise
+        self._send(place, more)
+        return self._check(place)
+
+    def _check(self, place: str) -> str:
+        """Runs the check to its end; the reference of the version."""
         job = self.server.post(place + "/commit")
         try:
             self.server.wait(job["id"])
@@ -69,14 +80,7 @@ class DatasetHub:
 
     def list(self, query: str | None = None) -> list[dict[str, Any]]:
         """All data sets, or those whose name, description or labels hold the words."""
-        items: list[dict[str, Any]] = []
-        cursor = None
-        while True:
-            page = self.server.get("/api/v1/datasets", q=query, cursor=cursor)
-            items += page["items"]
-            cursor = page.get("next_cursor")
-            if not cursor:
-                return items
+        return list(self.server.items("/api/v1/datasets", q=query))
 
     def show(self, reference: str) -> dict[str, Any]:
         return dict(self.server.get(f"/api/v1/datasets/{quote(reference)}"))
@@ -88,6 +92,13 @@ class DatasetHub:
 
     def delete(self, reference: str) -> None:
         self.server.request("DELETE", f"/api/v1/datasets/{quote(reference)}")
+
+
+def _beside(rows: Path, report: Mapping[str, Any]) -> list[tuple[str, Path]]:
+    """What the rows name, the upload lacks and lies below the folder of the rows file."""
+    folder = rows.resolve().parent
+    found = [(name, (folder / name).resolve()) for name in report.get("missing_media", [])]
+    return [(name, file) for name, file in found if folder in file.parents and file.is_file()]
 
 
 def _files_of(path: Path, media: Path | None) -> tuple[list[tuple[str, Path]], str | None]:

@@ -105,6 +105,16 @@ class Server:
         kept = {key: value for key, value in query.items() if value is not None}
         return self.request("GET", path + ("?" + urllib.parse.urlencode(kept) if kept else ""))
 
+    def items(self, path: str, **query: Any) -> Iterator[Any]:
+        """Each item of a list, page by page."""
+        cursor = None
+        while True:
+            page = self.get(path, cursor=cursor, **query)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if not cursor:
+                return
+
     def post(self, path: str, body: Any = None) -> Any:
         return self.request("POST", path, {} if body is None else body)
 

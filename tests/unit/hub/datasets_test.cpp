@@ -56,6 +56,25 @@ TEST_F(DatasetsTest, AreNotThereAfterDeletionAndComeBack) {
   EXPECT_EQ(hub_->datasets().remove("nobody").error().code, Code::kNotFound);
 }
 
+TEST_F(DatasetsTest, ListTheirMediaInPages) {
+  NewVersion version = version_of("chest");
+  for (const char* name : {"b.png", "c.png"}) version.media[name] = version.media["a.png"];
+  ASSERT_TRUE(add(version).ok());
+  const std::string id = hub_->datasets().resolve("chest")->id;
+
+  const auto first = hub_->datasets().media_page(id, {2, ""});
+  ASSERT_TRUE(first.ok());
+  ASSERT_EQ(first->items.size(), 2u);
+  EXPECT_EQ(first->items[1].name, "b.png");
+  EXPECT_EQ(first->next_cursor, "b.png");
+  const auto second = hub_->datasets().media_page(id, {2, first->next_cursor});
+  ASSERT_EQ(second->items.size(), 1u);
+  EXPECT_EQ(second->items[0].name, "c.png");
+  EXPECT_EQ(second->next_cursor, "");
+  EXPECT_EQ(hub_->datasets().medium(id, "c.png")->blob.size_bytes, 3u);
+  EXPECT_EQ(hub_->datasets().medium(id, "d.png").error().code, Code::kNotFound);
+}
+
 TEST_F(DatasetsTest, AreFoundByWordsInNameDescriptionAndLabels) {
   NewVersion version = version_of("chest");
   version.description = "X-ray films";

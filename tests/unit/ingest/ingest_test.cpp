@@ -57,6 +57,14 @@ TEST_F(IngestTest, WritesCanonicalRowsAndNamesTheMapping) {
   EXPECT_EQ(rows_written(), row + row);
 }
 
+TEST_F(IngestTest, ListsEachMissingFileOnce) {
+  const auto result = run({R"({"image":"none.png","query":"What?","response":"This."})",
+                           R"({"image":"none.png","query":"Why?","response":"So."})", kGood});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_FALSE(result->accepted);
+  EXPECT_EQ(result->report.missing_media, std::vector<std::string>{"none.png"});
+}
+
 TEST_F(IngestTest, AMissingImageNamesRowByteFieldAndRemedy) {
   const auto result = run({kGood, R"({"image":"gone.png","query":"What?","response":"This."})"});
   ASSERT_TRUE(result.ok()) << result.error().text();
