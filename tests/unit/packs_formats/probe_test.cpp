@@ -12,43 +12,39 @@ struct Sample {
   std::string name, text, winner;  // winner "": nobody is at least 50 sure
 };
 
-const std::vector<Sample>& samples() {
-  static const std::vector<Sample> list = {
-      {"a.jsonl", "{\"a\":1}\n{\"a\":2}\n", "jsonl"},
-      {"one.jsonl", "{\"a\":1}\n", "jsonl"},
-      {"lines.json", "{\"a\":1}\n{\"a\":2}\n", "jsonl"},
-      {"a.json", "[{\"a\":1},{\"b\":2}]", "json"},
-      {"llava.json",
-       R"([{"id":"1","image":"a.jpg","conversations":[{"from":"human","value":"x"}]}])", "json"},
-      {"wrapped.json", R"({"info":{},"data":[{"a":1}]})", "json"},
-      {"keyed.json", R"({"12":{"q":"x"},"13":{"q":"y"}})", "json"},
-      {"karpathy.json", R"({"images":[{"filename":"1.jpg","split":"train"}],"dataset":"demo"})",
-       "json"},
-      {"clevr.json", R"({"questions":[{"image_index":1,"question":"x"}]})", "json"},
-      {"settings.json", R"({"a":1,"b":[1,2]})", ""},
-      {"instances.json", R"({"images":[{"id":1,"file_name":"a"}],"annotations":[]})", "coco"},
-      {"cut.json", R"({"info":{"y":1},"images":[{"id":1,"file_name":"a"},{"id":2,"fi)", "coco"},
-      {"captions.json", R"({"annotations":[{"id":1,"image_id":9,"caption":"x"}],"images":[]})",
-       "coco"},
-      {"questions.json", R"({"questions":[{"image_id":1,"question_id":2,"question":"x"}]})", "vqa"},
-      {"export.json", R"([{"id":1,"data":{"image":"a"},"annotations":[]}])", "labelstudio"},
-      {"a.csv", "file_name,text\n1.png,\"a, b\"\n", "csv"},
-      {"a.tsv", "path\tsentence\n1.mp3\tHallo, du.\n", "csv"},
-      {"single.csv", "response\n11111\n", "csv"},
-      {"questions.txt", "s1|plane|which, then?|axial\ns2|organ|what?|lung\n", "csv"},
-      {"eval_segments.csv", "# a\n# b\n# YTID, start\n-0RWZT-miFs, 4.0, 5.0, \"/m/01\"\n",
-       "audioset"},
-      {"copy.csv",
-       "YTID,start_seconds,end_seconds,positive_labels\n-0RWZT-miFs,4.0,5.0,\"/m/01\"\n",
-       "audioset"},
-      {"strong.tsv", "segment_id\tstart_time_seconds\tend_time_seconds\tlabel\nb_3\t0\t2\t/m/1\n",
-       "audioset"},
-      {"README.md", "# A set\n\nIt holds things, many of them.\n", ""},
-      {"picture.png", std::string("\x89PNG\r\n\x1A\n\0\0\0\rIHDR,", 17), ""},
-      {"empty.txt", "", ""},
-  };
-  return list;
-}
+const std::vector<Sample> kSamples = {
+    {"a.jsonl", "{\"a\":1}\n{\"a\":2}\n", "jsonl"},
+    {"one.jsonl", "{\"a\":1}\n", "jsonl"},
+    {"lines.json", "{\"a\":1}\n{\"a\":2}\n", "jsonl"},
+    {"a.json", "[{\"a\":1},{\"b\":2}]", "json"},
+    {"llava.json", R"([{"id":"1","image":"a.jpg","conversations":[{"from":"human","value":"x"}]}])",
+     "json"},
+    {"wrapped.json", R"({"info":{},"data":[{"a":1}]})", "json"},
+    {"keyed.json", R"({"12":{"q":"x"},"13":{"q":"y"}})", "json"},
+    {"karpathy.json", R"({"images":[{"filename":"1.jpg","split":"train"}],"dataset":"demo"})",
+     "json"},
+    {"clevr.json", R"({"questions":[{"image_index":1,"question":"x"}]})", "json"},
+    {"settings.json", R"({"a":1,"b":[1,2]})", ""},
+    {"instances.json", R"({"images":[{"id":1,"file_name":"a"}],"annotations":[]})", "coco"},
+    {"cut.json", R"({"info":{"y":1},"images":[{"id":1,"file_name":"a"},{"id":2,"fi)", "coco"},
+    {"captions.json", R"({"annotations":[{"id":1,"image_id":9,"caption":"x"}],"images":[]})",
+     "coco"},
+    {"questions.json", R"({"questions":[{"image_id":1,"question_id":2,"question":"x"}]})", "vqa"},
+    {"export.json", R"([{"id":1,"data":{"image":"a"},"annotations":[]}])", "labelstudio"},
+    {"a.csv", "file_name,text\n1.png,\"a, b\"\n", "csv"},
+    {"a.tsv", "path\tsentence\n1.mp3\tHallo, du.\n", "csv"},
+    {"single.csv", "response\n11111\n", "csv"},
+    {"questions.txt", "s1|plane|which, then?|axial\ns2|organ|what?|lung\n", "csv"},
+    {"eval_segments.csv", "# a\n# b\n# YTID, start\n-0RWZT-miFs, 4.0, 5.0, \"/m/01\"\n",
+     "audioset"},
+    {"copy.csv", "YTID,start_seconds,end_seconds,positive_labels\n-0RWZT-miFs,4.0,5.0,\"/m/01\"\n",
+     "audioset"},
+    {"strong.tsv", "segment_id\tstart_time_seconds\tend_time_seconds\tlabel\nb_3\t0\t2\t/m/1\n",
+     "audioset"},
+    {"README.md", "# A set\n\nIt holds things, many of them.\n", ""},
+    {"picture.png", std::string("\x89PNG\r\n\x1A\n\0\0\0\rIHDR,", 17), ""},
+    {"empty.txt", "", ""},
+};
 
 TEST(FormatProbes, EachSampleGoesToItsOwnPack) {
   const std::vector<std::pair<std::string, std::string>> packs = {
@@ -63,7 +59,7 @@ TEST(FormatProbes, EachSampleGoesToItsOwnPack) {
   for (const auto& [name, library] : packs) {
     loaded.push_back(std::make_unique<FormatUnderTest>(library));
   }
-  for (const Sample& sample : samples()) {
+  for (const Sample& sample : kSamples) {
     std::string winner;
     uint32_t best = 49, second = 0;
     std::string scores;
