@@ -84,8 +84,17 @@ class Ingest {
   Result<IngestResult> finish();
 
  private:
+  // Where a row lies.
+  struct Place {
+    size_t file = 0;
+    int64_t row = 0;  // from 1, in its file
+    int64_t byte_offset = -1;
+  };
+
   Status begin_rows();
-  Status take(const Json& row, int64_t byte_offset);
+  Status take(const Json& row, const Place& place);
+  Status read_row(const RowSource::Row& row);
+  const std::string& file_name(size_t file) const { return request_.rows_names[file]; }
 
   base::FileOps& files_;
   const IngestRequest& request_;
@@ -93,24 +102,29 @@ class Ingest {
   MediaCheck media_;
   RowWriter writer_;
   std::optional<FieldMap> map_;
-  std::vector<std::pair<Json, int64_t>> sample_;  // rows read before the mapping is known
+  base::RowReader reader_;
+  Place last_;                                  // of the row that was read last
+  std::vector<std::pair<Json, Place>> sample_;  // rows read before the mapping is known
   std::set<std::string> used_, missing_;
   Report report_;
 };
 
 Status Ingest::begin_rows() {
   std::vector<Json> rows;
-  for (const auto& [row, offset] : sample_) rows.push_back(row);
+  for (const auto& [row, place] : sample_) rows.push_back(row);
   MORTISE_ASSIGN(map_, propose_field_map(request_.task_type, rows, request_.overrides));
   report_.mapping = map_->to_json();
+  if (!map_->layout.empty()) {
+    report_.layout = Json::object({{"name", map_->layout}, {"confidence", map_->confidence}});
+  }
   MORTISE_TRY(writer_.begin());
-  for (const auto& [row, offset] : sample_) MORTISE_TRY(take(row, offset));
+  for (const auto& [row, place] : sample_) MORTISE_TRY(take(row, place));
   sample_.clear();
   return {};
 }
 
-Status Ingest::take(const Json& row, int64_t byte_offset) {
-  const int64_t number = ++report_.rows_count;
+Status Ingest::take(const Json& row, const Place& place) {
+  ++report_.rows_count;
   auto mapped = apply_field_map(*map_, row);
   std::vector<Finding> findings;
   if (!mapped.ok()) {
@@ -131,8 +145,9 @@ Status Ingest::take(const Json& row, int64_t byte_offset) {
     return finding.severity == "error";
   });
   for (Finding& finding : findings) {
-    finding.row = number;
-    finding.byte_offset = byte_offset;
+    if (request_.rows_names.size() > 1) finding.file = file_name(place.file);
+    finding.row = place.row;
+    finding.byte_offset = place.byte_offset;
     if (request_.patch && mapped.ok()) apply_patch(*mapped, finding.patch);
     report_.add(std::move(finding));
   }
@@ -144,24 +159,25 @@ Status Ingest::take(const Json& row, int64_t byte_offset) {
   return writer_.add(*mapped);
 }
 
+Status Ingest::read_row(const RowSource::Row& row) {
+  last_ = {row.file, row.file == last_.file ? last_.row + 1 : 1, row.byte_offset};
+  auto value = reader_.parse(row.text);
+  if (!value.ok()) {
+    return std::move(value.error()).at_file(file_name(last_.file)).at_row(last_.row);
+  }
+  if (map_) return take(*value, last_);
+  sample_.emplace_back(std::move(*value), last_);
+  return sample_.size() == kSampleRows ? begin_rows() : Status{};
+}
+
 Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
-  base::RowReader reader;
   RowSource::Row row;
   int64_t rows_read = 0;
   while (true) {
     MORTISE_ASSIGN(const bool more, source.next(row));
     if (!more) break;
-    auto value = reader.parse(row.text);
-    if (!value.ok()) {
-      return std::move(value.error()).at_file(request_.rows_name).at_row(rows_read + 1);
-    }
+    MORTISE_TRY(read_row(row));
     ++rows_read;
-    if (map_) {
-      MORTISE_TRY(take(*value, row.byte_offset));
-    } else {
-      sample_.emplace_back(std::move(*value), row.byte_offset);
-      if (sample_.size() == kSampleRows) MORTISE_TRY(begin_rows());
-    }
     if (hooks.progress && rows_read % 256 == 0) hooks.progress(rows_read);
     if (hooks.is_cancelled && hooks.is_cancelled()) {
       return Error(Code::kCancelled, "The check was cancelled.");
@@ -170,7 +186,7 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
   if (rows_read == 0) {
     return Error(Code::kInvalidArgument, "The upload holds no rows.",
                  "Upload a file with one JSON object a line.")
-        .at_file(request_.rows_name);
+        .at_file(file_name(0));
   }
   if (!map_) MORTISE_TRY(begin_rows());
   if (hooks.progress) hooks.progress(rows_read);
@@ -181,7 +197,9 @@ Result<IngestResult> Ingest::finish() {
   MORTISE_TRY(writer_.finish());
   IngestResult result;
   report_.task_type = request_.task_type;
-  report_.rows_file = request_.rows_name;
+  for (const std::string& name : request_.rows_names) {
+    report_.rows_file += (report_.rows_file.empty() ? "" : ", ") + name;
+  }
   report_.media_count = static_cast<int64_t>(used_.size());
   for (const auto& [name, path] : request_.media) {
     if (!used_.contains(name)) report_.unused_media.push_back(name);

@@ -21,7 +21,8 @@ class RowSource {
   virtual ~RowSource() = default;
   struct Row {
     std::string text;          // one JSON object
-    int64_t byte_offset = -1;  // in the rows file
+    int64_t byte_offset = -1;  // in its file
+    size_t file = 0;           // which of IngestRequest::rows_names
   };
   // False at the end. Errors: as the format pack gives them, with file, row and byte.
   virtual base::Result<bool> next(Row& row) = 0;
@@ -29,7 +30,7 @@ class RowSource {
 
 struct IngestRequest {
   std::string task_type;
-  std::string rows_name;                     // as the user named the rows file
+  std::vector<std::string> rows_names;       // as the user named the files of rows
   std::map<std::string, std::string> media;  // name in the rows -> file on this machine
   std::vector<std::pair<std::string, std::string>> overrides;  // --map target=source
   int64_t max_bad_rows = 0;

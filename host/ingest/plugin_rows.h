@@ -1,6 +1,7 @@
 // Rows of an upload through a format pack. Called by the worker's ingest and check tasks.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,14 +11,21 @@
 
 namespace mortise::ingest {
 
-// All shards of an opened data set, one after the other, row by row. [serial]
+// The files of one data set, one after the other: all shards of each, row by row. [serial]
 class PluginRows final : public RowSource {
  public:
-  explicit PluginRows(plugin::Format format) : format_(std::move(format)) {}
+  // Opens file number i; called when its first row is wanted.
+  using OpenFile = std::function<base::Result<plugin::Format>(size_t file)>;
+  PluginRows(size_t files_count, OpenFile open) : open_(std::move(open)), count_(files_count) {}
   base::Result<bool> next(Row& row) override;
 
  private:
-  plugin::Format format_;
+  base::Result<bool> next_batch();
+
+  OpenFile open_;
+  size_t count_;
+  size_t file_ = 0;
+  std::optional<plugin::Format> format_;  // of file_; must outlive stream_
   std::optional<plugin::FormatStream> stream_;
   std::vector<plugin::FormatRow> batch_;
   size_t next_in_batch_ = 0;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 
@@ -40,6 +41,7 @@ class MemoryFiles {
         return MORTISE_STATUS_OK;
       };
       t.discard = [](mortise_file* file) { delete self(file); };
+      t.list = list;
       return t;
     }();
     return &table;
@@ -66,6 +68,22 @@ class MemoryFiles {
     }
     *out = reinterpret_cast<mortise_file*>(
         new File{owner, key, is_new ? std::string() : found->second, is_new});
+    return MORTISE_STATUS_OK;
+  }
+
+  static mortise_status list(mortise_host* host, mortise_text folder,
+                             mortise_status (*sink_name)(void* user, mortise_text name), void* user,
+                             mortise_error*) {
+    std::string prefix(sdk::view(folder));
+    if (!prefix.empty() && prefix.back() != '/') prefix += '/';
+    std::set<std::string> names;
+    for (const auto& [name, data] : reinterpret_cast<MemoryFiles*>(host)->content) {
+      if (name.compare(0, prefix.size(), prefix) != 0) continue;
+      const size_t slash = name.find('/', prefix.size());
+      names.insert(
+          name.substr(prefix.size(), slash == name.npos ? slash : slash + 1 - prefix.size()));
+    }
+    for (const std::string& name : names) sink_name(user, sdk::text(name));
     return MORTISE_STATUS_OK;
   }
 
