@@ -67,6 +67,9 @@ Result<std::vector<LocalFile>> files_of(const Arguments& arguments, std::string&
 }
 
 Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
+  Json rows = Json::array();
+  for (const std::string& name : arguments.all("--rows")) rows.push_back(name);
+  if (!rows_name.empty() && rows.size() == 0) rows.push_back(rows_name);
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(Json labels, arguments.pairs("--label"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
@@ -81,7 +84,7 @@ Result<Json> upload_options(const Arguments& arguments, const std::string& rows_
                                {"max_bad_rows", bad},
                                {"draft", arguments.has("--draft")},
                                {"patch", arguments.has("--patch")}});
-  if (!rows_name.empty()) options["rows"] = rows_name;
+  if (rows.size() > 0) options["rows"] = std::move(rows);
   return options;
 }
 
@@ -117,7 +120,8 @@ void show_findings(const Json& report) {
   for (const Json& finding : report["findings"].items()) {
     Error shown(Code::kInvalidArgument, finding["message"].as_string(),
                 finding["hint"].as_string());
-    shown.at_file(report["rows_file"].as_string()).at_row(finding["row"].as_int(-1));
+    const Json& file = finding.contains("file") ? finding["file"] : report["rows_file"];
+    shown.at_file(file.as_string()).at_row(finding["row"].as_int(-1));
     shown.at_byte(finding["byte_offset"].as_int(-1)).at_field(finding["field"].as_string());
     std::fprintf(stderr, "%s\n", shown.text().c_str());
   }
@@ -291,6 +295,7 @@ void add_dataset_commands(std::vector<Command>& out) {
                  {{"name", "NAME", "of the data set", Take::kOne, true},
                   {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
                   {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
+                  {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
                   {"--modality", "M", "text, image, audio or video", Take::kMany},
                   {"--description", "TEXT", "for people"},
                   {"--label", "KEY=VALUE", "for search", Take::kMany},

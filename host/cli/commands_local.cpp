@@ -54,7 +54,13 @@ Result<Json> json_of(const Arguments& arguments, std::string_view name, Json fal
 Result<int> dataset_check(const Arguments& arguments) {
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
+  MORTISE_ASSIGN(Json config, json_of(arguments, "--format-config", Json::object()));
+  Json rows = Json::array();
+  for (const std::string& name : arguments.all("--rows")) rows.push_back(name);
   Json given = Json::object({{"path", absolute_path(arguments.text("path"))},
+                             {"rows", std::move(rows)},
+                             {"format", Json::object({{"id", arguments.text("--format")},
+                                                      {"config", std::move(config)}})},
                              {"media", path_of(arguments, "--media")},
                              {"task_type", arguments.text("--task-type")},
                              {"map", std::move(map)},
@@ -237,6 +243,9 @@ void add_tensor_commands(std::vector<Command>& out) {
                  "Check a data set here; nothing is stored.",
                  {{"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
                   {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
+                  {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+                  {"--format", "ID", "the format of the rows, else the surest"},
+                  {"--format-config", "JSON", "its configuration, such as {\"header\": false}"},
                   {"--media", "DIR", "where the rows' files are"},
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "accept so many with --patch (0)"},

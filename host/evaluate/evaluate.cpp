@@ -133,7 +133,7 @@ Status Run::answer_all() {
 }
 
 Status Run::keep_predictions(const std::vector<std::vector<double>>& per_row) const {
-  if (request_.predictions_path.empty()) return {};
+  if (!request_.keep_predictions) return {};
   std::string lines;
   for (size_t i = 0; i < answers_.size(); ++i) {
     const Answer& answer = answers_[i];
@@ -149,7 +149,7 @@ Status Run::keep_predictions(const std::vector<std::vector<double>>& per_row) co
                  .dump() +
              "\n";
   }
-  return base::write_file_durably(files_, request_.predictions_path, lines);
+  return request_.keep_predictions(lines);
 }
 
 Result<Json> Run::score() {

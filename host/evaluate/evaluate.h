@@ -31,7 +31,8 @@ struct EvaluateRequest {
   engine::SamplingOptions sampling;
   int64_t batch_rows = 8;  // sequences that advance together
   std::vector<MetricUse> metrics;
-  std::string predictions_path;  // JSONL, one row a line, written durably; empty: not kept
+  // Takes the predictions, JSONL, one row a line; may be empty.
+  std::function<base::Status(std::string_view lines)> keep_predictions;
 };
 
 struct EvaluateHooks {

@@ -3,9 +3,10 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
 #include <set>
 
-#include "schemas/schemas.h"
+#include "ingest/row_shape.h"
 
 namespace mortise::ingest {
 
@@ -15,14 +16,6 @@ using base::Json;
 using base::Result;
 
 namespace {
-
-const Json& table() {
-  static const Json parsed = [] {
-    auto result = base::parse_json(schemas::text("field_map.json"));
-    return result.ok() ? std::move(result).value() : Json();
-  }();
-  return parsed;
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -54,115 +47,77 @@ std::vector<std::string> candidates(const std::string& target, const Json& synon
   return found;
 }
 
-Error unreadable(const std::string& field, const std::string& what) {
-  return Error(Code::kInvalidArgument, what,
-               "A turn is {\"role\": \"user\", \"content\": \"...\"} or {\"from\": \"human\", "
-               "\"value\": \"...\"}.")
-      .at_field(field);
+bool is_column(const std::vector<std::string>& columns, const std::string& name) {
+  return std::find(columns.begin(), columns.end(), name) != columns.end();
 }
 
-const Json* first_of(const Json& object, const Json& names) {
-  for (const Json& name : names.items()) {
-    if (const Json* found = object.find(name.as_string())) return found;
-  }
-  return nullptr;
+// "a.b" is the member b of the column a, unless a column has this very name.
+std::string column_of(const std::string& source, const std::vector<std::string>& columns) {
+  return is_column(columns, source) ? source : source.substr(0, source.find('.'));
 }
 
-// One turn of any known spelling as {role, content, ...}.
-Result<Json> canonical_turn(const Json& turn, const std::string& field) {
-  if (!turn.is_object()) return unreadable(field, "A turn of the conversation is no object.");
-  const Json& keys = table()["message_keys"];
-  const Json* role = turn.find("role");
-  if (role == nullptr) role = first_of(turn, keys["role"]);
-  const Json* content = turn.find("content");
-  if (content == nullptr) content = first_of(turn, keys["content"]);
-  if (role == nullptr || !role->is_string()) return unreadable(field, "A turn has no role.");
-  const Json* known = table()["roles"].find(lower(role->as_string()));
-  if (known == nullptr) {
-    return unreadable(field + "/role", "The role \"" + role->as_string() + "\" is unknown.");
+bool fits(const Json& layout, const std::string& task, const std::vector<Json>& sample,
+          const std::vector<std::string>& columns) {
+  const auto& tasks = layout["tasks"].items();
+  if (std::find(tasks.begin(), tasks.end(), Json(task)) == tasks.end()) return false;
+  for (const Json& lacking : layout["lacks"].items()) {
+    if (is_column(columns, lacking.as_string())) return false;
   }
-  Json out = Json::object({{"role", *known}});
-  out["content"] = content == nullptr || content->is_null() ? Json("") : *content;
-  for (const auto& [key, value] : turn.members()) {
-    if (key == "role" || key == "from" || key == "content" || key == "value") continue;
-    if (!value.is_null()) out[key] = value;
-  }
-  return out;
+  return std::all_of(sample.begin(), sample.end(), [&](const Json& row) {
+    const auto& needs = layout["needs"].items();
+    return std::all_of(needs.begin(), needs.end(),
+                       [&](const Json& name) { return row.contains(name.as_string()); });
+  });
 }
 
-// {"human": ..., "assistant": ...} pairs or a list of turns.
-Result<Json> canonical_messages(const Json& value, const std::string& field) {
-  if (!value.is_array()) return unreadable(field, "The conversation is no array.");
-  Json messages = Json::array();
-  for (size_t i = 0; i < value.size(); ++i) {
-    const Json& turn = value.at(i);
-    if (turn.contains("human") && turn.contains("assistant")) {
-      messages.push_back(Json::object({{"role", "user"}, {"content", turn["human"]}}));
-      messages.push_back(Json::object({{"role", "assistant"}, {"content", turn["assistant"]}}));
-      continue;
+// The layout of these rows that is surest; null when none fits. Two that are equally sure and say
+// different things are an error.
+Result<Json> choose_layout(const std::string& task, const std::vector<Json>& sample,
+                           const std::vector<std::string>& columns, bool is_mapped) {
+  Json best;
+  if (sample.empty()) return best;
+  std::string rival;
+  for (const Json& layout : field_table()["layouts"].items()) {
+    if (!fits(layout, task, sample, columns)) continue;
+    const int64_t sure = layout["confidence"].as_int(), best_sure = best["confidence"].as_int(-1);
+    if (sure == best_sure && layout["map"] != best["map"]) rival = layout["name"].as_string();
+    if (sure <= best_sure) continue;
+    best = layout;
+    rival.clear();
+  }
+  if (rival.empty() || is_mapped) return best;
+  std::string hint = "Say which columns to take:";
+  for (const auto& [target, source] : best["map"].members()) {
+    hint += " --map " + target + "=" + source.as_string();
+  }
+  return Error(Code::kInvalidArgument,
+               "The rows could be \"" + best["name"].as_string() + "\" or \"" + rival + "\".",
+               hint + ".");
+}
+
+const Json* value_at(const Json& row, const std::string& source) {
+  if (const Json* column = row.find(source)) return column;
+  const size_t dot = source.find('.');
+  if (dot == std::string::npos) return nullptr;
+  const Json* parent = row.find(source.substr(0, dot));
+  return parent == nullptr ? nullptr : value_at(*parent, source.substr(dot + 1));
+}
+
+// "Findings: {findings}" with the texts of the row; nothing when one is not there.
+std::optional<std::string> fill(const std::string& words, const Json& row) {
+  std::string text;
+  for (size_t at = 0; at < words.size();) {
+    const size_t open = std::min(words.find('{', at), words.size());
+    const size_t close = std::min(words.find('}', open), words.size());
+    text += words.substr(at, open - at);
+    if (open < words.size()) {
+      const Json* value = row.find(words.substr(open + 1, close - open - 1));
+      if (value == nullptr || value->as_string().empty()) return std::nullopt;
+      text += value->as_string();
     }
-    MORTISE_ASSIGN(Json canonical, canonical_turn(turn, field + "/" + std::to_string(i)));
-    messages.push_back(std::move(canonical));
+    at = close + 1;
   }
-  return messages;
-}
-
-Json take(Json& row, std::string_view key) {
-  Json* found = row.find(key);
-  if (found == nullptr) return {};
-  Json value = std::move(*found);
-  row.erase(key);
-  return value;
-}
-
-Json turn(const char* role, Json content) {
-  return Json::object({{"role", role}, {"content", std::move(content)}});
-}
-
-// instruction/query (+ input) and output become a conversation (alpaca, query/response rows).
-void fold_into_messages(Json& row) {
-  if (row.contains("messages") || !row.contains("query")) return;
-  Json messages = Json::array();
-  if (const Json system = take(row, "system"); !system.as_string().empty()) {
-    messages.push_back(turn("system", system));
-  }
-  for (const Json& pair : take(row, "history").items()) {
-    messages.push_back(turn("user", pair.at(0)));
-    messages.push_back(turn("assistant", pair.at(1)));
-  }
-  std::string query = take(row, "query").as_string();
-  const std::string input = take(row, "input").as_string();
-  if (!input.empty()) query += (query.empty() ? "" : "\n") + input;
-  messages.push_back(turn("user", query));
-  Json output = take(row, "output");
-  if (output.is_array()) output = output.at(0);
-  if (!output.is_null()) messages.push_back(turn("assistant", output));
-  row["messages"] = std::move(messages);
-}
-
-bool is_image_task(const std::string& task) {
-  return task == "vqa" || task == "caption" || task == "ocr" || task == "report" ||
-         task == "grounding" || task == "classification";
-}
-
-// A list of one image is the image; a struct {"path": ...} is its path.
-void flatten_media(Json& row, const std::string& task) {
-  for (const char* name : {"image_path", "audio_path"}) {
-    Json* value = row.find(name);
-    if (value == nullptr) continue;
-    if (value->is_array() && value->size() == 1) *value = Json(value->at(0));
-    if (value->is_object() && value->contains("path")) *value = Json((*value)["path"]);
-    if (value->is_array() && std::string_view(name) == "image_path" && is_image_task(task)) {
-      Json images = std::move(*value);
-      row.erase(name);
-      row["images"] = std::move(images);
-    }
-  }
-  if (Json* images = row.find("images"); images != nullptr && images->is_string()) {
-    Json list = Json::array();
-    list.push_back(*images);
-    *images = std::move(list);
-  }
+  return text;
 }
 
 }  // namespace
@@ -170,37 +125,56 @@ void flatten_media(Json& row, const std::string& task) {
 Json FieldMap::to_json() const {
   Json out = Json::object();
   for (const auto& [target, source] : columns) out[target] = source;
+  for (const auto& [target, words] : made) out[target] = Json::object({{"template", words}});
   return out;
 }
 
 Result<FieldMap> propose_field_map(
     const std::string& task_type, const std::vector<Json>& sample,
     const std::vector<std::pair<std::string, std::string>>& overrides) {
-  const Json* targets = table()["tasks"].find(task_type);
+  const Json* targets = field_table()["tasks"].find(task_type);
   if (targets == nullptr) {
     std::string known;
-    for (const auto& [name, unused] : table()["tasks"].members()) known += " " + name;
+    for (const auto& [name, unused] : field_table()["tasks"].members()) known += " " + name;
     return Error(Code::kInvalidArgument, "The task type \"" + task_type + "\" is unknown.",
                  "Known are:" + known + ".");
   }
   const std::vector<std::string> columns = columns_of(sample);
-  FieldMap map{task_type, {}};
+  FieldMap map;
+  map.task_type = task_type;
   std::set<std::string> used;
   for (const auto& [target, source] : overrides) {
-    if (std::find(columns.begin(), columns.end(), source) == columns.end()) {
+    if (!is_column(columns, column_of(source, columns))) {
       return Error(Code::kInvalidArgument,
                    "--map " + target + "=" + source + " names a column that no row has.")
           .at_field(source);
     }
     map.columns.emplace_back(target, source);
-    used.insert(source);
+    used.insert(column_of(source, columns));
   }
   const auto is_mapped = [&](const std::string& target) {
     return std::any_of(map.columns.begin(), map.columns.end(),
                        [&](const auto& column) { return column.first == target; });
   };
+  MORTISE_ASSIGN(const Json layout, choose_layout(task_type, sample, columns, !overrides.empty()));
+  map.layout = layout["name"].as_string();
+  map.confidence = layout["confidence"].as_int();
+  for (const auto& [target, source] : layout["map"].members()) {
+    const std::string column = column_of(source.as_string(), columns);
+    if (is_mapped(target) || used.contains(source.as_string()) || !is_column(columns, column))
+      continue;
+    map.columns.emplace_back(target, source.as_string());
+    used.insert(column);
+  }
+  for (const auto& [target, words] : layout["make"].members()) {
+    if (!is_mapped(target)) map.made.emplace_back(target, words.as_string());
+  }
+  const auto is_made = [&](const std::string& target) {
+    return std::any_of(map.made.begin(), map.made.end(),
+                       [&](const auto& one) { return one.first == target; });
+  };
   for (const auto& [target, synonyms] : targets->members()) {
-    if (is_mapped(target)) continue;
+    if (is_mapped(target) || is_made(target)) continue;
     std::vector<std::string> found = candidates(target, synonyms, columns);
     std::erase_if(found, [&](const std::string& column) {
       return used.contains(column) || (column != target && targets->contains(column));
@@ -221,17 +195,24 @@ Result<FieldMap> propose_field_map(
 
 Result<Json> apply_field_map(const FieldMap& map, const Json& row) {
   Json out = Json::object();
+  std::vector<std::pair<std::string, const Json*>> inner;  // members of columns: target, value
+  std::set<std::string> opened;                            // those columns
+  for (const auto& [target, source] : map.columns) {
+    if (row.contains(source)) continue;
+    if (const Json* value = value_at(row, source)) inner.emplace_back(target, value);
+    opened.insert(source.substr(0, source.find('.')));
+  }
   for (const auto& [name, value] : row.members()) {
     const auto mapped = std::find_if(map.columns.begin(), map.columns.end(),
                                      [&](const auto& column) { return column.second == name; });
+    if (mapped == map.columns.end() && opened.contains(name)) continue;
     out[mapped == map.columns.end() ? name : mapped->first] = value;
   }
-  if (const Json* messages = out.find("messages")) {
-    MORTISE_ASSIGN(Json canonical, canonical_messages(*messages, "/messages"));
-    out["messages"] = std::move(canonical);
+  for (const auto& [target, value] : inner) out[target] = *value;
+  for (const auto& [target, words] : map.made) {
+    if (auto text = fill(words, out)) out[target] = *text;
   }
-  if (map.task_type == "sft" || map.task_type == "preference") fold_into_messages(out);
-  flatten_media(out, map.task_type);
+  MORTISE_TRY(shape_row(out, map.task_type));
   return out;
 }
 

@@ -15,14 +15,18 @@ namespace mortise::ingest {
 // Which source column feeds which target; targets that are absent from the rows are left out.
 struct FieldMap {
   std::string task_type;
-  std::vector<std::pair<std::string, std::string>> columns;  // {target, source}
+  std::string layout;      // whose rows these are, "Alpaca"; empty when only names were compared
+  int64_t confidence = 0;  // of the layout, 0 .. 100
+  std::vector<std::pair<std::string, std::string>> columns;  // {target, source}; "a.b": inside a
+  std::vector<std::pair<std::string, std::string>> made;     // {target, text with {columns}}
 
-  base::Json to_json() const;  // {"question": "query", ...}
+  base::Json to_json() const;  // {"question": "query", "output": {"template": "..."}, ...}
 };
 
 // sample: the first rows (objects). overrides: {target, source} chosen by the user, they win.
 // Errors: INVALID_ARGUMENT for an unknown task type, for an override whose source is in no sample
-// row, and when two columns would feed one target (the message names both and --map).
+// row, when two columns would feed one target and when two layouts fit equally well (the message
+// names both, the hint --map).
 base::Result<FieldMap> propose_field_map(
     const std::string& task_type, const std::vector<base::Json>& sample,
     const std::vector<std::pair<std::string, std::string>>& overrides);

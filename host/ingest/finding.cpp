@@ -7,6 +7,7 @@ using base::Json;
 
 Json Finding::to_json() const {
   Json out = Json::object({{"severity", severity}, {"code", code}});
+  if (!file.empty()) out["file"] = file;
   if (row >= 0) out["row"] = row;
   if (byte_offset >= 0) out["byte_offset"] = byte_offset;
   out["field"] = field;
@@ -43,6 +44,7 @@ Json Report::to_json() const {
                        {"media_count", media_count},
                        {"media_size_bytes", media_size_bytes},
                        {"mapping", mapping},
+                       {"layout", layout},
                        {"codes", counts},
                        {"findings", listed},
                        {"unused_media", json_of(unused_media)},

@@ -15,7 +15,8 @@ namespace mortise::ingest {
 struct Finding {
   std::string severity = "error";  // error | warning
   std::string code;                // stable, "media_missing"
-  int64_t row = -1;                // from 1
+  std::string file;                // where rows lie in several files; else empty
+  int64_t row = -1;                // from 1, in its file
   int64_t byte_offset = -1;        // of the row in its file
   std::string field;               // JSON pointer in the row
   std::string message;             // whole sentence
@@ -27,12 +28,13 @@ struct Finding {
 
 struct Report {
   std::string task_type;
-  std::string rows_file;
+  std::string rows_file;  // several: their names with ", " between
   int64_t rows_count = 0;
   int64_t bad_rows_count = 0;
   int64_t media_count = 0;
   uint64_t media_size_bytes = 0;
   base::Json mapping = base::Json::object();  // target -> source
+  base::Json layout;                          // {name, confidence} when the rows' layout is known
   std::map<std::string, int64_t> codes;       // how often each code was found
   std::vector<Finding> findings;              // at most kFindingsMax, in row order
   std::vector<std::string> unused_media;      // files of the upload that no row names

@@ -32,7 +32,9 @@ void apply_patch(Json& row, const Json& patch) {
 
 // A row on its way: what it says, where it stood, which media were made for it.
 struct Taken {
-  Json row;
+  Json json;
+  size_t file = 0;
+  int64_t row = 0;  // from 1, in its file
   int64_t byte_offset = -1;
   std::vector<std::string> media;
 };
@@ -53,6 +55,7 @@ class Ingest {
   Status begin_rows();
   Status take(const Taken& taken);
   Status read_row(const RowSource::Row& source);
+  const std::string& file_name(size_t file) const { return request_.rows_names[file]; }
 
   const IngestRequest& request_;
   RowCheck check_;
@@ -61,24 +64,28 @@ class Ingest {
   base::RowReader reader_;
   std::optional<FieldMap> map_;
   std::vector<Taken> sample_;  // rows read before the mapping is known
-  int64_t rows_read_ = 0;
+  size_t last_file_ = 0;       // of the row that was read last
+  int64_t last_row_ = 0, rows_read_ = 0;
   std::set<std::string> used_, missing_;
   Report report_;
 };
 
 Status Ingest::begin_rows() {
   std::vector<Json> rows;
-  for (const Taken& taken : sample_) rows.push_back(taken.row);
+  for (const Taken& taken : sample_) rows.push_back(taken.json);
   MORTISE_ASSIGN(map_, propose_field_map(request_.task_type, rows, request_.overrides));
   report_.mapping = map_->to_json();
+  if (!map_->layout.empty()) {
+    report_.layout = Json::object({{"name", map_->layout}, {"confidence", map_->confidence}});
+  }
   for (const Taken& taken : sample_) MORTISE_TRY(take(taken));
   sample_.clear();
   return {};
 }
 
 Status Ingest::take(const Taken& taken) {
-  const int64_t number = ++report_.rows_count;
-  auto mapped = apply_field_map(*map_, taken.row);
+  ++report_.rows_count;
+  auto mapped = apply_field_map(*map_, taken.json);
   std::vector<Finding> findings;
   if (!mapped.ok()) {
     Finding made;
@@ -98,7 +105,8 @@ Status Ingest::take(const Taken& taken) {
     return finding.severity == "error";
   });
   for (Finding& finding : findings) {
-    finding.row = number;
+    if (request_.rows_names.size() > 1) finding.file = file_name(taken.file);
+    finding.row = taken.row;
     finding.byte_offset = taken.byte_offset;
     if (request_.patch && mapped.ok()) apply_patch(*mapped, finding.patch);
     report_.add(std::move(finding));
@@ -112,13 +120,15 @@ Status Ingest::take(const Taken& taken) {
 }
 
 Status Ingest::read_row(const RowSource::Row& source) {
+  last_row_ = source.file == last_file_ ? last_row_ + 1 : 1;
+  last_file_ = source.file;
   auto value = reader_.parse(source.text);
   if (!value.ok()) {
-    return std::move(value.error()).at_file(request_.rows_name).at_row(rows_read_ + 1);
+    return std::move(value.error()).at_file(file_name(last_file_)).at_row(last_row_);
   }
-  Taken taken{std::move(*value), source.byte_offset, {}};
+  Taken taken{std::move(*value), last_file_, last_row_, source.byte_offset, {}};
   ++rows_read_;
-  MORTISE_ASSIGN(taken.media, intake_.take(taken.row, source.media, rows_read_));
+  MORTISE_ASSIGN(taken.media, intake_.take(taken.json, source.media, rows_read_));
   if (map_) return take(taken);
   sample_.push_back(std::move(taken));
   return sample_.size() == kSampleRows ? begin_rows() : Status();
@@ -138,7 +148,7 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
   if (rows_read_ == 0) {
     return Error(Code::kInvalidArgument, "The upload holds no rows.",
                  "Upload a file with one JSON object a line.")
-        .at_file(request_.rows_name);
+        .at_file(file_name(0));
   }
   if (!map_) MORTISE_TRY(begin_rows());
   if (hooks.progress) hooks.progress(rows_read_);
@@ -148,11 +158,15 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
 Result<IngestResult> Ingest::finish() {
   IngestResult result;
   report_.task_type = request_.task_type;
-  report_.rows_file = request_.rows_name;
+  for (const std::string& name : request_.rows_names) {
+    report_.rows_file += (report_.rows_file.empty() ? "" : ", ") + name;
+  }
   report_.media_count = static_cast<int64_t>(used_.size());
   MORTISE_TRY(request_.upload->visit([&](const std::string& name) -> Status {
     const bool is_listed = report_.unused_media.size() < kUnusedListed;
-    if (is_listed && name != request_.rows_name && !used_.contains(name)) {
+    const bool is_rows = std::find(request_.rows_names.begin(), request_.rows_names.end(), name) !=
+                         request_.rows_names.end();
+    if (is_listed && !is_rows && !used_.contains(name)) {
       report_.unused_media.push_back(name);
     }
     return {};

@@ -24,7 +24,8 @@ class RowSource {
   virtual ~RowSource() = default;
   struct Row {
     std::string text;                       // one JSON object
-    int64_t byte_offset = -1;               // in the rows file
+    int64_t byte_offset = -1;               // in its file
+    size_t file = 0;                        // which of IngestRequest::rows_names
     std::vector<plugin::MediaField> media;  // what came inside the rows file
     std::shared_ptr<const void> owner;      // keeps the bytes of media alive
   };
@@ -34,7 +35,7 @@ class RowSource {
 
 struct IngestRequest {
   std::string task_type;
-  std::string rows_name;                     // as the user named the rows file
+  std::vector<std::string> rows_names;  // as the user named the files of rows
   std::vector<std::pair<std::string, std::string>> overrides;  // --map target=source
   int64_t max_bad_rows = 0;
   bool patch = false;  // apply mechanical patches; leave bad rows out up to max_bad_rows

@@ -1,6 +1,7 @@
 // Rows of an upload through a format pack. Called by the worker's ingest and check tasks.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,17 +11,24 @@
 
 namespace mortise::ingest {
 
-// All shards of an opened data set, one after the other, row by row. [serial]
+// The files of one data set, one after the other: all shards of each, row by row. [serial]
 class PluginRows final : public RowSource {
  public:
-  // root: what the files were granted under; members of media come back without it.
-  explicit PluginRows(plugin::Format format, std::string root = {})
-      : format_(std::move(format)), root_(root.empty() ? "" : root + "/") {}
+  // Opens file number i; called when its first row is wanted. root: what the files were granted
+  // under; members of media come back without it.
+  using OpenFile = std::function<base::Result<plugin::Format>(size_t file)>;
+  PluginRows(size_t files_count, OpenFile open, std::string root)
+      : open_(std::move(open)), root_(std::move(root)), count_(files_count) {}
   base::Result<bool> next(Row& row) override;
 
  private:
-  plugin::Format format_;
+  base::Result<bool> next_batch();
+
+  OpenFile open_;
   std::string root_;
+  size_t count_;
+  size_t file_ = 0;
+  std::optional<plugin::Format> format_;  // of file_; must outlive stream_
   std::optional<plugin::FormatStream> stream_;
   std::vector<plugin::FormatRow> batch_;
   size_t next_in_batch_ = 0;

@@ -32,7 +32,8 @@ void add_sections(Json& value) {
   add("resources");
   if (kind == "train") {
     for (const char* name : {"method", "train", "holdout", "plugins"}) add(name);
-    if (value["plugins"]["metrics"].size() > 0) {
+    const Json* metrics = value["plugins"].find("metrics");
+    if (metrics != nullptr && metrics->size() > 0) {
       for (const char* name : {"generation", "evaluate"}) add(name);
     }
   } else if (kind == "evaluate") {

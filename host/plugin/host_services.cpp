@@ -140,7 +140,14 @@ Status HostServices::grant(std::string_view name, const std::string& folder, Acc
     return Error(Code::kNotFound, "The folder to be granted does not exist.").at_file(folder);
   }
   const std::lock_guard lock(state_->mutex);
-  state_->roots[std::string(name)] = {folder, access};
+  state_->roots[std::string(name)] = {folder, access, nullptr};
+  return {};
+}
+
+Status HostServices::grant_files(std::string_view name, base::FileOps& files) {
+  MORTISE_TRY(base::check_relative_path(name));
+  const std::lock_guard lock(state_->mutex);
+  state_->roots[std::string(name)] = {"", Access::kRead, &files};
   return {};
 }
 

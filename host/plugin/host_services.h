@@ -62,6 +62,9 @@ class HostServices {
   // followed. Errors: NOT_FOUND; INVALID_ARGUMENT for a name with "/". [serial]
   base::Status grant(std::string_view name, const std::string& folder,
                      Access access = Access::kRead);
+  // Grants the files of another FileOps (sealed objects) under a name; read only. They outlive the
+  // grant and know no links. [serial]
+  base::Status grant_files(std::string_view name, base::FileOps& files);
   // Grants one name, which may contain "/", for one file or source. [serial]
   base::Status grant_file(std::string_view name, const std::string& path);
   base::Status grant_source(std::string_view name, std::shared_ptr<ReadSource> source);

@@ -19,6 +19,7 @@ namespace mortise::plugin {
 struct GrantedRoot {
   std::string folder;
   Access access = Access::kRead;
+  base::FileOps* files = nullptr;  // instead of a folder: all files of these
 };
 
 // Shared by the HostServices object and by every mortise_host that it made.

@@ -82,11 +82,21 @@ Result<std::string> hash_of(int descriptor, const std::string& path) {
   return base::to_hex(hash.finish());
 }
 
+// Why RTLD_DEEPBIND: libtorch exports templates of std that it instantiated for its own oneDNN. A
+// pack's oneDNN would bind to them, run libtorch's initialiser in place of its own and refuse every
+// product (docs/log.md). Deep binding makes a pack and its libraries look among themselves first.
+// The sanitizers' run times refuse to open a library so.
+constexpr auto kLoadMode = boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+                           | boost::dll::load_mode::rtld_deepbind
+#endif
+    ;
+
 Result<EntryFunction> map_library(const std::string& path) {
   // Never destroyed: a library that is unloaded takes code along that somebody may still call.
   auto* library = keep_forever(new boost::dll::shared_library());
   try {
-    library->load(path, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
+    library->load(path, kLoadMode);
     if (!library->has(kEntry)) {
       return Error(Code::kInvalidArgument,
                    std::string("The library exports no ") + kEntry + ", so it is no plugin.",

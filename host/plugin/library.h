@@ -1,6 +1,6 @@
 // Opens one shared library: the one door to Boost.DLL. The bytes are hashed again at each load and
-// the file may not change while it is opened. RTLD_NOW | RTLD_LOCAL, and never unloaded: handles
-// are kept until the process ends. Called by plugin.cpp only; knows nothing of tables.
+// the file may not change while it is opened. RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND, and never unloaded:
+// handles are kept until the process ends. Called by plugin.cpp only; knows nothing of tables.
 #pragma once
 
 #include <mortise/entry.h>

@@ -127,19 +127,29 @@ Result<DeviceOps> Registry::open_device_ops(std::string_view plugin_id) {
   return DeviceOps::create(std::move(plugin));
 }
 
-Result<Registry::Detected> Registry::detect_format(const FormatSample& sample) {
-  Detected best;
-  std::string answers;
+std::vector<Registry::Detected> Registry::probe_formats(const FormatSample& sample) {
+  std::vector<Detected> found;
   for (const std::string& id : list("dataset_format")) {
     auto plugin = load(id);
     auto answer = plugin.ok() ? probe(**plugin, sample) : Result<ProbeAnswer>(plugin.error());
-    answers += "\n  " + id + ": " +
-               (answer.ok() ? std::to_string(answer->score) + ", " + answer->reason
-                            : answer.error().text());
-    // Ids come sorted, so of two equal scores the first id wins, always the same.
-    if (answer.ok() && answer->score > best.answer.score) best = {id, *answer};
+    // A format that cannot be asked takes nothing; its words stand where its reason would.
+    found.push_back({id, answer.ok() ? *answer : ProbeAnswer{0, answer.error().text()}});
   }
-  if (best.answer.score > 0) return best;
+  // Ids come sorted, so of two equal scores the first id wins, always the same.
+  std::stable_sort(found.begin(), found.end(), [](const Detected& a, const Detected& b) {
+    return a.answer.score > b.answer.score;
+  });
+  return found;
+}
+
+Result<Registry::Detected> Registry::detect_format(const FormatSample& sample) {
+  const std::vector<Detected> found = probe_formats(sample);
+  if (!found.empty() && found[0].answer.score > 0) return found[0];
+  std::string answers;
+  for (const Detected& one : found) {
+    answers +=
+        "\n  " + one.plugin_id + ": " + std::to_string(one.answer.score) + ", " + one.answer.reason;
+  }
   return Error(Code::kNotFound,
                "No format takes " + sample.name +
                    ". Answers:" + (answers.empty() ? " none" : answers),

@@ -61,6 +61,8 @@ class Registry {  // [any], but the order of used() is that of first use
     ProbeAnswer answer;
   };
   base::Result<Detected> detect_format(const FormatSample& sample);
+  // What every format says about this file, the surest first.
+  std::vector<Detected> probe_formats(const FormatSample& sample);
 
   // Ids of every usable plugin of a kind ("dataset_format"), sorted. Loads nothing.
   std::vector<std::string> list(std::string_view kind) const;

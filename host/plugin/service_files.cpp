@@ -97,6 +97,7 @@ Result<std::unique_ptr<mortise_file>> open_read(mortise_host* host, const std::s
   opened->host = host;
   opened->name = name;
   std::string path;
+  base::FileOps* files = state.files;
   {
     const std::lock_guard lock(state.mutex);
     if (const auto source = state.sources.find(name); source != state.sources.end()) {
@@ -110,10 +111,15 @@ Result<std::unique_ptr<mortise_file>> open_read(mortise_host* host, const std::s
   if (path.empty()) {
     const auto place = find_root(state, name);
     if (!place || place->rest.empty()) return not_granted(name);
-    MORTISE_TRY(check_way(place->root.folder, place->rest, name));
-    path = base::join_path(place->root.folder, place->rest);
+    if (place->root.files != nullptr) {
+      files = place->root.files;
+      path = place->rest;
+    } else {
+      MORTISE_TRY(check_way(place->root.folder, place->rest, name));
+      path = base::join_path(place->root.folder, place->rest);
+    }
   }
-  auto file = state.files->open(path, base::OpenMode::kRead);
+  auto file = files->open(path, base::OpenMode::kRead);
   if (!file.ok()) return Error(std::move(file).error()).at_file(name);
   opened->file = std::move(*file);
   return opened;
@@ -241,7 +247,8 @@ Result<std::set<std::string>> names_below(HostServices::State& state, const std:
     if (names.empty() && !folder.empty()) return not_granted(folder);
     return names;
   }
-  if (!place->rest.empty()) {
+  base::FileOps* files = place->root.files != nullptr ? place->root.files : state.files;
+  if (!place->rest.empty() && place->root.files == nullptr) {
     Status way = check_way(place->root.folder, place->rest, folder);
     if (!way.ok()) {
       if (names.empty()) return std::move(way).error();
@@ -249,7 +256,9 @@ Result<std::set<std::string>> names_below(HostServices::State& state, const std:
     }
   }
   MORTISE_ASSIGN(const auto entries,
-                 state.files->list(base::join_path(place->root.folder, place->rest)));
+                 files->list(place->root.files != nullptr
+                                 ? place->rest
+                                 : base::join_path(place->root.folder, place->rest)));
   for (const base::FileInfo& entry : entries) {
     names.insert(entry.is_folder ? entry.name + "/" : entry.name);
   }

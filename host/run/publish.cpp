@@ -127,8 +127,19 @@ std::string base_of(hub::Hub& hub, const hub::Job& job) {
   return model->kind == "adapter" ? model->base : model->reference();
 }
 
+// What an evaluation sealed, in the domains of the objects that it names.
+Status adopt_objects(hub::Hub& hub, const hub::Job& job, const Json& record) {
+  std::set<std::string> domains;
+  for (const Json& object : record["objects"].items()) {
+    domains.insert(object["domain"].as_string());
+  }
+  for (const std::string& domain : domains) MORTISE_TRY(adopt_segments(hub, job, domain));
+  return {};
+}
+
 Status publish_models(hub::Hub& hub, const hub::Job& job, const std::string& folder,
                       const job::TaskResult& result, Json record) {
+  MORTISE_TRY(adopt_objects(hub, job, record));
   std::vector<hub::PreparedModel> prepared;
   Status status;
   for (const job::ModelOutput& output : result.models) {

@@ -32,6 +32,9 @@ Response page_response(const hub::Page<T>& page) {
        {"next_cursor", page.next_cursor.empty() ? base::Json() : base::Json(page.next_cursor)}}));
 }
 Response names_response(const hub::Page<store::NamedObject>& page);
+// An object of the store as it is sent. Errors: NOT_FOUND, DATA_LOSS.
+base::Result<Content> sealed_content(Api& api, const std::string& domain,
+                                     const std::string& object);
 Response no_content();
 
 Answer healthz(Api& api, Request& request);

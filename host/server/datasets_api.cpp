@@ -28,15 +28,6 @@ base::Result<std::string> read_rows(const store::RowTable& rows, int64_t offset,
   return joined;
 }
 
-base::Result<Content> object_content(Api& api, const hub::Version& version,
-                                     const store::ObjectRef& object) {
-  MORTISE_ASSIGN(auto opened, api.hub->datasets().open_object(version, object));
-  const auto reader = std::make_shared<store::ObjectReader>(std::move(opened));
-  return Content{reader->size_bytes(), [reader](uint64_t offset, std::span<std::byte> buffer) {
-                   return reader->read_at(offset, buffer);
-                 }};
-}
-
 }  // namespace
 
 Answer list_datasets(Api& api, Request& request) {
@@ -167,7 +158,7 @@ Answer download_media(Api& api, Request& request) {
   if (!found) return hub::not_found("media file", name);
   Response response;
   response.content_type = "application/octet-stream";  // a page of ours never runs what users sent
-  MORTISE_ASSIGN(response.content, object_content(api, version, *found));
+  MORTISE_ASSIGN(response.content, sealed_content(api, version.domain, to_text(*found)));
   return response;
 }
 

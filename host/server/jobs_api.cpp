@@ -277,6 +277,14 @@ Answer list_artifacts(Api& api, Request& request) {
 Answer download_artifact(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Job job, api.hub->jobs().get(request.parameter("id")));
   const std::string name = request.parameter("name");
+  for (const Json& object : job.record["objects"].items()) {
+    if (object["name"].as_string() != name) continue;
+    Response response;
+    response.content_type = "application/octet-stream";
+    MORTISE_ASSIGN(response.content, sealed_content(api, object["domain"].as_string(),
+                                                    object["object"].as_string()));
+    return response;
+  }
   MORTISE_ASSIGN(const auto artifacts, api.hub->jobs().artifacts(job.id));
   for (const job::Artifact& artifact : artifacts) {
     if (artifact.name != name) continue;

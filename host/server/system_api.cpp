@@ -46,6 +46,17 @@ Response names_response(const hub::Page<store::NamedObject>& page) {
        {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}}));
 }
 
+base::Result<Content> sealed_content(Api& api, const std::string& domain,
+                                     const std::string& object) {
+  MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(object));
+  MORTISE_ASSIGN(const auto opened, api.hub->domains().open(domain));
+  MORTISE_ASSIGN(auto made, opened->open_object(ref));
+  const auto reader = std::make_shared<store::ObjectReader>(std::move(made));
+  return Content{reader->size_bytes(), [reader](uint64_t offset, std::span<std::byte> buffer) {
+                   return reader->read_at(offset, buffer);
+                 }};
+}
+
 Response no_content() {
   Response response;
   response.status = 204;

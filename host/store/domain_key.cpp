@@ -74,4 +74,17 @@ base::Result<DomainKey> DomainKey::parse(base::ByteView bytes) {
                    base::Secret(std::span<const std::byte, 32>(bytes.last<32>())));
 }
 
+base::Result<std::vector<DomainKey>> DomainKey::parse_all(base::ByteView bytes) {
+  std::vector<DomainKey> keys;
+  while (!bytes.empty()) {
+    const size_t id_size =
+        bytes.size() > kMagic.size() ? std::to_integer<size_t>(bytes[kMagic.size()]) : 0;
+    const size_t size = std::min(bytes.size(), kMagic.size() + 1 + id_size + 32);
+    MORTISE_ASSIGN(DomainKey key, parse(bytes.first(size)));
+    keys.push_back(std::move(key));
+    bytes = bytes.subspan(size);
+  }
+  return keys;
+}
+
 }  // namespace mortise::store

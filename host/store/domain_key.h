@@ -32,6 +32,8 @@ class DomainKey {
   base::Bytes serialise() const;
   // Errors: INVALID_ARGUMENT when the bytes are no such key.
   static base::Result<DomainKey> parse(base::ByteView bytes);
+  // Keys end to end.
+  static base::Result<std::vector<DomainKey>> parse_all(base::ByteView bytes);
 
  private:
   std::string domain_id_;

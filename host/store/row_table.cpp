@@ -118,7 +118,9 @@ struct RowTable::Recent {
 };
 
 RowTable::RowTable(std::shared_ptr<Domain> domain, ObjectReader reader)
-    : domain_(std::move(domain)), reader_(std::move(reader)), recent_(std::make_shared<Recent>()) {}
+    : domain_(std::move(domain)),
+      reader_(std::make_shared<const ObjectReader>(std::move(reader))),
+      recent_(std::make_shared<Recent>()) {}
 
 Result<RowTable> RowTable::open(std::shared_ptr<Domain> domain, const ObjectRef& ref) {
   MORTISE_ASSIGN(ObjectReader reader, domain->open_object(ref));

@@ -15,6 +15,12 @@ void Context::progress(std::string_view phase, int64_t step, int64_t steps_total
   (void)status.write(std::move(line));
 }
 
+base::Result<const OpenDomain*> Context::sealed() const {
+  if (!domains.empty()) return &domains[0];
+  return base::Error(base::Code::kFailedPrecondition, "This task was given no domain of the store.",
+                     "Install mortised and mortise-worker of the same release.");
+}
+
 std::string Context::output_path(std::string_view name) const {
   return base::join_path(task.output_folder, name);
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/file_ops.h"
 #include "base/result.h"
@@ -17,8 +18,15 @@
 #include "job/task.h"
 #include "plugin/host_services.h"
 #include "plugin/registry.h"
+#include "store/domain.h"
 
 namespace mortise::worker {
+
+// One domain of the task, opened with the key that was handed over.
+struct OpenDomain {
+  store::DomainKey key;
+  std::shared_ptr<store::Domain> domain;
+};
 
 struct Context {
   job::Task task;
@@ -27,6 +35,7 @@ struct Context {
   job::StatusWriter& status;
   plugin::HostServices& services;
   plugin::Registry& registry;
+  std::vector<OpenDomain> domains;  // as task.inputs.domains
   std::atomic<bool> is_cancelled{false};
   std::atomic<bool> checkpoint_asked{false};
   // Verbs of the channel beyond cancel and checkpoint; set, while requests may come, by the task
@@ -45,6 +54,11 @@ struct Context {
   // Tells the watcher how far it is; steps_total -1 when unknown.
   void progress(std::string_view phase, int64_t step, int64_t steps_total) const;
   std::string output_path(std::string_view name) const;
+  // The domain that a data set or an upload lies in. Errors: FAILED_PRECONDITION when there is none.
+  base::Result<const OpenDomain*> sealed() const;
+  std::shared_ptr<store::Domain> domain_or_null() const {
+    return domains.empty() ? nullptr : domains[0].domain;
+  }
   // What a local command prints goes into the file "output" of the task folder; cli copies it.
   base::Status print(std::string_view text) const;
 };

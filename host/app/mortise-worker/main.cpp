@@ -2,6 +2,7 @@
 // status.jsonl, answers on control.sock, and ends. Started by job/launch. Nothing of a task
 // outlives the process.
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -81,13 +82,43 @@ job::StatusLine last_line(const Result<job::TaskResult>& result, bool was_cancel
   return line;
 }
 
+// Reads the keys that were handed over, closes the descriptor, opens the domains with them.
+Result<std::vector<OpenDomain>> open_domains(base::FileOps& files, const job::Task& task) {
+  std::vector<OpenDomain> domains;
+  if (task.inputs.domains.empty()) return domains;
+  base::Bytes bytes(64 * 1024);
+  const ssize_t got = ::pread(job::kKeysDescriptor, bytes.data(), bytes.size(), 0);
+  ::close(job::kKeysDescriptor);
+  bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  Result<std::vector<store::DomainKey>> keys = store::DomainKey::parse_all(bytes);
+  base::wipe(bytes);
+  if (!keys.ok()) return std::move(keys).error();
+  for (const job::DomainInput& input : task.inputs.domains) {
+    const auto key = std::find_if(keys->begin(), keys->end(), [&](const store::DomainKey& one) {
+      return one.domain_id() == input.id;
+    });
+    if (key == keys->end()) {
+      return Error(Code::kFailedPrecondition,
+                   "The key of the domain " + input.id + " was not handed to this worker.");
+    }
+    MORTISE_ASSIGN(auto domain, store::Domain::open(files, base::system_random(),
+                                                    base::system_clock(), *key,
+                                                    {input.write_folder, {input.read_folder}}));
+    domains.push_back({*key, std::move(domain)});
+  }
+  return domains;
+}
+
 Result<job::TaskResult> run_task(Context& context) {
+  MORTISE_ASSIGN(context.domains, open_domains(context.files, context.task));
   const TaskFunction function = task_of(context.task.kind);
   if (function == nullptr) {
     return Error(Code::kUnimplemented,
                  "This worker does not know the task \"" + context.task.kind + "\".");
   }
   MORTISE_ASSIGN(job::TaskResult result, function(context));
+  // What it sealed is durable and closed before the result says so.
+  for (const OpenDomain& open : context.domains) MORTISE_TRY(open.domain->finish_segment());
   Json packs = Json::array();
   for (const plugin::UsedPlugin& used : context.registry.used()) packs.push_back(used.json());
   result.record["packs"] = std::move(packs);

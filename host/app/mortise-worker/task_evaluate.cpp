@@ -51,6 +51,20 @@ Result<std::vector<uint64_t>> rows_of(Context& context, const engine::Dataset& d
   return rows;
 }
 
+// Predictions quote rows, so they are sealed in the rows' own domain; the record names the object.
+Status keep_sealed(Context& context, const std::string& name, std::string_view text,
+                   job::TaskResult& result) {
+  MORTISE_ASSIGN(const OpenDomain* const sealed, context.sealed());
+  MORTISE_ASSIGN(const store::ObjectRef object, sealed->domain->put(base::as_bytes(text)));
+  Json& objects = result.record["objects"];
+  if (!objects.is_array()) objects = Json::array();
+  objects.push_back(Json::object({{"name", name},
+                                  {"domain", sealed->key.domain_id()},
+                                  {"object", to_text(object)},
+                                  {"size_bytes", object.size_bytes}}));
+  return {};
+}
+
 }  // namespace
 
 Status score_model(Context& context, TaskDevice& device, const ModelFolders& folders,
@@ -60,13 +74,16 @@ Status score_model(Context& context, TaskDevice& device, const ModelFolders& fol
   opened.adapter_folder = folders.adapter;
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   MORTISE_ASSIGN(const engine::Dataset dataset,
-                 engine::Dataset::open(context.files, context.task.inputs.dataset_file));
+                 engine::Dataset::open(context.files, context.task.inputs.dataset_file,
+                                       context.domain_or_null()));
   MORTISE_ASSIGN(std::vector<uint64_t> rows, rows_of(context, dataset));
   evaluate::EvaluateRequest request = request_of(context, std::move(rows));
   const auto run = [&](const char* of, bool permutes) -> Status {
     request.of = of;
     request.permutes_images = permutes;
-    request.predictions_path = context.output_path(std::string("predictions-") + of + ".jsonl");
+    request.keep_predictions = [&context, &result, of](std::string_view lines) {
+      return keep_sealed(context, std::string("predictions-") + of + ".jsonl", lines, result);
+    };
     evaluate::EvaluateHooks hooks;
     hooks.progress = [&](int64_t done, int64_t total) {
       context.progress(std::string("evaluate ") + of, done, total);
@@ -108,7 +125,8 @@ Status check_after_training(Context& context) {
     MORTISE_TRY(context.registry.open_metric(metric["id"].as_string(), metric["config"]));
   }
   MORTISE_ASSIGN(const engine::Dataset dataset,
-                 engine::Dataset::open(context.files, context.task.inputs.dataset_file));
+                 engine::Dataset::open(context.files, context.task.inputs.dataset_file,
+                                       context.domain_or_null()));
   MORTISE_TRY(rows_of(context, dataset));
   return {};
 }

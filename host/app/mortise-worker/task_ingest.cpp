@@ -1,16 +1,17 @@
 // Tasks "ingest" and "dataset.check": an upload through a format pack into canonical rows and a
 // report. The two differ in what they keep.
 #include <algorithm>
+#include <map>
 
 #include "app/mortise-worker/context.h"
+#include "ingest/choose_rows.h"
 #include "ingest/ingest.h"
 #include "ingest/plugin_rows.h"
+#include "ingest/sealed_output.h"
 
 namespace mortise::worker {
 namespace {
 
-using base::Code;
-using base::Error;
 using base::Json;
 using base::Result;
 using base::Status;
@@ -33,31 +34,23 @@ Status list_files(base::FileOps& files, const std::string& root, const std::stri
   return {};
 }
 
-bool is_rows_file(const std::string& name) {
-  return name.ends_with(".jsonl") || name.ends_with(".json") || name.ends_with(".csv") ||
-         name.ends_with(".parquet");
+// A text, or a list of them.
+std::vector<std::string> texts_of(const Json& value) {
+  std::vector<std::string> texts;
+  if (!value.as_string().empty()) texts.push_back(value.as_string());
+  for (const Json& item : value.items()) texts.push_back(item.as_string());
+  return texts;
 }
 
-Result<std::string> choose_rows(const std::vector<std::string>& names, const std::string& wanted) {
-  if (!wanted.empty()) {
-    if (std::find(names.begin(), names.end(), wanted) != names.end()) return wanted;
-    return Error(Code::kNotFound, "The upload has no file " + wanted + ".").at_file(wanted);
-  }
-  std::vector<std::string> found;
-  std::copy_if(names.begin(), names.end(), std::back_inserter(found), is_rows_file);
-  if (found.size() == 1) return found[0];
-  if (found.empty()) {
-    return Error(Code::kNotFound, "The upload holds no file of rows.",
-                 "Add a .jsonl file with one JSON object a line.");
-  }
-  return Error(Code::kInvalidArgument,
-               "The upload holds " + found[0] + " and " + found[1] + "; one of them has the rows.",
-               "Name it: ingest.rows, or give the file itself to `mortise dataset upload`.");
-}
+// The files, where plugins find them, and how they are read.
+struct Source {
+  const ingest::UploadFiles* files = nullptr;
+  ingest::RowsFiles rows;
+  ingest::IngestRequest request;
+};
 
-Result<plugin::FormatSample> sample_of(base::FileOps& files, const std::string& folder,
-                                       const std::string& name) {
-  MORTISE_ASSIGN(auto file, files.open(base::join_path(folder, name), base::OpenMode::kRead));
+Result<plugin::FormatSample> sample_of(const ingest::UploadFiles& files, const std::string& name) {
+  MORTISE_ASSIGN(auto file, files.open(name));
   plugin::FormatSample sample;
   sample.name = name;
   MORTISE_ASSIGN(sample.size_bytes, file->size());
@@ -68,35 +61,53 @@ Result<plugin::FormatSample> sample_of(base::FileOps& files, const std::string& 
   return sample;
 }
 
-struct Source {
-  std::string rows_folder, rows_name;
-  ingest::IngestRequest request;
-};
+// What formats say of a file; only the one that the user named, if any.
+Result<std::vector<ingest::FormatGuess>> guesses_of(Context& context,
+                                                    const ingest::UploadFiles& files,
+                                                    const std::string& name,
+                                                    const std::string& format_id) {
+  MORTISE_ASSIGN(const auto sample, sample_of(files, name));
+  std::vector<ingest::FormatGuess> guesses;
+  for (const auto& one : context.registry.probe_formats(sample)) {
+    if (!format_id.empty() && one.plugin_id != format_id) continue;
+    if (one.answer.score > 0) guesses.push_back({one.plugin_id, one.answer.score});
+  }
+  return guesses;
+}
+
+// names: every file of the upload. A format that the user named is taken at the user's word.
+Status choose(Context& context, Source& source, const std::vector<std::string>& names,
+              const std::vector<std::string>& wanted, const Json& format) {
+  const std::string format_id = format["id"].as_string();
+  const auto probe = [&](const std::string& name) -> Result<std::vector<ingest::FormatGuess>> {
+    if (!wanted.empty() && !format_id.empty()) {
+      return std::vector<ingest::FormatGuess>{{format_id, 100}};
+    }
+    return guesses_of(context, *source.files, name, format_id);
+  };
+  MORTISE_ASSIGN(source.rows, ingest::choose_rows(names, wanted, probe));
+  source.request.rows_names = source.rows.names;
+  return {};
+}
 
 Result<ingest::IngestResult> read_source(Context& context, const Source& source,
-                                         const Json& format) {
-  MORTISE_TRY(context.services.grant("upload", source.rows_folder));
-  std::string format_id = format["id"].as_string();
-  if (format_id.empty()) {
-    MORTISE_ASSIGN(const auto sample,
-                   sample_of(context.files, source.rows_folder, source.rows_name));
-    MORTISE_ASSIGN(const auto detected, context.registry.detect_format(sample));
-    format_id = detected.plugin_id;
-  }
-  MORTISE_ASSIGN(
-      plugin::Format opened,
-      context.registry.open_format(format_id, {"upload/" + source.rows_name}, format["config"]));
-  const int64_t total = opened.row_count_hint();
-  ingest::PluginRows rows(std::move(opened), "upload");
+                                         const Json& config) {
+  const std::string root = "upload/";
+  const std::vector<std::string>& names = source.rows.names;
+  int64_t total = -1;
+  ingest::PluginRows rows(names.size(), [&](size_t file) -> Result<plugin::Format> {
+    MORTISE_ASSIGN(plugin::Format opened, context.registry.open_format(
+                                              source.rows.format_id, {root + names[file]}, config));
+    if (names.size() == 1) total = opened.row_count_hint();
+    return opened;
+  }, root);
   ingest::IngestHooks hooks;
   hooks.progress = [&](int64_t done) { context.progress("check", done, total); };
   hooks.is_cancelled = [&] { return context.is_cancelled.load(); };
-  ingest::IngestRequest request = source.request;
-  request.members_folder = source.rows_folder;
-  auto result = ingest::run_ingest(context.files, rows, request, hooks);
-  // People know the file by its own name, not by the root it was granted under.
-  if (!result.ok() && result.error().file == "upload/" + source.rows_name) {
-    result.error().file = source.rows_name;
+  auto result = ingest::run_ingest(rows, source.request, hooks);
+  // People know a file by its own name, not by the root it was granted under.
+  if (!result.ok() && result.error().file.starts_with(root)) {
+    result.error().file.erase(0, root.size());
   }
   return result;
 }
@@ -109,83 +120,122 @@ std::vector<std::pair<std::string, std::string>> overrides_of(const Json& map) {
   return overrides;
 }
 
+// The one sentence that rests in the database says where, not what: what rows hold stays sealed.
+std::string summary_of(const ingest::IngestResult& ingested) {
+  const ingest::Report& report = ingested.report;
+  std::string text = std::to_string(report.rows_count - report.bad_rows_count) + " of " +
+                     std::to_string(report.rows_count) + " rows are good, " +
+                     std::to_string(report.media_count) + " media files.";
+  if (ingested.accepted || report.findings.empty()) return text;
+  const ingest::Finding& first = report.findings.front();
+  return text + " First finding: " + first.code + " in row " + std::to_string(first.row) + ", " +
+         first.field + ". The report has them all.";
+}
+
 job::TaskResult result_of(const ingest::IngestResult& ingested) {
   job::TaskResult result;
-  const ingest::Report& report = ingested.report;
   result.ok = ingested.accepted;
-  result.summary = std::to_string(report.rows_count - report.bad_rows_count) + " of " +
-                   std::to_string(report.rows_count) + " rows are good, " +
-                   std::to_string(report.media_count) + " media files.";
-  if (!ingested.accepted && !report.findings.empty()) {
-    const ingest::Finding& first = report.findings.front();
-    Error shown(Code::kInvalidArgument, first.message, first.hint);
-    shown.at_file(report.rows_file).at_row(first.row).at_byte(first.byte_offset);
-    result.summary += " First finding: " + shown.at_field(first.field).text();
-  }
-  Json media = Json::array();
-  for (const std::string& name : ingested.used_media) media.push_back(name);
-  result.record["used_media"] = std::move(media);
-  result.record["report"] = report.to_json();
+  result.summary = summary_of(ingested);
+  result.record["mapping"] = ingested.report.mapping;
+  result.record["counts"] = Json::object({{"rows_count", ingested.report.rows_count},
+                                          {"bad_rows_count", ingested.report.bad_rows_count},
+                                          {"media_count", ingested.report.media_count}});
   return result;
+}
+
+// Files that cannot hold rows are not opened to find that out.
+bool may_hold_rows(const std::string& name) {
+  static constexpr std::string_view kMediaEndings[] = {".png",  ".jpg", ".jpeg", ".webp", ".gif",
+                                                       ".wav",  ".mp3", ".flac", ".ogg",  ".mp4",
+                                                       ".mov",  ".avi", ".mkv",  ".bmp",  ".tif",
+                                                       ".tiff", ".npy", ".safetensors"};
+  return std::none_of(std::begin(kMediaEndings), std::end(kMediaEndings),
+                      [&](std::string_view ending) { return name.ends_with(ending); });
+}
+
+Result<std::vector<std::string>> rows_candidates(const ingest::UploadFiles& files) {
+  std::vector<std::string> names;
+  MORTISE_TRY(files.visit([&](const std::string& name) -> Status {
+    if (may_hold_rows(name)) names.push_back(name);
+    return {};
+  }));
+  return names;
 }
 
 }  // namespace
 
+// Reads sealed files, seals what it makes: rows, media and the report are objects of the upload's
+// domain, named in the record.
 Result<job::TaskResult> task_ingest(Context& context) {
   const Json& manifest = context.task.manifest;
   const Json& options = manifest["ingest"];
-  const std::string& folder = context.task.inputs.upload_folder;
-  std::vector<std::string> names;
-  MORTISE_TRY(list_files(context.files, folder, "", names));
+  MORTISE_ASSIGN(const OpenDomain* const sealed, context.sealed());
+  MORTISE_ASSIGN(const auto files, store::parse_object_ref(context.task.inputs.upload_files));
+  MORTISE_ASSIGN(auto table, store::NameTable::open(sealed->domain, files));
+  const ingest::SealedUpload upload(sealed->domain, std::move(table));
+  MORTISE_TRY(context.services.grant_files("upload", upload.files()));
+  ingest::SealedOutput output(sealed->domain, sealed->key);
   Source source;
-  source.rows_folder = folder;
-  MORTISE_ASSIGN(source.rows_name, choose_rows(names, options["rows"].as_string()));
+  source.files = &upload;
+  const Json& format = manifest["plugins"]["format"];
+  MORTISE_ASSIGN(const auto names, rows_candidates(upload));
+  MORTISE_TRY(choose(context, source, names, texts_of(options["rows"]), format));
   source.request.task_type = manifest["task"].as_string();
-  source.request.rows_name = source.rows_name;
   source.request.overrides = overrides_of(options["map"]);
   source.request.max_bad_rows = options["max_bad_rows"].as_int();
   source.request.patch = options["patch"].as_bool();
-  source.request.output_folder = context.task.output_folder;
-  for (const std::string& name : names) {
-    if (name != source.rows_name) source.request.media[name] = base::join_path(folder, name);
-  }
-  MORTISE_ASSIGN(const auto ingested, read_source(context, source, manifest["plugins"]["format"]));
+  source.request.upload = &upload;
+  source.request.rows = &output;
+  source.request.media = &output;
+  MORTISE_ASSIGN(const auto ingested, read_source(context, source, format["config"]));
   job::TaskResult result = result_of(ingested);
-  MORTISE_ASSIGN(result.artifacts, job::list_artifacts(context.files, context.task.output_folder));
+  Json objects = Json::object();
+  if (ingested.accepted) {
+    MORTISE_ASSIGN(const auto rows, output.finish_rows());
+    MORTISE_ASSIGN(const auto media, output.finish_media(ingested.used_media, upload));
+    objects = Json::object({{"rows", to_text(rows)}, {"media", to_text(media)}});
+  }
+  MORTISE_ASSIGN(const auto report,
+                 sealed->domain->put(base::as_bytes(ingested.report.to_json().dump())));
+  objects["report"] = to_text(report);
+  result.record["sealed"] = std::move(objects);
   return result;
 }
 
-// arguments: {path, media?, task_type, map {}, max_bad_rows, patch}; path is a rows file or a
-// folder.
+// arguments: {path, rows [], format {id, config}, media?, task_type, map {}, max_bad_rows, patch};
+// path is a rows file or a folder.
 Result<job::TaskResult> dataset_check(Context& context) {
   const std::string path = context.text("path");
+  const Json& format = context.argument("format");
   std::vector<std::string> names;
-  Source source;
-  const auto listed = context.files.list(path);
-  if (listed.ok()) {
-    MORTISE_TRY(list_files(context.files, path, "", names));
-    source.rows_folder = path;
-    MORTISE_ASSIGN(source.rows_name, choose_rows(names, context.text("rows")));
-  } else {
+  std::vector<std::string> wanted = texts_of(context.argument("rows"));
+  std::string folder = path;
+  if (!context.files.list(path).ok()) {
     const size_t slash = path.rfind('/');
-    source.rows_folder = slash == std::string::npos ? "." : path.substr(0, slash);
-    source.rows_name = slash == std::string::npos ? path : path.substr(slash + 1);
+    folder = slash == std::string::npos ? "." : path.substr(0, slash);
+    wanted = {slash == std::string::npos ? path : path.substr(slash + 1)};
   }
-  std::string media_folder = context.text("media");
-  if (media_folder.empty()) media_folder = source.rows_folder;
-  names.clear();
-  MORTISE_TRY(list_files(context.files, media_folder, "", names));
-  for (const std::string& name : names) {
-    if (media_folder != source.rows_folder || name != source.rows_name) {
-      source.request.media[name] = base::join_path(media_folder, name);
-    }
-  }
+  std::map<std::string, std::string> paths;
+  const auto add = [&](const std::string& below) -> Status {
+    names.clear();
+    MORTISE_TRY(list_files(context.files, below, "", names));
+    for (const std::string& name : names) paths.emplace(name, base::join_path(below, name));
+    return {};
+  };
+  MORTISE_TRY(add(folder));
+  if (!context.text("media").empty()) MORTISE_TRY(add(context.text("media")));
+  const ingest::LocalFiles files(context.files, std::move(paths));
+  MORTISE_TRY(context.services.grant("upload", folder));
+  Source source;
+  source.files = &files;
+  MORTISE_ASSIGN(names, rows_candidates(files));
+  MORTISE_TRY(choose(context, source, names, wanted, format));
+  source.request.upload = &files;
   source.request.task_type = context.text("task_type");
-  source.request.rows_name = source.rows_name;
   source.request.overrides = overrides_of(context.argument("map"));
   source.request.max_bad_rows = context.argument("max_bad_rows").as_int();
   source.request.patch = context.argument("patch").as_bool();
-  MORTISE_ASSIGN(const auto ingested, read_source(context, source, Json()));
+  MORTISE_ASSIGN(const auto ingested, read_source(context, source, format["config"]));
   job::TaskResult result = result_of(ingested);
   MORTISE_TRY(context.print(ingested.report.to_json().dump(2) + "\n"));
   return result;

@@ -113,6 +113,7 @@ engine::TrainRequest request_of(Context& context, Plugins& plugins) {
   request.dataset_file = context.task.inputs.dataset_file;
   request.output_folder = context.task_folder;
   request.base_model_name = context.task.manifest["model"].as_string();
+  request.domain = context.domain_or_null();
   request.device = &plugins.device->device;
   request.loss = plugins.loss.get();
   request.encoder = plugins.encoder.get();

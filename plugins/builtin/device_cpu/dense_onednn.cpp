@@ -80,9 +80,11 @@ Product make_product(const ProductKey& key, const memory::desc* packed) {
   return {dnnl::matmul(made), a, made.weights_desc(), c, made.scratchpad_desc()};
 }
 
-[[noreturn]] void rethrow(const dnnl::error& error) {
+[[noreturn]] void rethrow(const dnnl::error& error, int64_t m, int64_t n, int64_t k) {
   if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
-  throw sdk::internal_fault(std::string("oneDNN refused a product: ") + error.what() + ".");
+  throw sdk::internal_fault("oneDNN refused a product of " + std::to_string(m) + " x " +
+                            std::to_string(k) + " by " + std::to_string(n) + " (status " +
+                            std::to_string(error.status) + "): " + error.what() + ".");
 }
 
 }  // namespace
@@ -142,7 +144,7 @@ PackedSlice::PackedSlice(Type type, int64_t n, int64_t k, const void* b, int64_t
   reorder->run.execute(stream, from, to);
   stream.wait();
 } catch (const dnnl::error& error) {
-  rethrow(error);
+  rethrow(error, 0, n, k);
 }
 
 PackedSlice::~PackedSlice() = default;
@@ -170,7 +172,7 @@ void PackedSlice::multiply(int64_t m, const void* a, int64_t a_row, float* c, in
                                       {DNNL_ARG_SCRATCHPAD, scratchpad}});
   bench.stream.wait();
 } catch (const dnnl::error& error) {
-  rethrow(error);
+  rethrow(error, m, state_->n, state_->k);
 }
 
 }  // namespace mortise::device_cpu

@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "base/json.h"
-#include "device_cpu/ops.h"
 #include "engine/model/model.h"
 #include "engine/model/presets.h"
 #include "engine/op/counter_rng.h"
 #include "engine/op/failure.h"
+#include "tests/support/cpu_pack.h"
 
 namespace {
 
@@ -95,7 +95,7 @@ int run(const std::string& preset, int32_t tokens) {
   const auto model = take(load_model(files, folder));
   const auto factors = attach(*model);
   const MicroBatch batch = make_batch(model->config.text->vocab_size, tokens);
-  Device composed, native(device_cpu::device_ops());
+  Device composed, native(tests::cpu_pack_ops());
   double best_composed = 1e9, best_native = 1e9;
   for (int round = 0; round < kRounds; ++round) {
     const double a = seconds_of(native, *model, batch), b = seconds_of(composed, *model, batch);

@@ -3,9 +3,9 @@
 #ifdef MORTISE_WITH_DEVICE_CPU
 #include <ATen/TensorOperators.h>
 
-#include "device_cpu/ops.h"
 #include "engine/infer/generate.h"
 #include "golden_case.h"
+#include "tests/support/cpu_pack.h"
 
 namespace mortise::engine {
 namespace {
@@ -25,7 +25,7 @@ TEST_P(DeviceCpuGolden, ForwardAndGradientsMatchTheReference) {
   const GoldenCase golden(GetParam());
   const auto model = golden.load();
   for (Parameter& parameter : model->parameters) make_trainable(parameter);
-  Device device(device_cpu::device_ops());
+  Device device(tests::cpu_pack_ops());
 
   const auto result = forward_tensors(device, *model, golden.inputs(), model->parameters);
 
@@ -56,7 +56,7 @@ TEST(DeviceCpuGoldenBf16, IsWithinTwiceTheReferencesOwnDistance) {
   const GoldenCase golden("llama-3-bf16");
   const auto model = golden.load();
   for (Parameter& parameter : model->parameters) make_trainable(parameter);
-  Device device(device_cpu::device_ops());
+  Device device(tests::cpu_pack_ops());
 
   const auto result = forward_tensors(device, *model, golden.inputs(), model->parameters);
 
@@ -87,7 +87,7 @@ TEST(DeviceCpuStories260K, GreedyIdsOf200TokensAreExact) {
   request.prompt = {static_cast<int32_t>(expected["prompt_ids"].at(0).as_int())};
   request.new_tokens_max = 200;
   request.logprobs = 0;
-  Device device(device_cpu::device_ops());
+  Device device(tests::cpu_pack_ops());
 
   const auto result = generate(device, **model, request);
 

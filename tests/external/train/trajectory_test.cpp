@@ -10,7 +10,7 @@
 #include <sstream>
 
 #ifdef MORTISE_WITH_DEVICE_CPU
-#include "device_cpu/ops.h"
+#include "tests/support/cpu_pack.h"
 #endif
 #include "engine/train/train.h"
 #include "tests/external/engine/golden_case.h"
@@ -99,7 +99,7 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
     request.dataset_file = folder_ + "/dataset.json";
     request.output_folder = folder_ + "/out";
 #ifdef MORTISE_WITH_DEVICE_CPU
-    Device device(native_ ? device_cpu::device_ops() : nullptr);
+    Device device(native_ ? tests::cpu_pack_ops() : nullptr);
 #else
     Device device;
 #endif

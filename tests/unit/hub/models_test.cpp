@@ -7,7 +7,7 @@ namespace {
 
 using base::Code;
 
-class ModelsTest : public HubFixture {
+class ModelFoldersTest : public HubFixture {
  protected:
   void SetUp() override {
     HubFixture::SetUp();
@@ -22,7 +22,7 @@ class ModelsTest : public HubFixture {
   std::string folder_of_m_;
 };
 
-TEST_F(ModelsTest, AreNotFoundAfterDeletionAndTheirFoldersGoAtTheNextStart) {
+TEST_F(ModelFoldersTest, AreNotFoundAfterDeletionAndTheirFoldersGoAtTheNextStart) {
   ASSERT_TRUE(hub_->models().remove("m").ok());
 
   EXPECT_EQ(hub_->models().resolve("m").error().code, Code::kNotFound);
@@ -31,7 +31,7 @@ TEST_F(ModelsTest, AreNotFoundAfterDeletionAndTheirFoldersGoAtTheNextStart) {
   EXPECT_FALSE(is_there());
 }
 
-TEST_F(ModelsTest, KeepTheFolderOfADeletedModelWhileAJobIsRunning) {
+TEST_F(ModelFoldersTest, KeepTheFolderOfADeletedModelWhileAJobIsRunning) {
   const auto job = hub_->jobs().submit({train("t"), "", "", ""});
   ASSERT_TRUE(hub_->jobs().start(job->id).ok());
   ASSERT_TRUE(hub_->models().remove("m").ok());
@@ -44,7 +44,7 @@ TEST_F(ModelsTest, KeepTheFolderOfADeletedModelWhileAJobIsRunning) {
   EXPECT_FALSE(is_there());
 }
 
-TEST_F(ModelsTest, RefuseAFolderThatIsNoModel) {
+TEST_F(ModelFoldersTest, RefuseAFolderThatIsNoModel) {
   const auto prepared = hub_->models().prepare_upload(
       {{"notes.txt", hub_->blobs().put(base::as_bytes("x")).value()}}, hub_->blobs());
   ASSERT_FALSE(prepared.ok());

@@ -21,7 +21,7 @@ class IngestTest : public ::testing::Test {
     write("good.png", grey_png(4, 9));
     write("cut.png", grey_png(64, 9).substr(0, 900));
     request_.task_type = "vqa";
-    request_.rows_name = "rows.jsonl";
+    request_.rows_names = {"rows.jsonl"};
     request_.output_folder = folder_;
     request_.media = {{"good.png", folder_ + "/good.png"}, {"cut.png", folder_ + "/cut.png"}};
   }
@@ -151,6 +151,42 @@ TEST_F(IngestTest, TagsMustMatchImages) {
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_FALSE(result->accepted);
   EXPECT_EQ(result->report.findings.at(0).code, "media_count");
+}
+
+// Two files of one set: the rows of the second are counted from 1 again.
+class TwoFiles final : public RowSource {
+ public:
+  explicit TwoFiles(std::vector<std::string> rows) : rows_(std::move(rows)) {}
+  base::Result<bool> next(Row& row) override {
+    if (at_ == rows_.size()) return false;
+    row = {rows_[at_], 7, at_ < 2 ? size_t{0} : size_t{1}};
+    ++at_;
+    return true;
+  }
+
+ private:
+  std::vector<std::string> rows_;
+  size_t at_ = 0;
+};
+
+TEST_F(IngestTest, InSeveralFilesAFindingNamesItsFileAndTheRowThere) {
+  request_.rows_names = {"a.jsonl", "b.jsonl"};
+  TwoFiles source({kGood, kGood, kGood, R"({"image":"good.png","query":"q"})"});
+  const auto result = run_ingest(base::posix_file_ops(), source, request_, {});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  ASSERT_EQ(result->report.findings.size(), 1u);
+  EXPECT_EQ(result->report.findings[0].file, "b.jsonl");
+  EXPECT_EQ(result->report.findings[0].row, 2);
+  EXPECT_EQ(result->report.rows_count, 4);
+  EXPECT_EQ(result->report.rows_file, "a.jsonl, b.jsonl");
+}
+
+TEST_F(IngestTest, TheReportTellsTheLayoutWhereItIsKnown) {
+  request_.task_type = "sft";
+  const auto result = run({R"({"query":"q","response":"r"})"});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(result->report.layout["name"], base::Json("ms-swift query and response"));
+  EXPECT_EQ(result->report.layout["confidence"], base::Json(95));
 }
 
 }  // namespace

@@ -1,0 +1,34 @@
+// Which files of an upload hold the rows, and in which format? Called by the worker before it opens
+// them. Knows nothing of what rows say.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mortise::ingest {
+
+struct FormatGuess {
+  std::string format_id;
+  uint32_t score = 0;  // 0 .. 100, as the format's probe says
+};
+
+// The guesses of every format about one file, the best first; formats that say 0 are left out.
+using ProbeFile = std::function<base::Result<std::vector<FormatGuess>>(const std::string& name)>;
+
+struct RowsFiles {
+  std::vector<std::string> names;  // in the order in which they are read
+  std::string format_id;
+};
+
+// wanted: names, or patterns with * and ? (which stop at "/"), in the order in which they are read;
+// empty: the one file that a format knows. A file about which a format is 1 sure is read beside its
+// other files (AudioSet's labels) and is no candidate when that format has one. Errors: NOT_FOUND
+// when nothing fits; INVALID_ARGUMENT naming the files when several could be meant, or when the
+// wanted ones are of different formats.
+base::Result<RowsFiles> choose_rows(const std::vector<std::string>& names,
+                                    const std::vector<std::string>& wanted, const ProbeFile& probe);
+
+}  // namespace mortise::ingest
