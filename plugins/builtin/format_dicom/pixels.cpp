@@ -1,7 +1,7 @@
-// See pixels.h. PNG: ISO/IEC 15948, filter type 0 on every line, one IDAT.
+// See pixels.h.
 #include "pixels.h"
 
-#include <zlib.h>
+#include <mortise/cpp/png_write.hpp>
 #include <mortise/cpp/status.hpp>
 
 #include <algorithm>
@@ -10,20 +10,6 @@
 
 namespace mortise::format_dicom {
 namespace {
-
-void put_uint32(std::string* out, uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) *out += static_cast<char>(value >> shift & 0xFF);
-}
-
-void put_chunk(std::string* out, std::string_view type, std::string_view data) {
-  put_uint32(out, static_cast<uint32_t>(data.size()));
-  const size_t begin = out->size();
-  *out += type;
-  *out += data;
-  const auto* bytes = reinterpret_cast<const Bytef*>(out->data() + begin);
-  put_uint32(out,
-             static_cast<uint32_t>(crc32_z(0, bytes, static_cast<z_size_t>(out->size() - begin))));
-}
 
 // What the file says of its pixels, checked.
 struct Shape {
@@ -162,34 +148,6 @@ std::string rgb_of(const Shape& shape, std::string_view frame) {
 
 }  // namespace
 
-std::string encode_png(std::string_view pixels, int64_t width, int64_t height, int channels) {
-  const auto line = static_cast<size_t>(width * channels);
-  std::string raw;
-  raw.reserve((line + 1) * static_cast<size_t>(height));
-  for (size_t y = 0; y < static_cast<size_t>(height); ++y) {
-    raw += '\0';
-    raw += pixels.substr(y * line, line);
-  }
-  uLongf size = compressBound(static_cast<uLong>(raw.size()));
-  std::string packed(size, '\0');
-  const int code =
-      compress2(reinterpret_cast<Bytef*>(packed.data()), &size,
-                reinterpret_cast<const Bytef*>(raw.data()), static_cast<uLong>(raw.size()), 6);
-  if (code != Z_OK) throw sdk::resource_exhausted("zlib cannot pack a picture.");
-  packed.resize(size);
-  std::string png("\x89PNG\r\n\x1A\n", 8);
-  std::string head;
-  put_uint32(&head, static_cast<uint32_t>(width));
-  put_uint32(&head, static_cast<uint32_t>(height));
-  head += '\x08';
-  head += channels == 1 ? '\0' : '\x02';
-  head += std::string(3, '\0');
-  put_chunk(&png, "IHDR", head);
-  put_chunk(&png, "IDAT", packed);
-  put_chunk(&png, "IEND", {});
-  return png;
-}
-
 std::vector<std::string> pictures_of(const DicomFile& file, const PictureOptions& options) {
   const Shape shape = shape_of(file, options);
   const std::string_view data = file.bytes(Tags::kPixelData);
@@ -204,7 +162,8 @@ std::vector<std::string> pictures_of(const DicomFile& file, const PictureOptions
     const std::string_view frame = data.substr(static_cast<uint64_t>(i) * frame_bytes, frame_bytes);
     const std::string pixels =
         shape.samples == 3 ? rgb_of(shape, frame) : grey_of(file, shape, options, frame);
-    pictures.push_back(encode_png(pixels, shape.width, shape.height, shape.samples));
+    pictures.push_back(sdk::encode_png(pixels, static_cast<uint32_t>(shape.width),
+                                       static_cast<uint32_t>(shape.height), shape.samples));
   }
   return pictures;
 }

@@ -29,7 +29,4 @@ struct PictureOptions {
 // against it.
 std::vector<std::string> pictures_of(const DicomFile& file, const PictureOptions& options);
 
-// channels 1 (grey) or 3 (RGB), 8 bits, rows one after the other.
-std::string encode_png(std::string_view pixels, int64_t width, int64_t height, int channels);
-
 }  // namespace mortise::format_dicom
