@@ -22,6 +22,7 @@ class MediaFormatUnderTest {
   ~MediaFormatUnderTest() { close(); }
 
   std::map<std::string, std::string>& files() { return pack_.files.content; }
+  const PackUnderTest& pack() const { return pack_; }
 
   sdk::Failure open(const std::vector<std::string>& names, const std::string& config = "{}") {
     close();
