@@ -1,6 +1,6 @@
 # Completes a pack: copies its files, and writes pack.json from the source's with what can be known.
 # Called by mortise_add_plugin after each link, as
-#   cmake -DMANIFEST= -DPACK= -DNAME= -DINCLUDE= [-DFILES=] [-DLIBRARIES=] -P fill_pack.cmake
+#   cmake -DMANIFEST= -DPACK= -DNAME= -DINCLUDE= [-DFILES=a|b] [-DLIBRARIES=a|b] -P fill_pack.cmake
 # Filled where absent: manifest_version, abi, libraries, permissions. Always written: the SHA-256 of
 # each library and the list "files" of everything else in the pack.
 cmake_minimum_required(VERSION 3.25)
@@ -13,6 +13,8 @@ macro(fill json value)
   endif()
 endmacro()
 
+string(REPLACE "|" ";" FILES "${FILES}")
+string(REPLACE "|" ";" LIBRARIES "${LIBRARIES}")
 foreach(file ${FILES})
   file(COPY ${file} DESTINATION ${PACK})
 endforeach()

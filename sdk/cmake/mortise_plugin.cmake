@@ -29,8 +29,11 @@ function(mortise_add_plugin name)
   get_property(include_folder TARGET mortise::sdk PROPERTY INTERFACE_INCLUDE_DIRECTORIES)
   string(REGEX REPLACE "\\$<[A-Z]*_INTERFACE:([^>]*)>" "\\1" include_folder "${include_folder}")
   list(GET include_folder 0 include_folder)
+  # Why "|": a list would fall apart into arguments of the command.
+  string(REPLACE ";" "|" listed_files "${arg_FILES}")
+  string(REPLACE ";" "|" listed_libraries "${arg_LIBRARIES}")
   set(fill ${CMAKE_COMMAND} -DMANIFEST=${arg_MANIFEST} -DPACK=${pack} -DNAME=${name}
-      "-DFILES=${arg_FILES}" "-DLIBRARIES=${arg_LIBRARIES}" -DINCLUDE=${include_folder}
+      "-DFILES=${listed_files}" "-DLIBRARIES=${listed_libraries}" -DINCLUDE=${include_folder}
       -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fill_pack.cmake)
 
   if(arg_LANGUAGE STREQUAL "RUST")

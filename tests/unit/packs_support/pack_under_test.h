@@ -71,25 +71,19 @@ class MemoryFiles {
     return MORTISE_STATUS_OK;
   }
 
-  // A folder is there when a file below it is.
   static mortise_status list(mortise_host* host, mortise_text folder,
-                             mortise_status (*sink_name)(void*, mortise_text), void* user,
-                             mortise_error* error) {
-    const std::string prefix = std::string(sdk::view(folder)) + (folder.size_bytes == 0 ? "" : "/");
+                             mortise_status (*sink_name)(void* user, mortise_text name), void* user,
+                             mortise_error*) {
+    std::string prefix(sdk::view(folder));
+    if (!prefix.empty() && prefix.back() != '/') prefix += '/';
     std::set<std::string> names;
-    for (const auto& [name, bytes] : reinterpret_cast<MemoryFiles*>(host)->content) {
-      if (!name.starts_with(prefix)) continue;
+    for (const auto& [name, data] : reinterpret_cast<MemoryFiles*>(host)->content) {
+      if (name.compare(0, prefix.size(), prefix) != 0) continue;
       const size_t slash = name.find('/', prefix.size());
-      const size_t end = slash == name.npos ? name.size() : slash + 1;
-      names.insert(name.substr(prefix.size(), end - prefix.size()));
+      names.insert(
+          name.substr(prefix.size(), slash == name.npos ? slash : slash + 1 - prefix.size()));
     }
-    if (names.empty()) {
-      return sdk::Failure(MORTISE_STATUS_NOT_FOUND, prefix + " is no folder.").report(error);
-    }
-    for (const std::string& name : names) {
-      if (const mortise_status status = sink_name(user, sdk::text(name)); status != 0)
-        return status;
-    }
+    for (const std::string& name : names) sink_name(user, sdk::text(name));
     return MORTISE_STATUS_OK;
   }
 
