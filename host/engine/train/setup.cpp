@@ -98,6 +98,9 @@ class NoEncoder : public Encoder {
     return Error(Code::kFailedPrecondition, "No tokenizer was given.",
                  "Put a tokenizer into the model's folder, or train on rows of tokens.");
   }
+  base::Result<std::vector<int32_t>> special_among(const std::vector<int32_t>&) const override {
+    return std::vector<int32_t>();
+  }
   int32_t eos_id() const override { return -1; }
   int32_t bos_id() const override { return -1; }
 };
