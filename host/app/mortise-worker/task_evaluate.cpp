@@ -55,6 +55,8 @@ Result<job::TaskResult> task_evaluate(Context& context) {
   engine::ChatModelRequest opened;
   opened.model_folder = context.task.inputs.model_folder;
   opened.adapter_folder = context.task.inputs.adapter_folder;
+  opened.tokenizer_id = context.tokenizer_id();
+  opened.tokenizer_config = context.task.manifest["plugins"]["tokenizer"]["config"];
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   MORTISE_ASSIGN(const engine::Dataset dataset,
                  engine::Dataset::open(context.files, context.task.inputs.dataset_file));
@@ -88,6 +90,7 @@ Result<job::TaskResult> task_evaluate(Context& context) {
   result.ok = true;
   result.summary = "Scored " + std::to_string(request.rows.size()) + " rows.";
   result.record["operations"] = device->counts();
+  result.record["tokenizer"] = opened.tokenizer_id;
   result.record["tokenizer_fingerprint"] = chat->tokenizer().fingerprint();
   result.record["rows_count"] = static_cast<int64_t>(request.rows.size());
   MORTISE_ASSIGN(result.artifacts, job::list_artifacts(context.files, context.task.output_folder));
