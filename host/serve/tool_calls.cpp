@@ -62,6 +62,7 @@ Json probe_function(const char* key, Json value) {
 const ToolFormat* tool_format_of(const engine::ChatSetup& chat) {
   engine::ChatRequest probe;
   probe.variables = chat.variables;
+  probe.now.emplace();  // templates that show the date show tools all the same
   probe.messages = Json::array({Json::object({{"role", "user"}, {"content", "q"}})});
   probe.tools = Json::array({probe_function("parameters", Json::object({{"type", "object"}}))});
   const auto prompt = engine::render_chat(chat.chat_template, probe);
