@@ -45,6 +45,8 @@ struct Context {
   // Tells the watcher how far it is; steps_total -1 when unknown.
   void progress(std::string_view phase, int64_t step, int64_t steps_total) const;
   std::string output_path(std::string_view name) const;
+  // The tokenizer plugin that the manifest names (plugins.tokenizer), or the one for everybody.
+  std::string tokenizer_id() const;
   // What a local command prints goes into the file "output" of the task folder; cli copies it.
   base::Status print(std::string_view text) const;
 };
