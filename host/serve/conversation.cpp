@@ -20,35 +20,87 @@ Result<std::string> bytes_of_data_url(const std::string& url) {
   return std::string(base::as_text(*bytes));
 }
 
+namespace {
+
+// Parts in order, neighbouring texts as one, so that no control token can be put together from two
+// of them; the images' data: URLs go to `images`.
+Result<Json> parts_of(const Json& content, const std::string& place,
+                      std::vector<std::string>& images) {
+  Json parts = Json::array();
+  for (const Json& part : content.items()) {
+    const std::string& type = part["type"].as_string();
+    if (type == "image_url") {
+      const Json& url = part["image_url"];
+      images.push_back(url.is_object() ? url["url"].as_string() : url.as_string());
+      parts.push_back(Json::object({{"type", "image"}}));
+    } else if (type != "text") {
+      return Error(Code::kInvalidArgument,
+                   "A part has the unknown type " + base::json_quote(type) + ".",
+                   "text and image_url are served.")
+          .at_field(place + ".content");
+    } else if (parts.size() > 0 && parts.items().back().contains("text")) {
+      Json& text = parts.items().back()["text"];
+      text = text.as_string() + part["text"].as_string();
+    } else {
+      parts.push_back(Json::object({{"type", "text"}, {"text", part["text"].as_string()}}));
+    }
+  }
+  return parts;
+}
+
+// Templates write the arguments of a call as JSON, so they must be a value and not a text.
+Result<Json> calls_of(const Json& calls, const std::string& place) {
+  Json out = calls;
+  for (size_t i = 0; i < out.size(); ++i) {
+    Json& arguments = out.items()[i]["function"]["arguments"];
+    if (!arguments.is_string()) continue;
+    auto parsed = base::parse_json(arguments.as_string());
+    if (!parsed.ok() || !parsed->is_object()) {
+      return Error(Code::kInvalidArgument, "The arguments of a tool call are not a JSON object.",
+                   "Send back what the model gave, unchanged.")
+          .at_field(place + ".tool_calls[" + std::to_string(i) + "].function.arguments");
+    }
+    arguments = std::move(*parsed);
+  }
+  return out;
+}
+
+// What the templates call a role; empty for one that is not served.
+std::string role_of(const Json& message) {
+  const std::string& role = message["role"].as_string();
+  if (role == "developer") return "system";
+  const bool is_known = role == "system" || role == "user" || role == "assistant" || role == "tool";
+  return is_known ? role : std::string();
+}
+
+}  // namespace
+
 Result<engine::RowMessages> conversation_of(const Json& request) {
   engine::RowMessages conversation;
+  conversation.is_plain = true;
   conversation.messages = Json::array();
   conversation.tools = request["tools"];
   const Json& messages = request["messages"];
   for (size_t i = 0; i < messages.size(); ++i) {
     Json message = messages.at(i);
-    const std::string place = "/messages/" + std::to_string(i);
-    if (message["content"].is_array()) {
-      // Parts in order; an image is the placeholder that rows use too.
-      std::string text;
-      for (const Json& part : message["content"].items()) {
-        if (part["type"].as_string() == "text") {
-          text += part["text"].as_string();
-        } else if (part["type"].as_string() == "image_url") {
-          const Json& url = part["image_url"];
-          conversation.images.push_back(url.is_object() ? url["url"].as_string() : url.as_string());
-          text += "<image>\n";
-        } else {
-          return Error(Code::kInvalidArgument,
-                       "A part has the unknown type \"" + part["type"].as_string() + "\".")
-              .at_field(place + "/content");
-        }
-      }
-      message["content"] = text;
+    const std::string place = "messages[" + std::to_string(i) + "]";
+    message["role"] = role_of(message);
+    if (message["role"].as_string().empty()) {
+      return Error(Code::kInvalidArgument,
+                   "The role of a message is system, developer, user, assistant or tool.")
+          .at_field(place + ".role");
     }
-    if (message["content"].is_null()) message["content"] = "";  // a turn of tool calls alone
-    if (!message["role"].is_string() || !message["content"].is_string()) {
-      return Error(Code::kInvalidArgument, "A message needs a role and a content.").at_field(place);
+    Json& content = message["content"];
+    if (content.is_null()) content = "";  // a turn of tool calls alone
+    if (content.is_array()) {
+      MORTISE_ASSIGN(content, parts_of(content, place, conversation.images));
+    } else if (!content.is_string()) {
+      return Error(Code::kInvalidArgument,
+                   "The content of a message is a text or an array of parts.")
+          .at_field(place + ".content");
+    }
+    if (const Json* calls = message.find("tool_calls"); calls != nullptr) {
+      MORTISE_ASSIGN(message["tool_calls"], calls_of(*calls, place));
     }
     conversation.messages.push_back(std::move(message));
   }

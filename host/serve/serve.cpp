@@ -4,7 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <optional>
+#include <span>
+
+#include "base/log.h"
+#include "serve/answer.h"
 
 namespace mortise::serve {
 
@@ -14,18 +19,28 @@ using base::Json;
 using base::Result;
 using base::Status;
 
+Service::Service(engine::Device& device, const engine::ChatModel& chat, ServeLimits limits)
+    : device_(device), chat_(chat), limits_(limits), tool_format_(tool_format_of(chat.chat())) {}
+
 // One request on its way. Tokens are handed over under the service's mutex.
 struct Service::Talk {
   std::unique_ptr<engine::Sequence> sequence;
-  std::vector<std::string> stop;
-  size_t tokens_ready = 0;  // of sequence->tokens(), copied to `ids`
-  std::vector<int32_t> ids;
+  AnswerOptions options;
+  std::vector<int32_t> ids;  // of the sequence's tokens
   engine::Finish finish = engine::Finish::kNone;
   std::optional<Error> error;
   bool is_gone = false;  // the asker left: take it out of the batch
 };
 
 namespace {
+
+// The error, naming the field of the request that it is about unless it knows better. An image has
+// no file here, its name is its data: URL.
+Error about(Error error, const char* field) {
+  error.file.clear();
+  if (error.code == Code::kInvalidArgument && error.field.empty()) error.at_field(field);
+  return error;
+}
 
 std::vector<std::string> stops_of(const Json& stop) {
   std::vector<std::string> out;
@@ -35,61 +50,56 @@ std::vector<std::string> stops_of(const Json& stop) {
   return out;
 }
 
-// Text that has been decoded and not sent yet, held back while it may be the start of a stop text.
-class Held {
- public:
-  explicit Held(const std::vector<std::string>& stops) : stops_(stops) {}
-
-  // What can be sent now. is_stopped() afterwards: a stop text came, the rest is dropped.
-  std::string take(const std::string& piece) {
-    text_ += piece;
-    size_t cut = std::string::npos;
-    for (const std::string& stop : stops_) cut = std::min(cut, text_.find(stop));
-    if (cut != std::string::npos) {
-      is_stopped_ = true;
-      std::string out = text_.substr(0, cut);
-      text_.clear();
-      return out;
-    }
-    size_t keep = 0;
-    for (const std::string& stop : stops_) {
-      for (size_t size = std::min(stop.size() - 1, text_.size()); size > keep; --size) {
-        if (text_.ends_with(std::string_view(stop).substr(0, size))) keep = size;
-      }
-    }
-    std::string out = text_.substr(0, text_.size() - keep);
-    text_.erase(0, text_.size() - keep);
-    return out;
+// What the request wants of its answer. Errors: INVALID_ARGUMENT for tools that the model's
+// template does not show, or shows in a way whose calls could not be read back.
+Result<AnswerOptions> answer_options_of(const Json& request, const ToolFormat* format) {
+  AnswerOptions options;
+  options.stop = stops_of(request["stop"]);
+  if (request["tools"].size() == 0) return options;
+  if (format == nullptr) {
+    return Error(Code::kInvalidArgument,
+                 "The chat template of this model has no tools whose calls could be read back.",
+                 "Leave tools out, or serve a model of the Hermes, Qwen or Mistral families.")
+        .at_field("tools");
   }
-  std::string rest() { return is_stopped_ ? std::string() : std::exchange(text_, {}); }
-  bool is_stopped() const { return is_stopped_; }
+  options.tools = format;
+  for (const Json& tool : request["tools"].items()) {
+    options.tool_names.push_back(tool["function"]["name"].as_string());
+  }
+  options.one_call = !request["parallel_tool_calls"].as_bool(true);
+  return options;
+}
 
- private:
-  const std::vector<std::string>& stops_;
-  std::string text_;
-  bool is_stopped_ = false;
-};
+engine::SamplingOptions sampling_of(const Json& request) {
+  engine::SamplingOptions sampling;
+  sampling.temperature = request["temperature"].as_double(0);
+  // 0 is the smallest set of all: the most probable token.
+  sampling.top_p = std::max(request["top_p"].as_double(1), std::numeric_limits<double>::min());
+  sampling.top_k = static_cast<int32_t>(request["top_k"].as_int(0));
+  const Json& seed = request["seed"];
+  sampling.seed = seed.as_uint(static_cast<uint64_t>(seed.as_int(0)));
+  return sampling;
+}
 
 }  // namespace
 
 Result<std::shared_ptr<Service::Talk>> Service::admit(const Json& request) {
-  MORTISE_ASSIGN(const engine::RowMessages conversation, conversation_of(request));
-  MORTISE_ASSIGN(engine::GenerateRequest generate,
-                 chat_.request_of(conversation, bytes_of_data_url));
-  generate.new_tokens_max = request["max_tokens"].as_int(limits_.new_tokens_default);
-  if (const auto& text = chat_.model().config.text) {
-    const int64_t room = text->positions_max - static_cast<int64_t>(generate.prompt.size());
-    if (!request.contains("max_tokens")) {
-      generate.new_tokens_max = std::max<int64_t>(1, std::min(generate.new_tokens_max, room));
-    }
-  }
-  generate.sampling.temperature = request["temperature"].as_double(0);
-  generate.sampling.top_p = request["top_p"].as_double(1);
-  generate.sampling.top_k = static_cast<int32_t>(request["top_k"].as_int(0));
-  generate.sampling.seed = request["seed"].as_uint(0);
   auto talk = std::make_shared<Talk>();
-  talk->stop = stops_of(request["stop"]);
-  MORTISE_ASSIGN(talk->sequence, engine::Sequence::create(chat_.model(), std::move(generate)));
+  MORTISE_ASSIGN(talk->options, answer_options_of(request, tool_format_));
+  MORTISE_ASSIGN(const engine::RowMessages conversation, conversation_of(request));
+  auto prepared = chat_.request_of(conversation, bytes_of_data_url);
+  if (!prepared.ok()) return about(std::move(prepared).error(), "messages");
+  engine::GenerateRequest generate = std::move(prepared).value();
+  const auto prompt = static_cast<int64_t>(generate.prompt.size());
+  const int64_t room = chat_.model().text->config.positions_max - prompt;
+  generate.new_tokens_max = request["max_tokens"].as_int(
+      std::max<int64_t>(1, std::min(limits_.new_tokens_default, room)));
+  generate.sampling = sampling_of(request);
+  auto sequence = engine::Sequence::create(chat_.model(), std::move(generate));
+  if (!sequence.ok()) {
+    return about(std::move(sequence).error(), room < 1 ? "messages" : "max_tokens");
+  }
+  talk->sequence = std::move(sequence).value();
   const std::lock_guard lock(mutex_);
   if (waiting_.size() >= limits_.waiting_max) {
     return Error(Code::kResourceExhausted,
@@ -101,43 +111,46 @@ Result<std::shared_ptr<Service::Talk>> Service::admit(const Json& request) {
   return talk;
 }
 
-Result<Json> Service::follow(Talk& talk, job::ChannelReply& reply) {
-  MORTISE_ASSIGN(plugin::Decoder decoder, chat_.tokenizer().decoder(/*skip_special=*/true));
-  Held held(talk.stop);
-  size_t seen = 0;
-  engine::Finish finish = engine::Finish::kNone;
-  const auto send = [&](const std::string& text) {
-    return text.empty() || reply.send(Json::object({{"delta", text}}));
+// The ids that have come since `seen`, which moves on; waits a moment when there is nothing.
+Result<Service::Fresh> Service::fresh_of(const Talk& talk, size_t& seen) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::milliseconds(200), [&] {
+    return talk.ids.size() > seen || talk.finish != engine::Finish::kNone || talk.error;
+  });
+  if (talk.error) return *talk.error;
+  Fresh fresh{{talk.ids.begin() + static_cast<std::ptrdiff_t>(seen), talk.ids.end()}, talk.finish};
+  seen = talk.ids.size();
+  return fresh;
+}
+
+Result<Json> Service::follow(const Talk& talk, job::ChannelReply& reply) {
+  MORTISE_ASSIGN(Answer answer, Answer::create(chat_.tokenizer(), talk.options));
+  const auto send = [&reply](const std::vector<Json>& lines) {
+    return std::all_of(lines.begin(), lines.end(),
+                       [&reply](const Json& line) { return reply.send(line); });
   };
-  while (finish == engine::Finish::kNone && !held.is_stopped()) {
-    std::vector<int32_t> fresh;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, std::chrono::milliseconds(200), [&] {
-        return talk.ids.size() > seen || talk.finish != engine::Finish::kNone || talk.error;
-      });
-      if (talk.error) return *talk.error;
-      fresh.assign(talk.ids.begin() + static_cast<std::ptrdiff_t>(seen), talk.ids.end());
-      seen = talk.ids.size();
-      finish = talk.finish;
-    }
+  size_t seen = 0, taken = 0;
+  engine::Finish finish = engine::Finish::kNone;
+  while (finish == engine::Finish::kNone && !answer.is_over()) {
+    MORTISE_ASSIGN(const Fresh fresh, fresh_of(talk, seen));
+    finish = fresh.finish;
     bool is_here = reply.is_connected();
-    for (size_t i = 0; i < fresh.size() && is_here && !held.is_stopped(); ++i) {
-      MORTISE_ASSIGN(const std::string piece, decoder.push(fresh[i]));
-      is_here = send(held.take(piece));
+    for (size_t i = 0; i < fresh.ids.size() && is_here && !answer.is_over(); ++i, ++taken) {
+      MORTISE_ASSIGN(const auto lines, answer.take(fresh.ids[i]));
+      is_here = send(lines);
     }
     if (!is_here) return Error(Code::kCancelled, "The asker has gone.");
   }
-  MORTISE_ASSIGN(const std::string tail, decoder.flush());
-  send(held.take(tail) + held.rest());
+  const bool was_cut = finish == engine::Finish::kLength && !answer.is_over();
+  MORTISE_ASSIGN(const auto lines, answer.finish());
+  send(lines);
   const int64_t prompt = talk.sequence->prompt_tokens();
-  const auto answer = static_cast<int64_t>(seen);
-  return Json::object(
-      {{"finish_reason",
-        finish == engine::Finish::kLength && !held.is_stopped() ? "length" : "stop"},
-       {"usage", Json::object({{"prompt_tokens", prompt},
-                               {"completion_tokens", answer},
-                               {"total_tokens", prompt + answer}})}});
+  const auto completion = static_cast<int64_t>(taken);
+  const char* reason = was_cut ? "length" : answer.has_calls() ? "tool_calls" : "stop";
+  return Json::object({{"finish_reason", reason},
+                       {"usage", Json::object({{"prompt_tokens", prompt},
+                                               {"completion_tokens", completion},
+                                               {"total_tokens", prompt + completion}})}});
 }
 
 Result<Json> Service::generate(const Json& request, job::ChannelReply& reply) {
@@ -176,18 +189,27 @@ std::vector<std::shared_ptr<Service::Talk>> Service::next_batch() {
   return running_;
 }
 
+// One step for all; when that fails, one for each alone, so that only those whose own step fails
+// end with an error.
 void Service::advance(const std::vector<std::shared_ptr<Talk>>& batch) {
   std::vector<engine::Sequence*> sequences;
   for (const auto& talk : batch) sequences.push_back(talk->sequence.get());
-  const Status stepped = engine::generate_step(device_, chat_.model(), sequences);
-  const std::lock_guard lock(mutex_);
-  for (const auto& talk : batch) {
-    if (!stepped.ok()) talk->error = stepped.error();
-    const auto& tokens = talk->sequence->tokens();
-    for (; talk->tokens_ready < tokens.size(); ++talk->tokens_ready) {
-      talk->ids.push_back(tokens[talk->tokens_ready].id);
+  std::vector<Status> stepped(batch.size());
+  const Status together = engine::generate_step(device_, chat_.model(), sequences);
+  if (!together.ok()) {
+    base::log(base::LogLevel::kWarning, "A step of several answers failed; each is tried alone.",
+              {{"answers", std::to_string(batch.size())}, {"error", together.error().text()}});
+    for (size_t i = 0; i < batch.size(); ++i) {
+      stepped[i] = engine::generate_step(device_, chat_.model(), std::span(&sequences[i], 1));
     }
-    talk->finish = talk->sequence->finish();
+  }
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    Talk& talk = *batch[i];
+    if (!stepped[i].ok()) talk.error = stepped[i].error();
+    const auto& tokens = talk.sequence->tokens();
+    for (size_t t = talk.ids.size(); t < tokens.size(); ++t) talk.ids.push_back(tokens[t].id);
+    talk.finish = talk.sequence->finish();
   }
   changed_.notify_all();
 }

@@ -15,6 +15,7 @@
 #include "engine/chat/chat_model.h"
 #include "engine/op/device.h"
 #include "job/channel.h"
+#include "serve/tool_calls.h"
 
 namespace mortise::serve {
 
@@ -26,13 +27,13 @@ struct ServeLimits {
 
 class Service {
  public:
-  Service(engine::Device& device, const engine::ChatModel& chat, ServeLimits limits = {})
-      : device_(device), chat_(chat), limits_(limits) {}
+  Service(engine::Device& device, const engine::ChatModel& chat, ServeLimits limits = {});
 
-  // Answers one request on the caller's thread: {"messages", "temperature", "top_p", "top_k",
-  // "seed", "max_tokens", "stop"}; sends {"delta"} lines as text becomes certain and returns
-  // {"finish_reason", "usage"}. Errors: INVALID_ARGUMENT naming the field; CANCELLED when the asker
-  // has gone; RESOURCE_EXHAUSTED when too many wait. [any]
+  // Answers one request on the caller's thread: {"messages", "tools", "parallel_tool_calls",
+  // "temperature", "top_p", "top_k", "seed", "max_tokens", "stop"}; sends lines {"delta"} as text
+  // becomes certain and {"tool_calls": [{"index", "name", "arguments"}]} as calls are complete, and
+  // returns {"finish_reason", "usage"}. Errors: INVALID_ARGUMENT naming the field; CANCELLED when
+  // the asker has gone; RESOURCE_EXHAUSTED when too many wait; what its own steps say. [any]
   base::Result<base::Json> generate(const base::Json& request, job::ChannelReply& reply);
 
   // Runs the steps until `should_stop` says so. Requests that are under way then end with
@@ -43,7 +44,12 @@ class Service {
  private:
   struct Talk;
   base::Result<std::shared_ptr<Talk>> admit(const base::Json& request);
-  base::Result<base::Json> follow(Talk& talk, job::ChannelReply& reply);
+  struct Fresh {
+    std::vector<int32_t> ids;
+    engine::Finish finish;
+  };
+  base::Result<Fresh> fresh_of(const Talk& talk, size_t& seen);
+  base::Result<base::Json> follow(const Talk& talk, job::ChannelReply& reply);
   std::vector<std::shared_ptr<Talk>> next_batch();
   void advance(const std::vector<std::shared_ptr<Talk>>& batch);
   void end_all();
@@ -51,6 +57,7 @@ class Service {
   engine::Device& device_;
   const engine::ChatModel& chat_;
   ServeLimits limits_;
+  const ToolFormat* tool_format_;  // of the model's template; nullptr: none that is known
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<Talk>> waiting_;
@@ -59,8 +66,9 @@ class Service {
   bool is_ending_ = false;
 };
 
-// A chat request of OpenAI's shape as messages with image placeholders; images are their data:
-// URLs. Errors: INVALID_ARGUMENT naming the part.
+// A chat request of OpenAI's shape as a plain conversation (RowMessages::is_plain): "<image>" and
+// control tokens in its texts stay text; images are their data: URLs. Errors: INVALID_ARGUMENT
+// naming the part.
 base::Result<engine::RowMessages> conversation_of(const base::Json& request);
 
 // The bytes of "data:image/png;base64,...". Errors: INVALID_ARGUMENT.

@@ -3,6 +3,7 @@
 #include "job/channel.h"
 #include "job/error_json.h"
 #include "server/api.h"
+#include "server/openai_request.h"
 
 namespace mortise::server {
 namespace {
@@ -21,87 +22,6 @@ Json model_card(const hub::Endpoint& endpoint) {
                        {"object", "model"},
                        {"created", endpoint.created_ns / 1'000'000'000},
                        {"owned_by", "mortise"}});
-}
-
-Error bad_field(std::string message, std::string field, std::string hint = {}) {
-  Error error(Code::kInvalidArgument, std::move(message), std::move(hint));
-  return std::move(error.at_field(std::move(field)));
-}
-
-Status check_part(const Json& part, const std::string& where) {
-  const std::string& type = part["type"].as_string();
-  if (type == "text" && part["text"].is_string()) return {};
-  if (type == "image_url") {
-    const Json& url = part["image_url"];
-    const std::string& text = url.is_object() ? url["url"].as_string() : url.as_string();
-    if (text.starts_with("data:image/")) return {};
-    return bad_field("An image is taken only inside the request, as a data: URL.", where,
-                     "Nothing is fetched here: send data:image/png;base64,...");
-  }
-  return bad_field("A part of a message is {\"type\": \"text\"} or {\"type\": \"image_url\"}.",
-                   where);
-}
-
-Status check_messages(const Json& messages) {
-  if (!messages.is_array() || messages.size() == 0) {
-    return bad_field("messages must be an array with at least one message.", "messages");
-  }
-  for (size_t i = 0; i < messages.size(); ++i) {
-    const Json& message = messages.at(i);
-    const std::string where = "messages[" + std::to_string(i) + "]";
-    if (!message["role"].is_string()) return bad_field("A message needs a role.", where);
-    const Json& content = message["content"];
-    if (content.is_string() || (content.is_null() && message.contains("tool_calls"))) continue;
-    if (!content.is_array() || content.size() == 0) {
-      return bad_field("The content of a message is a text or an array of parts.", where);
-    }
-    for (size_t j = 0; j < content.size(); ++j) {
-      MORTISE_TRY(check_part(content.at(j), where + ".content[" + std::to_string(j) + "]"));
-    }
-  }
-  return {};
-}
-
-Status check_number(const Json& body, const char* key, double min, double max) {
-  const Json& value = body[key];
-  if (value.is_null()) return {};
-  if (value.is_number() && value.as_double() >= min && value.as_double() <= max) return {};
-  return bad_field(std::string(key) + " must be a number from " + Json(min).dump() + " to " +
-                       Json(max).dump() + ".",
-                   key);
-}
-
-// What the worker gets; the names are OpenAI's.
-Result<Json> generate_request(const Json& body) {
-  MORTISE_TRY(check_messages(body["messages"]));
-  MORTISE_TRY(check_number(body, "temperature", 0, 2));
-  MORTISE_TRY(check_number(body, "top_p", 0, 1));
-  MORTISE_TRY(check_number(body, "max_tokens", 1, 65536));
-  MORTISE_TRY(check_number(body, "max_completion_tokens", 1, 65536));
-  if (body["n"].as_int(1) != 1) {
-    return Error(Code::kUnimplemented, "n other than 1 is not done in this version.").at_field("n");
-  }
-  // What would change the answer and is not done is refused, never left out in silence.
-  for (const char* key : {"frequency_penalty", "presence_penalty", "logprobs", "top_logprobs",
-                          "logit_bias", "response_format", "functions", "audio"}) {
-    const Json& value = body[key];
-    const bool means_nothing = value.is_null() || value == Json(0) || value == Json(false) ||
-                               value["type"].as_string() == "text" ||
-                               (value.is_object() && value.size() == 0);
-    if (!means_nothing) {
-      return Error(Code::kUnimplemented, std::string(key) + " is not done in this version.",
-                   "Leave it out.")
-          .at_field(key);
-    }
-  }
-  Json request = Json::object({{"verb", "generate"}, {"messages", body["messages"]}});
-  for (const char* key : {"temperature", "top_p", "top_k", "seed", "stop", "max_tokens", "tools"}) {
-    if (!body[key].is_null()) request[key] = body[key];
-  }
-  if (!body["max_completion_tokens"].is_null()) {
-    request["max_tokens"] = body["max_completion_tokens"];
-  }
-  return request;
 }
 
 struct Chat {
@@ -130,54 +50,118 @@ Json finish_of(const Json& last) {
   return last["finish_reason"].is_string() ? last["finish_reason"] : Json("stop");
 }
 
-// Headers go out with the first token, so that a refusal of the worker is an ordinary error.
-Status stream_chat(job::ChannelClient& worker, const Chat& chat, Sink& sink) {
-  bool begun = false;
-  const auto begin = [&] {
-    begun = true;
-    return sink.write(
-        sse(chunk_of(chat, Json::object({{"role", "assistant"}, {"content", ""}}), Json())));
+std::string call_id() {
+  return "call_" + base::random_hex(base::system_random(), 12);
+}
+
+// A call as two deltas: who is called, then with what; clients join the arguments.
+Json call_deltas(const Json& call) {
+  const Json& index = call["index"];
+  const auto delta = [](Json part) {
+    return Json::object({{"tool_calls", Json::array({std::move(part)})}});
   };
-  const auto last = worker.call(chat.request, kTokenTimeoutMs, [&](const Json& line) {
-    if (sink.is_stopping() || (!begun && !begin())) return false;
-    const Json delta = Json::object({{"content", line["delta"]}});
-    return sink.write(sse(chunk_of(chat, delta, Json())));
-  });
-  if (!last.ok()) {
-    if (!begun) return last.error();
-    sink.write(sse(job::openai_error_of(last.error(), 500)));
-    return {};
+  return Json::array(
+      {delta(
+           Json::object({{"index", index},
+                         {"id", call_id()},
+                         {"type", "function"},
+                         {"function", Json::object({{"name", call["name"]}, {"arguments", ""}})}})),
+       delta(Json::object(
+           {{"index", index}, {"function", Json::object({{"arguments", call["arguments"]}})}}))});
+}
+
+// A streamed reply on its way. Headers go out with the first line of the worker, so that a refusal
+// of the worker is an ordinary error.
+class ChatStream {
+ public:
+  ChatStream(const Chat& chat, Sink& sink) : chat_(chat), sink_(sink) {}
+
+  bool has_begun() const { return has_begun_; }
+  bool take(const Json& line) {
+    if (sink_.is_stopping() || !begin()) return false;
+    if (line.contains("delta")) return send(Json::object({{"content", line["delta"]}}), Json());
+    for (const Json& call : line["tool_calls"].items()) {
+      const Json deltas = call_deltas(call);
+      for (const Json& delta : deltas.items()) {
+        if (!send(delta, Json())) return false;
+      }
+    }
+    return true;
   }
-  if (!begun) begin();
-  sink.write(sse(chunk_of(chat, Json::object(), finish_of(*last))));
-  if (chat.wants_usage) {
-    Json usage = chunk_of(chat, Json::object(), Json());
-    usage["choices"] = Json::array();
-    usage["usage"] = (*last)["usage"];
-    sink.write(sse(usage));
+  void end(const Json& last) {
+    begin();
+    send(Json::object(), finish_of(last));
+    if (chat_.wants_usage) {
+      Json usage = chunk_of(chat_, Json::object(), Json());
+      usage["choices"] = Json::array();
+      usage["usage"] = last["usage"];
+      sink_.write(sse(usage));
+    }
+    sink_.write("data: [DONE]\n\n");
   }
-  sink.write("data: [DONE]\n\n");
+  void fail(const Error& error) { sink_.write(sse(job::openai_error_of(error, 500))); }
+
+ private:
+  bool begin() {
+    if (has_begun_) return true;
+    has_begun_ = true;
+    return send(Json::object({{"role", "assistant"}, {"content", ""}}), Json());
+  }
+  bool send(const Json& delta, const Json& finish_reason) {
+    Json chunk = chunk_of(chat_, delta, finish_reason);
+    if (chat_.wants_usage) chunk["usage"] = Json();
+    return sink_.write(sse(chunk));
+  }
+
+  const Chat& chat_;
+  Sink& sink_;
+  bool has_begun_ = false;
+};
+
+Status stream_chat(job::ChannelClient& worker, const Chat& chat, Sink& sink) {
+  ChatStream stream(chat, sink);
+  const auto last = worker.call(chat.request, kTokenTimeoutMs,
+                                [&stream](const Json& line) { return stream.take(line); });
+  if (last.ok()) {
+    stream.end(*last);
+  } else if (stream.has_begun()) {
+    stream.fail(last.error());
+  } else {
+    return last.error();
+  }
   return {};
+}
+
+Json message_of(const std::string& text, const Json& calls) {
+  Json message = Json::object({{"role", "assistant"}, {"content", text}, {"refusal", Json()}});
+  if (calls.size() == 0) return message;
+  if (text.empty()) message["content"] = Json();
+  for (const Json& call : calls.items()) {
+    message["tool_calls"].push_back(Json::object(
+        {{"id", call_id()},
+         {"type", "function"},
+         {"function", Json::object({{"name", call["name"]}, {"arguments", call["arguments"]}})}}));
+  }
+  return message;
 }
 
 Result<Response> whole_chat(job::ChannelClient& worker, const Chat& chat) {
   std::string text;
-  MORTISE_ASSIGN(const Json last,
-                 worker.call(chat.request, kTokenTimeoutMs, [&text](const Json& line) {
-                   text += line["delta"].as_string();
-                   return true;
-                 }));
+  Json calls = Json::array();
+  MORTISE_ASSIGN(const Json last, worker.call(chat.request, kTokenTimeoutMs, [&](const Json& line) {
+    text += line["delta"].as_string();
+    for (const Json& call : line["tool_calls"].items()) calls.push_back(call);
+    return true;
+  }));
   Json choice = Json::object({{"index", 0},
-                              {"message", Json::object({{"role", "assistant"}, {"content", text}})},
+                              {"message", message_of(text, calls)},
+                              {"logprobs", Json()},
                               {"finish_reason", finish_of(last)}});
-  if (last.contains("logprobs")) choice["logprobs"] = last["logprobs"];
-  Json choices = Json::array();
-  choices.push_back(std::move(choice));
   return Response::json(Json::object({{"id", chat.id},
                                       {"object", "chat.completion"},
                                       {"created", chat.created},
                                       {"model", chat.model},
-                                      {"choices", std::move(choices)},
+                                      {"choices", Json::array({std::move(choice)})},
                                       {"usage", last["usage"]}}));
 }
 
@@ -213,7 +197,7 @@ Answer openai_model(Api& api, Request& request) {
 Answer openai_chat(Api& api, Request& request) {
   MORTISE_ASSIGN(const Json body, request.read_json(kChatBytesMax));
   Chat chat;
-  MORTISE_ASSIGN(chat.request, generate_request(body));
+  MORTISE_ASSIGN(chat.request, chat_request_of(body));
   MORTISE_ASSIGN(const hub::Endpoint endpoint, ready_endpoint(api, body["model"].as_string()));
   chat.id = "chatcmpl-" + base::random_hex(base::system_random(), 12);
   chat.model = endpoint.name;

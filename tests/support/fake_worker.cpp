@@ -1,7 +1,7 @@
 // fake_worker TASK_FOLDER: speaks the worker's protocol and does what the manifest's "x-fake" says:
 // done (the default), refuse, fail, crash, wait (until cancelled), stubborn (never ends by itself),
 // greedy (holds 64 MiB and waits), lie (an artifact that is not what it records). A serve task
-// echoes until it is cancelled.
+// echoes (or calls the first tool that it is given) until it is cancelled.
 #include <signal.h>
 #include <unistd.h>
 
@@ -28,14 +28,20 @@ base::Result<Json> echo(const Json& request, job::ChannelReply& reply) {
   if (last.as_string() == "refuse") {
     return base::Error(base::Code::kInvalidArgument, "The prompt is too long.");
   }
+  const Json usage =
+      Json::object({{"prompt_tokens", 1}, {"completion_tokens", 2}, {"total_tokens", 3}});
+  if (request["tools"].size() > 0) {  // calls the first one, with the text as its argument
+    const Json call = Json::object({{"index", 0},
+                                    {"name", request["tools"].at(0)["function"]["name"]},
+                                    {"arguments", Json::object({{"text", last}}).dump()}});
+    (void)reply.send(Json::object({{"tool_calls", Json::array({call})}}));
+    return Json::object({{"finish_reason", "tool_calls"}, {"usage", usage}});
+  }
   const std::string text = "echo " + (last.is_string() ? last.as_string() : last.dump());
   for (const char c : text) {
     if (!reply.send(Json::object({{"delta", std::string(1, c)}}))) break;
   }
-  return Json::object(
-      {{"finish_reason", "stop"},
-       {"usage",
-        Json::object({{"prompt_tokens", 1}, {"completion_tokens", 2}, {"total_tokens", 3}})}});
+  return Json::object({{"finish_reason", "stop"}, {"usage", usage}});
 }
 
 base::Result<Json> answer(const Json& request, job::ChannelReply& reply) {

@@ -25,6 +25,11 @@ std::string Context::output_path(std::string_view name) const {
   return base::join_path(task.output_folder, name);
 }
 
+std::string Context::tokenizer_id() const {
+  const std::string& id = task.manifest["plugins"]["tokenizer"]["id"].as_string();
+  return id.empty() ? "mortise.tokenizer_bpe" : id;
+}
+
 void Context::set_on_request(RequestHandler handler) {
   const std::lock_guard lock(request_mutex);
   request_handler = std::move(handler);

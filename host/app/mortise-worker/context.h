@@ -59,6 +59,8 @@ struct Context {
   std::shared_ptr<store::Domain> domain_or_null() const {
     return domains.empty() ? nullptr : domains[0].domain;
   }
+  // The tokenizer plugin that the manifest names (plugins.tokenizer), or the one for everybody.
+  std::string tokenizer_id() const;
   // What a local command prints goes into the file "output" of the task folder; cli copies it.
   base::Status print(std::string_view text) const;
 };

@@ -72,6 +72,8 @@ Status score_model(Context& context, TaskDevice& device, const ModelFolders& fol
   engine::ChatModelRequest opened;
   opened.model_folder = folders.model;
   opened.adapter_folder = folders.adapter;
+  opened.tokenizer_id = context.tokenizer_id();
+  opened.tokenizer_config = context.task.manifest["plugins"]["tokenizer"]["config"];
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   MORTISE_ASSIGN(const engine::Dataset dataset,
                  engine::Dataset::open(context.files, context.task.inputs.dataset_file,
@@ -104,6 +106,7 @@ Status score_model(Context& context, TaskDevice& device, const ModelFolders& fol
     chat->drop_adapter();
     MORTISE_TRY(run("base", false));
   }
+  result.record["tokenizer"] = opened.tokenizer_id;
   result.record["tokenizer_fingerprint"] = chat->tokenizer().fingerprint();
   result.record["rows_count"] = static_cast<int64_t>(request.rows.size());
   return {};

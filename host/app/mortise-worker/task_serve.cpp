@@ -16,6 +16,8 @@ Result<job::TaskResult> task_serve(Context& context) {
   engine::ChatModelRequest opened;
   opened.model_folder = context.task.inputs.model_folder;
   opened.adapter_folder = context.task.inputs.adapter_folder;
+  opened.tokenizer_id = context.tokenizer_id();
+  opened.tokenizer_config = context.task.manifest["plugins"]["tokenizer"]["config"];
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   serve::Service service(device->device, *chat);
   context.set_on_request([&](const Json& request, job::ChannelReply& reply) -> Result<Json> {

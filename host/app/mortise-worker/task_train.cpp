@@ -64,18 +64,29 @@ Status open_loss(Context& context, Plugins& plugins) {
   return {};
 }
 
-// Rows of the task type "tokens" need no tokenizer, and their models may have none.
+// Rows of the task type "tokens" need no tokenizer, and their models may have none; one that the
+// manifest names is opened whatever the folder holds.
 Status open_tokenizer(Context& context, Plugins& plugins) {
   const std::string& folder = context.task.inputs.model_folder;
   MORTISE_ASSIGN(const bool has_one,
                  context.files.exists(base::join_path(folder, "tokenizer.json")));
   MORTISE_ASSIGN(const bool has_pair, context.files.exists(base::join_path(folder, "vocab.json")));
-  if (!has_one && !has_pair) return {};
+  const Json& use = context.task.manifest["plugins"]["tokenizer"];
+  if (!has_one && !has_pair && use.is_null()) return {};
   MORTISE_TRY(context.services.grant("model", folder));
   MORTISE_ASSIGN(plugins.tokenizer,
-                 context.registry.open_tokenizer("mortise.tokenizer_bpe", "model"));
+                 context.registry.open_tokenizer(context.tokenizer_id(), "model", use["config"]));
   plugins.encoder = std::make_unique<engine::PluginEncoder>(*plugins.tokenizer);
   return {};
+}
+
+// What the numbers of a run depend on besides its manifest, model and rows.
+Json facts_of(Context& context, const Plugins& plugins) {
+  Json packs = Json::object();
+  for (const plugin::UsedPlugin& used : context.registry.used()) packs[used.id] = used.pack_sha256;
+  Json facts = Json::object({{"packs", std::move(packs)}});
+  if (plugins.tokenizer) facts["tokenizer"] = plugins.tokenizer->fingerprint();
+  return facts;
 }
 
 engine::TrainHooks hooks_of(Context& context) {
@@ -118,6 +129,7 @@ engine::TrainRequest request_of(Context& context, Plugins& plugins) {
   request.loss = plugins.loss.get();
   request.encoder = plugins.encoder.get();
   request.threads = context.task.threads;
+  request.facts = facts_of(context, plugins);
   return request;
 }
 
@@ -125,15 +137,17 @@ engine::TrainRequest request_of(Context& context, Plugins& plugins) {
 
 Result<job::TaskResult> task_train(Context& context) {
   context.progress("load", -1, -1);
-  MORTISE_TRY(check_after_training(context));
   MORTISE_TRY(take_checkpoint(context));
   Plugins plugins;
   MORTISE_ASSIGN(plugins.device, open_device(context));
   MORTISE_TRY(open_loss(context, plugins));
   MORTISE_TRY(open_tokenizer(context, plugins));
-  MORTISE_ASSIGN(const engine::TrainResult trained,
-                 engine::run_training(context.files, base::system_clock(),
-                                      request_of(context, plugins), hooks_of(context)));
+  // The facts that a resume compares do not depend on the packs of metrics.
+  const engine::TrainRequest request = request_of(context, plugins);
+  MORTISE_TRY(check_after_training(context));
+  MORTISE_ASSIGN(
+      const engine::TrainResult trained,
+      engine::run_training(context.files, base::system_clock(), request, hooks_of(context)));
   job::TaskResult result;
   MORTISE_ASSIGN(const ModelFolders made, publish(context, trained, result));
   const Json& manifest = context.task.manifest;
@@ -151,6 +165,7 @@ Result<job::TaskResult> task_train(Context& context) {
   result.record["operations"] = plugins.device->counts();
   result.record["seed"] = context.task.seed;
   if (plugins.tokenizer) {
+    result.record["tokenizer"] = context.tokenizer_id();
     result.record["tokenizer_fingerprint"] = plugins.tokenizer->fingerprint();
   }
   return result;

@@ -53,7 +53,8 @@ Result<std::unique_ptr<ChatModel>> ChatModel::open(base::FileOps& files, plugin:
         .at_file(request.model_folder);
   }
   MORTISE_TRY(registry.services().grant("model", request.model_folder));
-  MORTISE_ASSIGN(auto tokenizer, registry.open_tokenizer(request.tokenizer_id, "model"));
+  MORTISE_ASSIGN(auto tokenizer,
+                 registry.open_tokenizer(request.tokenizer_id, "model", request.tokenizer_config));
   MORTISE_ASSIGN(ChatSetup chat, read_chat_setup(files, request.model_folder));
   std::unique_ptr<ChatModel> made(
       new ChatModel(std::move(model), std::move(tokenizer), std::move(chat)));

@@ -26,6 +26,7 @@ struct ChatModelRequest {
   std::string model_folder;
   std::string adapter_folder;  // empty: none
   std::string tokenizer_id = "mortise.tokenizer_bpe";
+  base::Json tokenizer_config;          // null: {}
   std::optional<at::ScalarType> dtype;  // absent: the checkpoint's own
 };
 
@@ -42,6 +43,7 @@ class ChatModel {  // [serial]
 
   const Model& model() const { return *model_; }
   const plugin::Tokenizer& tokenizer() const { return tokenizer_; }
+  const ChatSetup& chat() const { return chat_; }
   bool has_adapter() const { return adapter_ != nullptr; }
   // The base as it was, from now on. [serial]
   void drop_adapter() { adapter_.reset(); }

@@ -25,6 +25,9 @@ class Encoder {  // [parallel]
   virtual ~Encoder() = default;
   // Special tokens written in the text become their ids; nothing is added around it.
   virtual base::Result<EncodedText> encode(const std::string& text) const = 0;
+  // Those of `ids` that are special tokens: a model takes them for control, not for words.
+  virtual base::Result<std::vector<int32_t>> special_among(
+      const std::vector<int32_t>& ids) const = 0;
   virtual int32_t eos_id() const = 0;  // -1: none
   virtual int32_t bos_id() const = 0;  // -1: none
 };
@@ -33,6 +36,7 @@ class PluginEncoder : public Encoder {
  public:
   explicit PluginEncoder(const plugin::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
   base::Result<EncodedText> encode(const std::string& text) const override;
+  base::Result<std::vector<int32_t>> special_among(const std::vector<int32_t>& ids) const override;
   int32_t eos_id() const override;
   int32_t bos_id() const override;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/data/text_guard.h"
 #include "engine/template/chat.h"
 #include "engine/template/text.h"
 
@@ -162,10 +163,7 @@ base::Result<EncodedRow> RowEncoder::encode_text(const Json& row) const {
 
 base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row) const {
   MORTISE_ASSIGN(RowMessages conversation, messages_of(row, settings_.task_type));
-  if (!conversation.images.empty() && settings_.image_token_id < 0) {
-    return Error(Code::kInvalidArgument, "The row has images, but the model takes none.",
-                 "Choose a model with a tower.");
-  }
+  MORTISE_TRY(check_images(conversation));
   ChatRequest request;
   request.messages = with_images(conversation);
   request.tools = conversation.tools;
@@ -180,7 +178,62 @@ base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row) const {
   return out;
 }
 
+base::Status RowEncoder::check_images(const RowMessages& row) const {
+  if (row.images.empty() || settings_.image_token_id >= 0) return {};
+  return Error(
+      Code::kInvalidArgument,
+      "There are " + std::to_string(row.images.size()) + " images, but the model takes none.",
+      "Choose a model with a tower.");
+}
+
+// Image parts as the template takes them: as they are, or as placeholders in one text.
+Json RowEncoder::with_image_parts(const Json& messages) const {
+  Json out = messages;
+  for (Json& message : out.items()) {
+    Json* content = message.find("content");
+    if (content == nullptr || !content->is_array()) continue;
+    std::string text;
+    bool has_image = false, after_image = false;
+    for (const Json& part : content->items()) {
+      if (after_image) text += '\n';
+      after_image = part["type"].as_string() == "image";
+      has_image = has_image || after_image;
+      text += after_image ? settings_.image_token : part["text"].as_string();
+    }
+    if (!has_image || !takes_parts_) *content = std::move(text);
+  }
+  return out;
+}
+
+base::Result<std::vector<int32_t>> RowEncoder::plain_prompt(const RowMessages& conversation) const {
+  const Json words = Json::array({conversation.messages, conversation.tools});
+  MORTISE_ASSIGN(const TextGuard guard,
+                 TextGuard::create(*encoder_, settings_.image_token_id, words));
+  Json messages = Json::array();
+  for (const Json& message : conversation.messages.items()) {
+    MORTISE_ASSIGN(Json guarded, guard.guarded(message));
+    guarded["role"] = message["role"];
+    messages.push_back(std::move(guarded));
+  }
+  ChatRequest request;
+  request.messages = with_image_parts(messages);
+  MORTISE_ASSIGN(request.tools, guard.guarded(conversation.tools));
+  request.variables = chat_->variables;
+  request.add_generation_prompt = true;
+  MORTISE_ASSIGN(const std::string text, render_chat(chat_->chat_template, request));
+  return guard.encode(text);
+}
+
 base::Result<EncodedRow> RowEncoder::encode_prompt(const RowMessages& conversation) const {
+  MORTISE_TRY(check_images(conversation));
+  EncodedRow out;
+  out.images = conversation.images;
+  if (conversation.is_plain) {
+    MORTISE_ASSIGN(out.ids, plain_prompt(conversation));
+    out.labels.assign(out.ids.size(), kNoLabel);
+    MORTISE_TRY(expand_images(out));
+    return out;
+  }
   ChatRequest request;
   request.messages = with_images(conversation);
   request.tools = conversation.tools;
@@ -188,8 +241,6 @@ base::Result<EncodedRow> RowEncoder::encode_prompt(const RowMessages& conversati
   request.add_generation_prompt = true;
   MORTISE_ASSIGN(const std::string text, render_chat(chat_->chat_template, request));
   MORTISE_ASSIGN(EncodedText encoded, encoder_->encode(text));
-  EncodedRow out;
-  out.images = conversation.images;
   out.labels.assign(encoded.ids.size(), kNoLabel);
   out.ids = std::move(encoded.ids);
   MORTISE_TRY(expand_images(out));
@@ -202,9 +253,10 @@ base::Status RowEncoder::expand_images(EncodedRow& row) const {
   const auto found = static_cast<size_t>(std::count(row.ids.begin(), row.ids.end(), image));
   if (found != row.images.size()) {
     return Error(Code::kInvalidArgument,
-                 "The row has " + std::to_string(row.images.size()) + " images, but its text " +
+                 "There are " + std::to_string(row.images.size()) + " images, but the text has " +
                      std::to_string(found) + " places for them.",
-                 "Write one <image> for each image, or none at all.");
+                 "A row has one <image> for each image, or none at all; a chat template shows each "
+                 "image part once.");
   }
   EncodedRow wide;
   for (size_t i = 0; i < row.ids.size(); ++i) {

@@ -40,6 +40,9 @@ struct RowMessages {
   base::Json messages;
   base::Json tools;
   std::vector<std::string> images;
+  // Texts are a stranger's words, not rows: "<image>" and control tokens in them stay text, and
+  // images are parts {"type": "image"} between parts {"type": "text", "text"}. Roles are trusted.
+  bool is_plain = false;
 };
 // Errors: UNIMPLEMENTED naming a task type that has no conversation here; INVALID_ARGUMENT naming
 // the field that is missing.
@@ -57,7 +60,9 @@ class RowEncoder {  // [parallel]
   // placeholders that differs from that of images, and nothing to learn.
   base::Result<EncodedRow> encode(const base::Json& row) const;
 
-  // The prompt alone, with the cue for the assistant, as generation takes it.
+  // The prompt alone, with the cue for the assistant, as generation takes it. Errors: those of the
+  // template, the tokenizer and TextGuard; INVALID_ARGUMENT for images that the model does not
+  // take, or whose number differs from that of their places.
   base::Result<EncodedRow> encode_prompt(const RowMessages& messages) const;
 
  private:
@@ -66,6 +71,9 @@ class RowEncoder {  // [parallel]
 
   bool template_takes_parts() const;
   base::Json with_images(const RowMessages& row) const;
+  base::Json with_image_parts(const base::Json& messages) const;
+  base::Status check_images(const RowMessages& row) const;
+  base::Result<std::vector<int32_t>> plain_prompt(const RowMessages& conversation) const;
   base::Result<EncodedRow> encode_tokens(const base::Json& row) const;
   base::Result<EncodedRow> encode_text(const base::Json& row) const;
   base::Result<EncodedRow> encode_chat(const base::Json& row) const;

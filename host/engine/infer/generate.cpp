@@ -16,6 +16,23 @@ namespace {
 using at::Tensor;
 using base::Code;
 
+// Counted here, for each request alone: in a batch, one's lack could hide another's surplus.
+base::Status check_images(const Model& model, const GenerateRequest& request) {
+  if (!model.config.is_multimodal()) return {};
+  const auto places = std::count(request.prompt.begin(), request.prompt.end(),
+                                 static_cast<int32_t>(model.config.image_token_id));
+  const int64_t each = model.config.tokens_per_image();
+  const int64_t features = request.pixels.defined() ? request.pixels.size(0) * each : 0;
+  if (places == features) return {};
+  const std::string given = request.pixels.defined()
+                                ? "the images give " + std::to_string(features) + " features (" +
+                                      std::to_string(each) + " an image)."
+                                : "no image was given.";
+  return base::Error(Code::kInvalidArgument,
+                     "The prompt holds " + std::to_string(places) + " image tokens, but " + given,
+                     "Put exactly one expanded image placeholder into the text for each image.");
+}
+
 base::Status check_request(const Model& model, const GenerateRequest& request) {
   if (!model.text) {
     return base::Error(Code::kInvalidArgument,
@@ -37,6 +54,7 @@ base::Status check_request(const Model& model, const GenerateRequest& request) {
                            " positions.",
                        "Shorten the prompt or ask for fewer tokens.");
   }
+  MORTISE_TRY(check_images(model, request));
   return check_sampling(request.sampling);
 }
 
@@ -79,7 +97,7 @@ void Sequence::take_logits(const Model& model, std::span<const float> logits) {
 
 base::Status generate_step(Device& device, const Model& model,
                            std::span<Sequence* const> sequences) {
-  return guarded([&]() -> base::Status {
+  const base::Status stepped = guarded([&]() -> base::Status {
     const NoRecord quiet;
     std::vector<Sequence*> active;
     std::vector<int32_t> ids, bounds = {0};
@@ -114,10 +132,15 @@ base::Status generate_step(Device& device, const Model& model,
                               .contiguous();  // [sequences, V]
     const auto size = static_cast<size_t>(logits.size(1));
     for (size_t i = 0; i < active.size(); ++i) {
+      active[i]->cached_ = active[i]->cache_.length();
       active[i]->take_logits(model, std::span(logits.const_data_ptr<float>() + i * size, size));
     }
     return {};
   });
+  if (!stepped.ok()) {
+    for (Sequence* sequence : sequences) sequence->cache_.truncate(sequence->cached_);
+  }
+  return stepped;
 }
 
 std::vector<int32_t> GenerateResult::ids() const {

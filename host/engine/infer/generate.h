@@ -43,8 +43,9 @@ enum class Finish { kNone, kStop, kLength };  // kStop: a stop id came; it is no
 // One answer in the making.
 class Sequence {
  public:
-  // Errors: INVALID_ARGUMENT for an empty prompt, options out of range, or a prompt and
-  // new_tokens_max that together pass the model's max_position_embeddings (naming all three);
+  // Errors: INVALID_ARGUMENT for an empty prompt, options out of range, images that do not fit
+  // their tokens, or a prompt and new_tokens_max that together pass the model's
+  // max_position_embeddings (naming all three);
   // RESOURCE_EXHAUSTED when the cache does not fit memory.
   static base::Result<std::unique_ptr<Sequence>> create(const Model& model,
                                                         GenerateRequest request);
@@ -60,13 +61,15 @@ class Sequence {
 
   GenerateRequest request_;
   KvCache cache_;
+  int64_t cached_ = 0;            // tokens in the cache when the last whole step ended
   std::vector<int32_t> pending_;  // ids not yet in the cache
   std::vector<GeneratedToken> tokens_;
   Finish finish_ = Finish::kNone;
 };
 
 // Every unfinished sequence gets one more token, or finishes. Errors: INVALID_ARGUMENT for images
-// that do not fit their tokens; what the device says. After an error the sequences are unusable.
+// of a size that the tower does not take; what the device says. After an error every sequence is as
+// it was before, so that the step can be done again, alone or in other company.
 base::Status generate_step(Device& device, const Model& model,
                            std::span<Sequence* const> sequences);
 

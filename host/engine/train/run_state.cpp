@@ -1,6 +1,7 @@
 // state.safetensors (parameters and moments), run.json (the counters), adapter/ for people.
 #include "engine/train/run_state.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <vector>
 
@@ -15,7 +16,8 @@ using base::Error;
 using base::Json;
 
 constexpr size_t kKept = 2;
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
+constexpr size_t kShownMax = 8;  // differing facts named in an error
 
 std::string name_of(int64_t step) {
   char text[32];
@@ -42,7 +44,41 @@ Json state_json(const RunState& state) {
                        {"position", state.cursor.position},
                        {"accumulation_index", 0},
                        {"dropout_calls", state.dropout_calls},
-                       {"fingerprint", state.fingerprint}});
+                       {"facts", state.facts}});
+}
+
+// Where two values differ, down to the members of objects: "path (was A, is B)".
+void differences_of(const Json& was, const Json& is, const std::string& path,
+                    std::vector<std::string>& out) {
+  if (was == is) return;
+  if (!was.is_object() || !is.is_object()) {
+    out.push_back(path + " (was " + was.dump() + ", is " + is.dump() + ")");
+    return;
+  }
+  const std::string prefix = path.empty() ? path : path + ".";
+  for (const auto& [name, value] : was.members()) {
+    differences_of(value, is[name], prefix + name, out);
+  }
+  for (const auto& [name, value] : is.members()) {
+    if (!was.contains(name)) differences_of(Json(), value, prefix + name, out);
+  }
+}
+
+base::Status check_facts(const Json& was, const Json& is, const std::string& path) {
+  std::vector<std::string> differing;
+  differences_of(was, is, "", differing);
+  if (differing.empty()) return {};
+  std::string list;
+  for (size_t i = 0; i < std::min(differing.size(), kShownMax); ++i) {
+    list += (i == 0 ? "" : "; ") + differing[i];
+  }
+  if (differing.size() > kShownMax) {
+    list += "; and " + std::to_string(differing.size() - kShownMax) + " more";
+  }
+  return Error(Code::kFailedPrecondition,
+               "The checkpoint does not belong to this run. What differs: " + list + ".",
+               "Resume with what the run began with, or begin in an empty folder.")
+      .at_file(path);
 }
 
 }  // namespace
@@ -82,7 +118,7 @@ base::Result<std::optional<std::string>> latest_checkpoint(base::FileOps& files,
 }
 
 base::Result<RunState> load_run_state(base::FileOps& files, const std::string& checkpoint,
-                                      const std::string& fingerprint, FlatAdamW& optimizer) {
+                                      const Json& facts, FlatAdamW& optimizer) {
   return guarded([&]() -> base::Result<RunState> {
     const std::string path = base::join_path(checkpoint, "run.json");
     MORTISE_ASSIGN(const std::string text, base::read_file(files, path, 1 << 20));
@@ -97,13 +133,8 @@ base::Result<RunState> load_run_state(base::FileOps& files, const std::string& c
     state.cursor.epoch = (*json)["epoch"].as_uint();
     state.cursor.position = (*json)["position"].as_uint();
     state.dropout_calls = (*json)["dropout_calls"].as_uint();
-    state.fingerprint = (*json)["fingerprint"].as_string();
-    if (state.fingerprint != fingerprint) {
-      return Error(Code::kFailedPrecondition,
-                   "The checkpoint belongs to another manifest, model or data set.",
-                   "Resume with what the run began with, or begin in an empty folder.")
-          .at_file(path);
-    }
+    state.facts = (*json)["facts"];
+    MORTISE_TRY(check_facts(state.facts, facts, path));
     const std::string tensors = base::join_path(checkpoint, "state.safetensors");
     MORTISE_ASSIGN(const Checkpoint stored, Checkpoint::open_file(files, tensors));
     MORTISE_TRY(optimizer.restore(stored, state.step));

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/file_ops.h"
+#include "base/json.h"
 #include "base/result.h"
 #include "engine/data/sampler.h"
 #include "engine/lora/adapter.h"
@@ -18,11 +19,12 @@ struct RunState {
   int64_t step = 0;      // optimiser steps done
   SamplerCursor cursor;  // rows done; a checkpoint lies between steps, so no step is half done
   uint64_t dropout_calls = 0;  // counter of the dropout masks
-  std::string fingerprint;     // of manifest and data: what must be the same to go on
+  base::Json facts;            // of manifest, packs, base and data: must be the same to go on
 };
 
-// Writes folder/checkpoint-XXXXXXXX through a neighbour folder and one rename, then removes all but the
-// last two. adapter may be nullptr. Errors: those of FileOps; nothing half-written is ever seen.
+// Writes folder/checkpoint-XXXXXXXX through a neighbour folder and one rename, then removes all but
+// the last two. adapter may be nullptr. Errors: those of FileOps; nothing half-written is ever
+// seen.
 base::Status save_run_state(base::FileOps& files, const std::string& folder, const RunState& state,
                             const FlatAdamW& optimizer, const Adapter* adapter,
                             const std::string& base_model);
@@ -31,9 +33,10 @@ base::Status save_run_state(base::FileOps& files, const std::string& folder, con
 base::Result<std::optional<std::string>> latest_checkpoint(base::FileOps& files,
                                                            const std::string& folder);
 
-// Restores the optimiser with its parameters. Errors: FAILED_PRECONDITION for another fingerprint;
+// Restores the optimiser with its parameters. Errors: FAILED_PRECONDITION naming each fact that
+// differs ("train.seed", "model.model.safetensors", "packs.mortise.device_cpu") with both values;
 // DATA_LOSS naming the file that cannot be read back.
 base::Result<RunState> load_run_state(base::FileOps& files, const std::string& checkpoint,
-                                      const std::string& fingerprint, FlatAdamW& optimizer);
+                                      const base::Json& facts, FlatAdamW& optimizer);
 
 }  // namespace mortise::engine

@@ -98,6 +98,9 @@ class NoEncoder : public Encoder {
     return Error(Code::kFailedPrecondition, "No tokenizer was given.",
                  "Put a tokenizer into the model's folder, or train on rows of tokens.");
   }
+  base::Result<std::vector<int32_t>> special_among(const std::vector<int32_t>&) const override {
+    return std::vector<int32_t>();
+  }
   int32_t eos_id() const override { return -1; }
   int32_t bos_id() const override { return -1; }
 };
@@ -120,20 +123,35 @@ base::Status make_encoder(base::FileOps& files, const TrainRequest& request, Set
   return {};
 }
 
-// Everything but the places of files: equal fingerprints give equal runs.
-std::string fingerprint_of(const TrainRequest& request, const Setup& setup) {
-  Json facts = Json::object();
+// Digests of what a model or adapter folder holds by name, without what only people read.
+base::Result<Json> digests_of(base::FileOps& files, const std::string& folder) {
+  Json digests = Json::object();
+  if (folder.empty()) return digests;
+  MORTISE_ASSIGN(const auto entries, files.list(folder));
+  for (const base::FileInfo& entry : entries) {
+    if (entry.is_folder || entry.name.starts_with(".") || entry.name.ends_with(".md")) continue;
+    MORTISE_ASSIGN(const base::Digest digest,
+                   base::sha256_file(base::join_path(folder, entry.name)));
+    digests[entry.name] = base::to_hex(digest);
+  }
+  return digests;
+}
+
+// Everything but the places of files: equal facts give equal runs.
+base::Result<Json> facts_of(base::FileOps& files, const TrainRequest& request, const Setup& setup) {
+  Json facts = request.facts.is_object() ? request.facts : Json::object();
   for (const char* part : {"method", "train", "holdout", "plugins", "fusion"}) {
     facts[part] = request.manifest[part];
   }
   facts["train"].erase("save_steps");
   facts["train"].erase("eval_steps");
   facts["train"].erase("dataloader_num_workers");
-  facts["config"] = setup.model->config.source;
-  facts["task_type"] = setup.dataset->task_type();
-  facts["digest"] = setup.dataset->info()["digest"];
-  facts["rows"] = setup.dataset->count();
-  return base::to_hex(base::sha256(base::as_bytes(facts.canonical())));
+  MORTISE_ASSIGN(facts["model"], digests_of(files, request.model_folder));
+  MORTISE_ASSIGN(facts["init_adapter"], digests_of(files, request.adapter_folder));
+  facts["dataset"] = Json::object({{"task_type", setup.dataset->task_type()},
+                                   {"digest", setup.dataset->info()["digest"]},
+                                   {"rows", setup.dataset->count()}});
+  return facts;
 }
 
 // The text of the image token: processor_config.json names it, else the tokenizer's config.
@@ -177,7 +195,7 @@ base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files,
   MORTISE_TRY(choose_trained(files, request, *setup));
   MORTISE_TRY(open_rows(files, request, *setup));
   MORTISE_TRY(make_encoder(files, request, *setup));
-  setup->fingerprint = fingerprint_of(request, *setup);
+  MORTISE_ASSIGN(setup->facts, facts_of(files, request, *setup));
   return setup;
 }
 

@@ -29,7 +29,7 @@ struct Setup {
   std::optional<ImageOptions> images;
   std::optional<ChatSetup> chat;
   std::optional<RowEncoder> encoder;
-  std::string fingerprint;  // of all that the numbers of the run depend on
+  base::Json facts;  // all that the numbers of the run depend on: equal facts, equal runs
 };
 
 // Errors: those that run_training lists.

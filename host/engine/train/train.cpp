@@ -63,7 +63,7 @@ class Trainer {
                                                     .epsilon = s.epsilon,
                                                     .weight_decay = s.weight_decay});
     keeps_features_ = keeps_image_features(*setup_->model, setup_->trained);
-    state_.fingerprint = setup_->fingerprint;
+    state_.facts = setup_->facts;
     MORTISE_TRY(base::make_folders(files_, request_.output_folder));
     MORTISE_TRY(resume());
     Sampler sampler(rows, s.seed, s.shuffle);
@@ -85,7 +85,7 @@ class Trainer {
   base::Status resume() {
     MORTISE_ASSIGN(const auto checkpoint, latest_checkpoint(files_, checkpoints_folder()));
     if (checkpoint) {
-      MORTISE_ASSIGN(state_, load_run_state(files_, *checkpoint, setup_->fingerprint, *optimizer_));
+      MORTISE_ASSIGN(state_, load_run_state(files_, *checkpoint, setup_->facts, *optimizer_));
     }
     result_.resumed_at = state_.step;
     const auto in_output = [&](const char* name) {

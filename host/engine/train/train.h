@@ -32,6 +32,8 @@ struct TrainRequest {
   Loss* loss = nullptr;         // a pack's; nullptr: the host's cross entropy
   const Encoder* encoder = nullptr;  // may be nullptr for rows of the task type "tokens"
   int32_t threads = 0;               // of the host's compute; 0: as it is
+  base::Json facts;  // object or null: what else the numbers depend on ("packs", "tokenizer"); a
+                     // checkpoint with other facts is not gone on from
 };
 
 struct TrainProgress {
@@ -64,9 +66,9 @@ struct TrainResult {
 // one line of metrics.jsonl a step, one of eval.jsonl every eval_steps, a checkpoint every
 // save_steps (the last two are kept) and when asked. Errors: INVALID_ARGUMENT naming row and field
 // of a row that cannot be learned from, or a manifest setting; FAILED_PRECONDITION for a checkpoint
-// of another manifest or no row to train on; UNIMPLEMENTED naming a setting that is not built;
-// ABORTED when loss or gradient are no longer finite; CANCELLED when the hook asked; those of
-// load_model, Adapter and FileOps.
+// of another manifest, base, pack or data set, naming what differs, or no row to train on;
+// UNIMPLEMENTED naming a setting that is not built; ABORTED when loss or gradient are no longer
+// finite; CANCELLED when the hook asked; those of load_model, Adapter and FileOps.
 base::Result<TrainResult> run_training(base::FileOps& files, base::Clock& clock,
                                        const TrainRequest& request, const TrainHooks& hooks);
 

@@ -5,38 +5,13 @@
 
 #include <algorithm>
 
+#include "tests/engine/data/byte_encoder.h"
+
 namespace mortise::engine {
 namespace {
 
 using base::Code;
 using base::Json;
-
-constexpr int32_t kImage = 300, kEnd = 301;
-
-// Bytes are their own ids; "<image>" and "</s>" are one token each.
-class ByteEncoder : public Encoder {
- public:
-  base::Result<EncodedText> encode(const std::string& text) const override {
-    EncodedText out;
-    for (size_t at = 0; at < text.size();) {
-      size_t size = 1;
-      int32_t id = static_cast<unsigned char>(text[at]);
-      if (text.compare(at, 7, "<image>") == 0) {
-        id = kImage;
-        size = 7;
-      } else if (text.compare(at, 4, "</s>") == 0) {
-        id = kEnd;
-        size = 4;
-      }
-      out.ids.push_back(id);
-      out.offsets.emplace_back(at, at + size);
-      at += size;
-    }
-    return out;
-  }
-  int32_t eos_id() const override { return kEnd; }
-  int32_t bos_id() const override { return -1; }
-};
 
 constexpr const char* kTextTemplate =
     "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}{{ '</s>' if m.role == 'assistant' }}\n"

@@ -135,6 +135,23 @@ TEST(Generate, TheImageChangesTheAnswer) {
   EXPECT_NE(a->tokens[0].best[0].second, b->tokens[0].best[0].second);
 }
 
+TEST(Generate, AFailedStepLeavesEverySequenceAsItWas) {
+  const auto model = fresh_model("llava-tiny");
+  Device device;
+  const auto expected = generate(device, *model, request_of({3, 1, 4}, 6));
+  const auto good = Sequence::create(*model, request_of({3, 1, 4}, 6)).value();
+  Sequence* const alone[] = {good.get()};
+  ASSERT_TRUE(generate_step(device, *model, alone).ok());
+  GenerateRequest request = request_of(std::vector<int32_t>(16, 2047), 2);
+  request.pixels = random_tensor({1, 3, 42, 56}, 1);  // not the tower's size
+  const auto bad = Sequence::create(*model, std::move(request)).value();
+  Sequence* const both[] = {good.get(), bad.get()};
+  EXPECT_FALSE(generate_step(device, *model, both).ok());
+  EXPECT_FALSE(generate_step(device, *model, both).ok());
+  while (good->finish() == Finish::kNone) ASSERT_TRUE(generate_step(device, *model, alone).ok());
+  EXPECT_EQ((GenerateResult{good->tokens(), Finish::kNone}).ids(), expected->ids());
+}
+
 TEST(Generate, NamesTheCountsWhenImagesAndPlaceholdersDoNotFit) {
   const auto model = fresh_model("llava-tiny");
   Device device;

@@ -106,6 +106,7 @@ class TinyRun : public ::testing::Test {
     request.dataset_file = folder_ + "/dataset.json";
     request.output_folder = folder_ + "/" + output;
     request.device = &device;
+    request.facts = facts_;
     return run_training(files, base::system_clock(), request, hooks);
   }
 
@@ -133,6 +134,7 @@ class TinyRun : public ::testing::Test {
   }
 
   std::string folder_;
+  base::Json facts_;  // of the worker: packs and tokenizer
 };
 
 }  // namespace mortise::engine

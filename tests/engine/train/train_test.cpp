@@ -175,6 +175,26 @@ TEST_F(TinyRun, RefusesACheckpointOfAnotherManifest) {
   EXPECT_EQ(result.error().code, Code::kFailedPrecondition);
 }
 
+TEST_F(TinyRun, SaysWhatDiffersFromTheRunOfACheckpoint) {
+  const auto refused = [&] {
+    const auto result = run(manifest("{}"), "out");
+    EXPECT_FALSE(result.ok());
+    if (result.ok()) return std::string();
+    EXPECT_EQ(result.error().code, Code::kFailedPrecondition);
+    return result.error().message;
+  };
+  facts_ = *base::parse_json(R"({"packs": {"mortise.device_cpu": "aa"}})");
+  ASSERT_TRUE(run(manifest("{}"), "out").ok());
+  facts_["packs"]["mortise.device_cpu"] = "bb";
+  EXPECT_NE(refused().find(R"(packs.mortise.device_cpu (was "aa", is "bb"))"), std::string::npos)
+      << refused();
+  facts_["packs"]["mortise.device_cpu"] = "aa";
+  std::string weights = bytes_of("model/model.safetensors");
+  weights.back() = static_cast<char>(weights.back() ^ 1);  // one bit of one weight
+  std::ofstream(folder_ + "/model/model.safetensors", std::ios::binary) << weights;
+  EXPECT_NE(refused().find("model.model.safetensors"), std::string::npos) << refused();
+}
+
 TEST_F(TinyRun, NamesTheRowThatIsTooLong) {
   const auto result = run(manifest(R"({"max_length": 6, "shuffle": false})"), "out");
   ASSERT_FALSE(result.ok());

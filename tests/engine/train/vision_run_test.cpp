@@ -11,79 +11,13 @@
 #include "engine/model/presets.h"
 #include "engine/op/node.h"
 #include "engine/train/train.h"
+#include "tests/engine/data/byte_encoder.h"
+#include "tests/support/png.h"
 
 namespace mortise::engine {
 namespace {
 
 using base::Json;
-
-constexpr int32_t kImage = 300, kEnd = 301;
-
-// Bytes are their own ids; "<image>" and "</s>" are one token each.
-class ByteEncoder : public Encoder {
- public:
-  base::Result<EncodedText> encode(const std::string& text) const override {
-    EncodedText out;
-    for (size_t at = 0; at < text.size();) {
-      const bool image = text.compare(at, 7, "<image>") == 0,
-                 end = text.compare(at, 4, "</s>") == 0;
-      const size_t size = image ? 7 : end ? 4 : 1;
-      out.ids.push_back(image ? kImage : end ? kEnd : static_cast<unsigned char>(text[at]));
-      out.offsets.emplace_back(at, at + size);
-      at += size;
-    }
-    return out;
-  }
-  int32_t eos_id() const override { return kEnd; }
-  int32_t bos_id() const override { return -1; }
-};
-
-void append_u32(std::string& out, uint32_t value) {
-  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
-}
-void append_chunk(std::string& out, const std::string& type, const std::string& data) {
-  uint32_t crc = 0xFFFFFFFF;
-  for (const char c : type + data) {
-    crc ^= static_cast<unsigned char>(c);
-    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320 : 0);
-  }
-  append_u32(out, static_cast<uint32_t>(data.size()));
-  out += type + data;
-  append_u32(out, ~crc);
-}
-
-// A PNG of one colour, its bytes stored without compression.
-std::string png_of(int side, std::array<uint8_t, 3> colour) {
-  std::string raw;
-  for (int y = 0; y < side; ++y) {
-    raw += '\0';
-    for (int x = 0; x < side; ++x) raw.append(colour.begin(), colour.end());
-  }
-  uint32_t a = 1, b = 0;
-  for (const char c : raw) {
-    a = (a + static_cast<unsigned char>(c)) % 65521;
-    b = (b + a) % 65521;
-  }
-  const auto size = static_cast<uint16_t>(raw.size());
-  std::string data = {'\x78',
-                      '\x01',
-                      '\x01',
-                      static_cast<char>(size),
-                      static_cast<char>(size >> 8),
-                      static_cast<char>(~size),
-                      static_cast<char>(~size >> 8)};
-  data += raw;
-  append_u32(data, b << 16 | a);
-  std::string header;
-  append_u32(header, static_cast<uint32_t>(side));
-  append_u32(header, static_cast<uint32_t>(side));
-  header += std::string("\x08\x02\x00\x00\x00", 5);
-  std::string out = "\x89PNG\r\n\x1a\n";
-  append_chunk(out, "IHDR", header);
-  append_chunk(out, "IDAT", data);
-  append_chunk(out, "IEND", "");
-  return out;
-}
 
 class VisionRun : public ::testing::Test {
  protected:
@@ -120,7 +54,7 @@ class VisionRun : public ::testing::Test {
       colour[static_cast<size_t>(i % 3)] = static_cast<uint8_t>(160 + 8 * i);
       const std::string name = "films/" + std::to_string(i) + ".png";
       const std::string path = "image" + std::to_string(i);
-      std::ofstream(folder_ + "/" + path, std::ios::binary) << png_of(40 + i, colour);
+      std::ofstream(folder_ + "/" + path, std::ios::binary) << tests::png_of(40 + i, colour);
       media[name] = path;
       rows << Json::object({{"image_path", name},
                             {"question", "colour?"},
@@ -190,7 +124,8 @@ TEST_F(VisionRun, FreezesTheTowerAndResumesExactly) {
 }
 
 TEST_F(VisionRun, NamesTheRowWhoseImageIsCut) {
-  std::ofstream(folder_ + "/image4", std::ios::binary) << png_of(40, {1, 2, 3}).substr(0, 900);
+  std::ofstream(folder_ + "/image4", std::ios::binary)
+      << tests::png_of(40, {1, 2, 3}).substr(0, 900);
   const auto result = run(R"({"type": "full"})",
                           R"({"max_steps": 4, "shuffle": false, "precision": "fp32"})", "out");
   ASSERT_FALSE(result.ok());

@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
+#include <type_traits>
+#include <vector>
 
 #include "mortise/status.h"
 
@@ -32,6 +35,18 @@ TEST(Result, PassesValuesAndErrorsOn) {
   EXPECT_TRUE(check(8).ok());
   EXPECT_EQ(check(7).error().code, Code::kInvalidArgument);
   EXPECT_FALSE(static_cast<bool>(check(7)));
+}
+
+Result<std::vector<std::string>> words() {
+  return std::vector<std::string>{"a word that is too long to be kept in place", "two"};
+}
+
+TEST(Result, WhatATemporaryHeldOutlivesIt) {
+  static_assert(std::is_same_v<decltype(words().value()), std::vector<std::string>>);
+  static_assert(std::is_same_v<decltype(check(7).error()), Error>);
+  std::string all;
+  for (const std::string& word : words().value()) all += word;
+  EXPECT_EQ(all, "a word that is too long to be kept in placetwo");
 }
 
 TEST(Error, NamesFileRowByteAndField) {

@@ -33,6 +33,26 @@ TEST(Manifest, KeepsWhatWasWritten) {
   EXPECT_EQ(manifest->exports, std::vector<std::string>{"peft"});
 }
 
+TEST(Manifest, TakesATokenizerPluginByItsId) {
+  for (const char* rest : {R"("kind": "train", "dataset": "d")", R"("kind": "serve")",
+                           R"("kind": "evaluate", "dataset": "d")"}) {
+    const std::string head = std::string("{") + rest + R"(, "model": "m", "plugins": )";
+    const auto manifest =
+        parse_manifest(head + R"({"tokenizer": {"id": "com.example.words", "config": {"a": 1}}}})");
+    ASSERT_TRUE(manifest.ok()) << manifest.error().text();
+    EXPECT_EQ(manifest->json["plugins"]["tokenizer"]["id"].as_string(), "com.example.words");
+    const auto plain = parse_manifest(head + "{}}");
+    ASSERT_TRUE(plain.ok()) << plain.error().text();
+    EXPECT_FALSE(plain->json["plugins"].contains("tokenizer"));
+    for (const char* bad : {R"({"tokenizer": "com.example.words"}})", R"({"tokenizer": {}}})",
+                            R"({"tokenizer": {"id": "Words!"}}})"}) {
+      const auto refused = parse_manifest(head + bad);
+      ASSERT_FALSE(refused.ok()) << bad;
+      EXPECT_TRUE(refused.error().field.starts_with("/plugins/tokenizer")) << refused.error().field;
+    }
+  }
+}
+
 TEST(Manifest, NamesAnUnknownKeyAndTheDocument) {
   const auto manifest = parse_manifest(
       R"({"kind": "train", "model": "m", "dataset": "d", "train": {"lerning_rate": 1}})",

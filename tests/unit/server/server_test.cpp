@@ -252,14 +252,56 @@ TEST_F(ChatTest, BringsARefusalOfTheWorkerAsAnError) {
   EXPECT_EQ(chat("\"refuse\"", R"(,"stream":true)").status, 400);
 }
 
-TEST_F(ChatTest, RefusesWhatItDoesNotDo) {
-  EXPECT_EQ(chat("\"hi\"", R"(,"n":2)").status, 501);
-  EXPECT_EQ(chat("\"hi\"", R"(,"logprobs":true)").status, 501);
-  EXPECT_EQ(chat("\"hi\"", R"(,"frequency_penalty":0.5)").status, 501);
-  EXPECT_EQ(chat("\"hi\"", R"(,"frequency_penalty":0,"logit_bias":{})").status, 200);
-  EXPECT_EQ(chat("\"hi\"", R"(,"temperature":9)").status, 400);
+constexpr const char* kTools =
+    R"(,"tools":[{"type":"function","function":{"name":"weather","parameters":{}}}])";
+
+TEST_F(ChatTest, GivesCallsOfToolsInOnePiece) {
+  const Json choice = json(chat("\"Oslo\"", kTools))["choices"].at(0);
+  EXPECT_EQ(choice["finish_reason"].as_string(), "tool_calls");
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  const Json& call = choice["message"]["tool_calls"].at(0);
+  EXPECT_TRUE(call["id"].as_string().starts_with("call_")) << call.dump();
+  EXPECT_EQ(call["type"].as_string(), "function");
+  EXPECT_EQ(call["function"]["name"].as_string(), "weather");
+  EXPECT_EQ(call["function"]["arguments"].as_string(), R"({"text":"Oslo"})");
+}
+
+TEST_F(ChatTest, StreamsCallsOfToolsAsDeltas) {
+  const RawAnswer answer = chat("\"Oslo\"", std::string(kTools) + R"(,"stream":true)");
+  std::string id, name, arguments, finish;
+  size_t from = 0;
+  for (size_t at; (at = answer.body.find("data: {", from)) != std::string::npos; from = at + 1) {
+    const size_t end = answer.body.find("\n\n", at);
+    const Json chunk = *base::parse_json(answer.body.substr(at + 6, end - at - 6));
+    const Json& choice = chunk["choices"].at(0);
+    const Json& call = choice["delta"]["tool_calls"].at(0);
+    EXPECT_EQ(call["index"].as_int(), 0);
+    id += call["id"].as_string();
+    name += call["function"]["name"].as_string();
+    arguments += call["function"]["arguments"].as_string();
+    finish += choice["finish_reason"].as_string();
+  }
+  EXPECT_TRUE(id.starts_with("call_")) << answer.body;
+  EXPECT_EQ(id.rfind("call_"), 0u) << "the id comes once";
+  EXPECT_EQ(name, "weather");
+  EXPECT_EQ(arguments, R"({"text":"Oslo"})");
+  EXPECT_EQ(finish, "tool_calls");
+}
+
+TEST_F(ChatTest, ToolsThatAreNotToBeCalledAreNotShown) {
+  const Json choice =
+      json(chat("\"hi\"", std::string(kTools) + R"(,"tool_choice":"none")"))["choices"].at(0);
+  EXPECT_EQ(choice["message"]["content"].as_string(), "echo hi");
+  EXPECT_FALSE(choice["message"].contains("tool_calls"));
+}
+
+TEST_F(ChatTest, NamesTheFieldThatItRefuses) {
+  const RawAnswer answer = chat("\"hi\"", R"(,"n":2)");
+  EXPECT_EQ(answer.status, 400);
+  const Json error = json(answer)["error"];
+  EXPECT_EQ(error["type"].as_string(), "invalid_request_error");
+  EXPECT_EQ(error["param"].as_string(), "n");
   EXPECT_EQ(chat("7").status, 400);
-  EXPECT_EQ(call("POST", "/v1/chat/completions", R"({"model":"e","messages":[]})").status, 400);
   EXPECT_EQ(call("POST", "/v1/chat/completions",
                  R"({"model":"none","messages":[{"role":"user","content":"x"}]})")
                 .status,
