@@ -250,8 +250,8 @@ TEST(Domain, ServesManyThreadsAtOnce) {
         const std::string text = random.text(random.below(400'000));
         const auto ref = domain->put(base::as_bytes(text));
         if (!ref.ok() || !domain->sync().ok()) ++wrong;
-        if (i % 10 == t && !domain->finish_segment().ok()) ++wrong;
-        if (i % 10 == t && !domain->rescan().ok()) ++wrong;
+        if (static_cast<uint64_t>(i) % 10 == t && !domain->finish_segment().ok()) ++wrong;
+        if (static_cast<uint64_t>(i) % 10 == t && !domain->rescan().ok()) ++wrong;
         const auto read =
             ref.ok() ? domain->read_all(*ref) : base::Result<std::string>(ref.error());
         if (!read.ok() || *read != text) ++wrong;
