@@ -15,7 +15,7 @@ using base::Status;
 // Never half a file under the name: written beside it, synced, renamed.
 Status copy_file(base::FileOps& files, const std::string& from, const std::string& to) {
   MORTISE_ASSIGN(auto source, files.open(from, base::OpenMode::kRead));
-  const std::string temporary = to + ".copying";
+  const std::string temporary = to + ".new.copying";
   MORTISE_TRY(base::remove_tree(files, temporary));
   MORTISE_ASSIGN(auto target, files.open(temporary, base::OpenMode::kCreateNew));
   Bytes piece(1u << 20);

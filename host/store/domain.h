@@ -106,8 +106,8 @@ class Domain {  // [parallel]
 
   // Takes over a finished segment of this domain that a worker wrote: the footer is authenticated,
   // the file is renamed into the folder (copied when it lies on another file system) and the folder
-  // synced. OK when this segment is here already. Errors: PERMISSION_DENIED when it was made under
-  // another key, DATA_LOSS when it is damaged.
+  // synced. OK when this segment is here already. Errors: PERMISSION_DENIED when it belongs to
+  // another domain, DATA_LOSS when it is damaged or was made under another key.
   base::Status adopt(const std::string& path);
   base::Status rescan();  // looks for segments that others finished or removed
   DomainCounts counts() const;

@@ -40,7 +40,7 @@ struct Located {
 
 // Buffers and contexts that are dear to make, one set for each thread at work.
 struct Workbench {
-  base::ZstdCompressor compressor{3};
+  base::ZstdCompressor compressor{1};
   base::ZstdDecompressor decompressor;
   base::Bytes packed, record;
 };

@@ -81,17 +81,25 @@ Result<std::vector<uint32_t>> Keyring::kek_versions() {
   return versions;  // sorted, as the names are
 }
 
-// Overwritten where it lies, then removed: a wrapped key must not be found in free blocks.
+// Renamed to a leftover first, so that a crash half-way leaves no damaged key under a right name
+// and the next open goes on; overwritten where it lies, so that it is not found in free blocks.
 Status Keyring::destroy(const std::string& path) {
-  MORTISE_ASSIGN(auto file, files_->open(path, base::OpenMode::kOverwrite));
+  const std::string folder = path.substr(0, path.rfind('/'));
+  std::string leftover = path;
+  if (path.ends_with(".key")) {
+    leftover += ".new.gone";
+    MORTISE_TRY(files_->rename(path, leftover));
+    MORTISE_TRY(files_->sync_folder(folder));
+  }
+  MORTISE_ASSIGN(auto file, files_->open(leftover, base::OpenMode::kOverwrite));
   MORTISE_ASSIGN(const uint64_t size, file->size());
   Bytes noise(std::max<uint64_t>(size, kKeyFileSize));
   random_->fill(noise);
   MORTISE_TRY(file->write(noise));
   MORTISE_TRY(file->sync());
   MORTISE_TRY(file->close());
-  MORTISE_TRY(files_->remove(path));
-  return files_->sync_folder(path.substr(0, path.rfind('/')));
+  MORTISE_TRY(files_->remove(leftover));
+  return files_->sync_folder(folder);
 }
 
 // Temporary files of a write that was cut hold wrapped keys too.

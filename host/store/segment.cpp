@@ -38,11 +38,12 @@ void put_record_head(base::Bytes& out, const SegmentEntry& entry) {
 
 void make_record(const DomainSecrets& secrets, base::Random& random, const SegmentEntry& entry,
                  ByteView stored, base::Bytes& out) {
-  out.clear();
-  put_record_head(out, entry);
+  base::Bytes head;
+  put_record_head(head, entry);
   std::array<std::byte, kSaltSize> salt;
   random.fill(salt);
-  out.resize(entry.record_size());
+  out.resize(entry.record_size());  // a buffer that was used before is not zeroed again
+  std::ranges::copy(head, out.begin());
   seal(secrets.seal, seal_context(secrets, entry), salt, stored,
        std::span(out).subspan(kRecordHeadSize));
 }

@@ -10,6 +10,8 @@
 //   }
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -29,6 +31,13 @@ class FaultyFileOps final : public base::FileOps {
     fail_at_ = n;
     error_ = std::move(error);
   }
+  // The same, but a write has written the first half of its bytes before it fails.
+  void fail_short_at(int n, base::Error error) {
+    fail_at(n, std::move(error));
+    is_short_ = true;
+  }
+  // The process ends before call n has any effect, as by kill -9.
+  void exit_at(int n) { exit_at_ = n; }
   // Call n and every later one fails. A write that is cut has written the first half of its bytes.
   void lose_power_at(int n) { lose_power_at_ = n; }
   bool was_hit() const { return was_hit_; }
@@ -106,7 +115,8 @@ class FaultyFileOps final : public base::FileOps {
     base::Status write(std::span<const std::byte> data) override {
       const base::Status allowed = files_.next("write " + path_);
       if (allowed.ok()) return inner_->write(data);
-      if (files_.count() == files_.lose_power_at_) {
+      const int n = files_.count();
+      if (n == files_.lose_power_at_ || (files_.is_short_ && n == files_.fail_at_)) {
         (void)inner_->write(data.first(data.size() / 2));
       }
       return allowed;
@@ -145,6 +155,7 @@ class FaultyFileOps final : public base::FileOps {
 
   base::Status next(std::string call) {
     calls_.push_back(std::move(call));
+    if (count() == exit_at_) ::_exit(75);
     const bool power_is_off = lose_power_at_ > 0 && count() >= lose_power_at_;
     if (power_is_off) {
       was_hit_ = true;
@@ -160,6 +171,8 @@ class FaultyFileOps final : public base::FileOps {
   std::map<std::string, uint64_t> synced_bytes_;
   int fail_at_ = 0;
   int lose_power_at_ = 0;
+  int exit_at_ = 0;
+  bool is_short_ = false;
   bool was_hit_ = false;
   base::Error error_;
 };

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
+#include <thread>
 
 #include "store/segment.h"
 #include "tests/support/faulty_file_ops.h"
@@ -231,6 +233,40 @@ TEST(Domain, SyncsManyObjectsOnce) {
   ASSERT_TRUE(domain->sync().ok());
   EXPECT_EQ(files.count(), before + 1);
   EXPECT_TRUE(files.calls().back().starts_with("sync "));
+}
+
+TEST(Domain, ServesManyThreadsAtOnce) {
+  const tests::TempFolder folder;
+  const auto domain = open_in(folder / "d");
+  const std::string media = tests::FixedRandom(1).text(9'000'000);
+  const ObjectRef shared = put(*domain, media);
+  const auto reader = domain->open_object(shared);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (uint64_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      tests::FixedRandom random(t);
+      for (int i = 0; i < 40; ++i) {
+        const std::string text = random.text(random.below(400'000));
+        const auto ref = domain->put(base::as_bytes(text));
+        if (!ref.ok() || !domain->sync().ok()) ++wrong;
+        if (static_cast<uint64_t>(i) % 10 == t && !domain->finish_segment().ok()) ++wrong;
+        if (static_cast<uint64_t>(i) % 10 == t && !domain->rescan().ok()) ++wrong;
+        const auto read =
+            ref.ok() ? domain->read_all(*ref) : base::Result<std::string>(ref.error());
+        if (!read.ok() || *read != text) ++wrong;
+        std::string piece(10'000, '\0');
+        const uint64_t at = random.below(media.size() - piece.size());
+        const auto got = reader->read_at(at, std::as_writable_bytes(std::span(piece)));
+        if (!got.ok() || piece != media.substr(at, piece.size())) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+  const DomainCounts counts = domain->counts();
+  ASSERT_TRUE(domain->rescan().ok());
+  EXPECT_EQ(domain->counts().segments, counts.segments);
 }
 
 TEST(Domain, RecoversWhatACrashLeftOpen) {

@@ -1,0 +1,181 @@
+#include "store/upkeep.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "store/backup.h"
+#include "store/segment.h"
+#include "tests/support/volatile_file_ops.h"
+#include "tests/unit/store/store_scenario.h"
+
+namespace mortise::store {
+namespace {
+
+using base::Code;
+using base::system_clock;
+
+struct Scene {
+  Scene() {
+    const auto prepared = prepare(disk, ledger);
+    EXPECT_TRUE(prepared.ok());
+    all = open_all(disk, random).value();
+    a = *all.store->domain("a");
+  }
+  std::function<bool(const ChunkId&)> all_but(std::set<size_t> dead) {
+    std::set<ChunkId> live;
+    for (size_t i = 0; i < ledger.objects.size(); ++i) {
+      if (!dead.contains(i)) live.insert(ledger.objects[i].ref.id);
+    }
+    return [live](const ChunkId& id) { return live.contains(id); };
+  }
+  std::string segment_of_a() const {
+    for (const std::string& path : disk.paths()) {
+      if (path.find("/segments/a/") != std::string::npos) return path;
+    }
+    return {};
+  }
+
+  tests::VolatileFileOps disk;
+  tests::FixedRandom random{8};
+  Ledger ledger;
+  Opened all;
+  std::shared_ptr<Domain> a;
+};
+
+constexpr CompactOptions kNow{.dead_share_max = 0.3, .grace_ns = 0};
+
+TEST(Compact, KeepsTheLivingAndDropsTheDead) {
+  Scene scene;
+  const auto facts = compact(*scene.a, scene.all_but({0, 1, 2, 4, 5, 6, 7}), kNow);
+  ASSERT_TRUE(facts.ok()) << facts.error().text();
+  EXPECT_EQ(facts->segments_removed, 2u);
+  EXPECT_EQ(facts->segments_rewritten, 1u);
+  EXPECT_EQ(facts->chunks_kept, 1u);
+  EXPECT_EQ(facts->chunks_dropped, 7u);
+  EXPECT_GT(facts->bytes_freed, 1000u);
+  for (size_t i = 0; i < scene.ledger.objects.size(); ++i) {
+    const auto& object = scene.ledger.objects[i];
+    if (object.domain_id != "a") continue;
+    const auto text = scene.a->read_all(object.ref);
+    if (i == 3 || i > 7) {
+      EXPECT_EQ(*text, object.text);
+    } else {
+      EXPECT_EQ(text.error().code, Code::kNotFound) << i;
+    }
+  }
+}
+
+TEST(Compact, LeavesYoungSegmentsAndThoseThatAnsweredAPut) {
+  Scene scene;
+  const auto nothing_lives = [](const ChunkId&) { return false; };
+  // The disk of this test has no times; only what answered a put is young.
+  ASSERT_TRUE(scene.a->put(base::as_bytes(scene.ledger.objects[0].text)).ok());
+  const auto facts = compact(*scene.a, nothing_lives, {.dead_share_max = 0.3});
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->segments_young, 1u);
+  EXPECT_EQ(facts->segments_removed, 2u);
+  EXPECT_EQ(*scene.a->read_all(scene.ledger.objects[0].ref), scene.ledger.objects[0].text);
+}
+
+TEST(Compact, LeavesASegmentWhoseLivingRecordIsDamaged) {
+  Scene scene;
+  const std::string path = scene.segment_of_a();
+  scene.disk.bytes(path)[kSegmentHeaderSize + kRecordHeadSize + kSealHeadSize] ^= 1;
+  size_t asked = 0;
+  const auto facts = compact(
+      *scene.a, [&](const ChunkId&) { return asked++ % 2 == 0; }, kNow);
+  ASSERT_TRUE(facts.ok());
+  EXPECT_LE(facts->segments_damaged, 1u);
+  EXPECT_EQ(facts->segments_removed + facts->segments_damaged, 3u);
+}
+
+TEST(Scrub, ReadsEverythingInPieces) {
+  Scene scene;
+  std::string cursor;
+  uint64_t chunks = 0;
+  int calls = 0;
+  do {
+    const auto report = scrub(*scene.a, cursor, {.bytes_max = 500});
+    ASSERT_TRUE(report.ok());
+    EXPECT_TRUE(report->findings.empty());
+    chunks += report->chunks_ok;
+    cursor = report->cursor;
+    ++calls;
+  } while (!cursor.empty());
+  EXPECT_EQ(chunks, 12u);
+  EXPECT_GT(calls, 5);
+  EXPECT_EQ(scrub(*scene.a, "nonsense").error().code, Code::kInvalidArgument);
+}
+
+TEST(Scrub, NamesWhatIsDamagedAndLetsItBeStoredAgain) {
+  Scene scene;
+  const std::string path = scene.segment_of_a();
+  const uint64_t at = kSegmentHeaderSize + kRecordHeadSize + kSealHeadSize + 5;
+  scene.disk.bytes(path)[at] ^= 1;
+  const auto report = scrub(*scene.a, "");
+  ASSERT_TRUE(report.ok());
+  ASSERT_EQ(report->findings.size(), 1u);
+  const ScrubFinding& finding = report->findings[0];
+  EXPECT_EQ(finding.byte_offset, kSegmentHeaderSize);
+  EXPECT_FALSE(finding.is_missing);
+  EXPECT_EQ(report->chunks_ok, 11u);
+  for (const auto& object : scene.ledger.objects) {
+    if (object.ref.id != finding.chunk) continue;
+    EXPECT_FALSE(scene.a->read_all(object.ref).ok());
+    ASSERT_TRUE(scene.a->put(base::as_bytes(object.text)).ok());
+    EXPECT_EQ(*scene.a->read_all(object.ref), object.text);
+  }
+}
+
+TEST(Scrub, SaysThatASegmentIsMissing) {
+  Scene scene;
+  ASSERT_TRUE(scene.disk.remove(scene.segment_of_a()).ok());
+  const auto report = scrub(*scene.a, "");
+  ASSERT_EQ(report->findings.size(), 1u);
+  EXPECT_TRUE(report->findings[0].is_missing);
+  EXPECT_EQ(report->chunks_ok, 8u);
+}
+
+TEST(Scrub, KeepsItsRate) {
+  class StillClock final : public base::Clock {
+   public:
+    int64_t now_ns() override { return ns; }
+    int64_t monotonic_ns() override { return ns; }
+    void sleep_ms(int64_t ms) override { ns += ms * 1'000'000; }
+    int64_t ns = 0;
+  } clock;
+  Scene scene;
+  scene.all.store->close_idle();
+  const auto key = scene.all.keyring->get("a");
+  const auto domain =
+      Domain::open(scene.disk, scene.random, clock, *key, {{}, {kHome + "/segments/a"}});
+  const auto report = scrub(**domain, "", {.bytes_max = UINT64_MAX, .bytes_per_second = 1000});
+  EXPECT_NEAR(static_cast<double>(clock.ns) / 1e9, static_cast<double>(report->bytes_read) / 1000,
+              0.1);
+}
+
+TEST(Backup, CopiesOnlyWhatIsNewAndRestores) {
+  Scene scene;
+  const auto first = backup(scene.disk, *scene.all.store, "/backup");
+  ASSERT_TRUE(first.ok()) << first.error().text();
+  EXPECT_EQ(first->domains, 2u);
+  EXPECT_EQ(first->segments_copied, 4u);
+  const auto ref = scene.a->put(base::as_bytes("new since the backup"));
+  const auto second = backup(scene.disk, *scene.all.store, "/backup");
+  EXPECT_EQ(second->segments_copied, 1u);
+  EXPECT_EQ(second->segments_kept, 4u);
+  EXPECT_FALSE(*scene.disk.exists("/backup/keys/root.key"));
+  const std::string root = *base::read_file(scene.disk, kHome + "/keys/root.key");
+  const auto restored = restore(scene.disk, "/backup", "/new", "/new/keys");
+  ASSERT_TRUE(restored.ok()) << restored.error().text();
+  ASSERT_TRUE(base::write_file_durably(scene.disk, "/new/keys/root.key", root).ok());
+  const auto all = open_all(scene.disk, scene.random, "/new");
+  ASSERT_TRUE(all.ok()) << all.error().text();
+  EXPECT_TRUE(check_objects(*all->store, scene.ledger).ok());
+  EXPECT_EQ(*(*all->store->domain("a"))->read_all(*ref), "new since the backup");
+  EXPECT_EQ(restore(scene.disk, "/backup", "/new", "/new/keys").error().code, Code::kAlreadyExists);
+}
+
+}  // namespace
+}  // namespace mortise::store
