@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 
@@ -14,6 +15,8 @@
 #include "job/result.h"
 #include "job/status.h"
 #include "job/task.h"
+#include "store/name_table.h"
+#include "store/row_table.h"
 
 namespace mortise::tests {
 namespace {
@@ -62,14 +65,42 @@ base::Status write_text(const std::string& path, std::string_view text) {
   return base::write_file_durably(base::posix_file_ops(), path, text);
 }
 
+// Two rows, the upload's pictures as media, a report; sealed with the key that was handed over.
+base::Status seal_version(const job::Task& task, bool is_refused, job::TaskResult& result) {
+  base::FileOps& files = base::posix_file_ops();
+  base::Bytes bytes(1024);
+  const ssize_t got = ::pread(job::kKeysDescriptor, bytes.data(), bytes.size(), 0);
+  bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  MORTISE_ASSIGN(const store::DomainKey key, store::DomainKey::parse(bytes));
+  const job::DomainInput& input = task.inputs.domains.at(0);
+  MORTISE_ASSIGN(const auto domain,
+                 store::Domain::open(files, base::system_random(), base::system_clock(), key,
+                                     {input.write_folder, {input.read_folder}}));
+  store::RowTableWriter table(domain, key);
+  MORTISE_TRY(table.add("{\"n\":1}"));
+  MORTISE_TRY(table.add("{\"n\":2}"));
+  MORTISE_ASSIGN(const auto rows, table.finish());
+  MORTISE_ASSIGN(const auto uploaded, store::parse_object_ref(task.inputs.upload_files));
+  MORTISE_ASSIGN(const auto names, store::NameTable::open(domain, uploaded));
+  store::NameTableWriter media(domain);
+  MORTISE_TRY(names.visit([&](const store::NamedObject& entry) -> base::Status {
+    return entry.name.ends_with(".png") ? media.add(entry.name, entry.ref) : base::Status();
+  }));
+  MORTISE_ASSIGN(const auto pictures, media.finish());
+  const char* findings = is_refused ? R"({"findings":["row 1"]})" : "{}";
+  MORTISE_ASSIGN(const auto report, domain->put(base::as_bytes(findings)));
+  MORTISE_TRY(domain->finish_segment());
+  result.record["sealed"] = Json::object(
+      {{"rows", to_text(rows)}, {"media", to_text(pictures)}, {"report", to_text(report)}});
+  result.record["counts"] = Json::object({{"rows_count", 2}, {"bad_rows_count", 0}});
+  return {};
+}
+
 base::Status make_artifacts(const job::Task& task, job::TaskResult& result) {
   base::FileOps& files = base::posix_file_ops();
   const std::string out = task.output_folder;
   if (task.kind == "ingest") {
-    MORTISE_TRY(write_text(out + "/rows.jsonl", "{\"n\":1}\n{\"n\":2}\n"));
-    MORTISE_TRY(write_text(out + "/report.json", "{}"));
-    result.record["used_media"] = Json::array({Json("images/a.png")});
-    result.record["report"] = Json::object({{"rows_count", 2}, {"bad_rows_count", 0}});
+    MORTISE_TRY(seal_version(task, !result.ok, result));
   } else if (task.kind == "train") {
     MORTISE_TRY(base::make_folders(files, out + "/adapter"));
     MORTISE_TRY(write_text(out + "/adapter/adapter_config.json", "{}"));
@@ -139,9 +170,6 @@ int work(const job::Task& task, const std::string& folder, job::StatusWriter& st
   result.ok = what != "refuse";
   result.summary = result.ok ? "It is done." : "1 of 2 rows is bad.";
   if (!make_artifacts(task, result).ok()) return 9;
-  if (what == "refuse") {
-    result.record["report"] = Json::object({{"findings", Json::array({Json("row 1")})}});
-  }
   if (what == "lie") result.artifacts[0].sha256 = std::string(64, '0');
   if (!job::write_result(base::posix_file_ops(), folder, result).ok()) return 9;
   return end(status,

@@ -63,7 +63,10 @@ class EvaluationTest : public tests::TinyChat {
     request_.new_tokens_max = 4;
     request_.batch_rows = 1;
     request_.metrics = {{"com.example.exact_match", {}}};
-    request_.predictions_path = folder_ / "predictions.jsonl";
+    request_.keep_predictions = [this](std::string_view lines) -> base::Status {
+      kept_ = lines;
+      return {};
+    };
   }
   void rows(const std::string& lines) {
     std::ofstream(folder_ / "rows.jsonl") << lines;
@@ -78,12 +81,13 @@ class EvaluationTest : public tests::TinyChat {
   }
   std::vector<Json> predictions() {
     std::vector<Json> out;
-    std::ifstream file(folder_ / "predictions.jsonl");
+    std::istringstream file(kept_);
     for (std::string line; std::getline(file, line);) out.push_back(*base::parse_json(line));
     return out;
   }
 
   std::unique_ptr<engine::ChatModel> chat_;
+  std::string kept_;  // the predictions
   EvaluateRequest request_;
 };
 

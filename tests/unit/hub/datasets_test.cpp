@@ -9,11 +9,27 @@ namespace {
 using base::Code;
 using base::Json;
 
-class DatasetsTest : public HubFixture {};
+class DatasetsTest : public HubFixture {
+ protected:
+  // As run publishes: sealed, synced, then one transaction.
+  base::Result<std::string> add_one_row(const std::string& name) {
+    NewVersion version;
+    version.name = name;
+    version.task_type = "vqa";
+    MORTISE_ASSIGN(version.domain, hub_->domains().id_of(name));
+    MORTISE_ASSIGN(const auto in, hub_->domains().open(version.domain));
+    MORTISE_ASSIGN(const store::DomainKey key, hub_->store().key_of(version.domain));
+    store::RowTableWriter rows(in, key);
+    MORTISE_TRY(rows.add("{}"));
+    MORTISE_ASSIGN(version.rows, rows.finish());
+    MORTISE_TRY(in->sync());
+    return add(version);
+  }
+};
 
 TEST_F(DatasetsTest, CountTheirVersionsAndServeTheNewestReleased) {
   EXPECT_EQ(*add(version_of("chest")), "chest@1");
-  EXPECT_EQ(*add(version_of("chest", "{}\n{}\n")), "chest@2");
+  EXPECT_EQ(*add(version_of("chest", {"{}", "{}"})), "chest@2");
   NewVersion draft = version_of("chest");
   draft.draft = true;
   EXPECT_EQ(*add(draft), "chest@3");
@@ -28,13 +44,13 @@ TEST_F(DatasetsTest, CountTheirVersionsAndServeTheNewestReleased) {
 
 TEST_F(DatasetsTest, HaveADigestThatFollowsTheContent) {
   ASSERT_TRUE(add(version_of("a")).ok());
+  ASSERT_TRUE(add(version_of("a")).ok());
+  ASSERT_TRUE(add(version_of("a", {"{}"}, {{"a.png", "JPG"}})).ok());
   ASSERT_TRUE(add(version_of("b")).ok());
-  NewVersion other = version_of("c");
-  other.media["a.png"] = hub_->blobs().put(base::as_bytes("JPG")).value();
-  ASSERT_TRUE(add(other).ok());
   const auto digest = [&](const char* name) { return hub_->datasets().resolve(name)->digest; };
-  EXPECT_EQ(digest("a"), digest("b"));
-  EXPECT_NE(digest("a"), digest("c"));
+  EXPECT_EQ(digest("a@1"), digest("a@2"));
+  EXPECT_NE(digest("a@1"), digest("a@3"));
+  EXPECT_NE(digest("a@1"), digest("b@1")) << "the same content is not to be told across data sets";
 }
 
 TEST_F(DatasetsTest, RefuseRowsOfAnotherTask) {
@@ -57,22 +73,22 @@ TEST_F(DatasetsTest, AreNotThereAfterDeletionAndComeBack) {
 }
 
 TEST_F(DatasetsTest, ListTheirMediaInPages) {
-  NewVersion version = version_of("chest");
-  for (const char* name : {"b.png", "c.png"}) version.media[name] = version.media["a.png"];
-  ASSERT_TRUE(add(version).ok());
-  const std::string id = hub_->datasets().resolve("chest")->id;
+  ASSERT_TRUE(
+      add(version_of("chest", {"{}"}, {{"a.png", "A"}, {"b.png", "B"}, {"c.png", "C"}})).ok());
+  const Version version = hub_->datasets().resolve("chest").value();
+  const auto media = hub_->datasets().media(version);
+  ASSERT_TRUE(media.ok()) << media.error().text();
 
-  const auto first = hub_->datasets().media_page(id, {2, ""});
-  ASSERT_TRUE(first.ok());
+  const auto first = page_of_names(*media, {2, ""});
   ASSERT_EQ(first->items.size(), 2u);
   EXPECT_EQ(first->items[1].name, "b.png");
   EXPECT_EQ(first->next_cursor, "b.png");
-  const auto second = hub_->datasets().media_page(id, {2, first->next_cursor});
+  const auto second = page_of_names(*media, {2, first->next_cursor});
   ASSERT_EQ(second->items.size(), 1u);
   EXPECT_EQ(second->items[0].name, "c.png");
   EXPECT_EQ(second->next_cursor, "");
-  EXPECT_EQ(hub_->datasets().medium(id, "c.png")->blob.size_bytes, 3u);
-  EXPECT_EQ(hub_->datasets().medium(id, "d.png").error().code, Code::kNotFound);
+  EXPECT_EQ(media->find("c.png")->value().size_bytes, 1u);
+  EXPECT_FALSE(media->find("d.png")->has_value());
 }
 
 TEST_F(DatasetsTest, AreFoundByWordsInNameDescriptionAndLabels) {
@@ -101,11 +117,14 @@ TEST_F(DatasetsTest, ChangeLabelsWithoutTouchingAVersion) {
   EXPECT_EQ(hub_->datasets().describe("nobody", Json(), Json()).error().code, Code::kNotFound);
 }
 
-TEST_F(DatasetsTest, KeepTheMediaOfAVersionByName) {
-  ASSERT_TRUE(add(version_of("chest")).ok());
-  const auto media = hub_->datasets().media(hub_->datasets().resolve("chest")->id);
-  ASSERT_EQ(media->size(), 1u);
-  EXPECT_TRUE(hub_->blobs().path_of(media->at("a.png")).ok());
+TEST_F(DatasetsTest, KeepRowsAndMediaSealedUnderTheirNames) {
+  ASSERT_TRUE(add(version_of("chest", {R"({"n":1})", R"({"n":2})"})).ok());
+  const Version version = hub_->datasets().resolve("chest").value();
+
+  EXPECT_EQ(hub_->datasets().rows(version)->row(1).value(), R"({"n":2})");
+  EXPECT_EQ(hub_->datasets().rows(version)->row(2).error().code, Code::kOutOfRange);
+  const auto picture = hub_->datasets().media(version)->find("a.png").value();
+  EXPECT_EQ(domain("chest")->read_all(*picture).value(), "PNG");
 }
 
 // What a server that lost its disk at call n promised must be there after the restart; what it did
@@ -116,21 +135,13 @@ TEST_F(DatasetsTest, SurviveALostDiskAtAnyCallOfTheCommit) {
     open(files);
     files.lose_power_at(files.count() + n);
     const std::string name = "set" + std::to_string(n);
-    base::Result<std::string> reference = base::Error(Code::kUnavailable, "");
-    const auto rows = hub_->blobs().put(base::as_bytes("rows of " + name));
-    if (rows.ok()) {
-      NewVersion version;
-      version.name = name;
-      version.task_type = "vqa";
-      version.rows = *rows;
-      reference = add(version);
-    }
+    const auto reference = add_one_row(name);
     files.lose_unsynced();
     open(base::posix_file_ops());
     const auto found = hub_->datasets().resolve(name);
     EXPECT_EQ(found.ok(), reference.ok()) << "cut at call " << n;
     if (found.ok()) {
-      EXPECT_TRUE(hub_->blobs().verify(found->rows).ok()) << "cut at call " << n;
+      EXPECT_EQ(hub_->datasets().rows(*found)->row(0).value(), "{}") << "cut at call " << n;
     } else {
       EXPECT_TRUE(add(version_of(name)).ok()) << "cut at call " << n;
     }

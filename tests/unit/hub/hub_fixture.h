@@ -35,21 +35,58 @@ class HubFixture : public ::testing::Test {
         name, base::Json::object({{"task_type", "vqa"}, {"description", "of the chest"}}));
     EXPECT_TRUE(upload.ok()) << upload.error().text();
     for (const auto& [file, text] : {std::pair{"rows.jsonl", "{}\n"}, {"images/a.png", "PNG"}}) {
-      const auto blob = hub_->blobs().put(base::as_bytes(text));
-      EXPECT_TRUE(hub_->uploads().put_file(upload->id, file, *blob).ok());
+      EXPECT_TRUE(hub_->uploads().put_file(upload->id, file, sealed(name, text)).ok());
     }
     return upload->id;
   }
 
-  NewVersion version_of(const std::string& name, const std::string& rows = "{}\n") {
+  // A durable object in the domain of a name.
+  std::shared_ptr<store::Domain> domain(const std::string& name) {
+    return hub_->domains().open(hub_->domains().id_of(name).value()).value();
+  }
+  store::ObjectRef sealed(const std::string& name, std::string_view text) {
+    const auto ref = domain(name)->put(base::as_bytes(text));
+    EXPECT_TRUE(domain(name)->sync().ok());
+    return ref.value();
+  }
+  std::vector<std::string> names_of(const std::string& upload) {
+    std::vector<std::string> names;
+    const auto files = hub_->uploads().files(upload, {1000, ""});
+    EXPECT_TRUE(files.ok()) << files.error().text();
+    for (const store::NamedObject& entry : files->items) names.push_back(entry.name);
+    return names;
+  }
+
+  NewVersion version_of(const std::string& name, const std::vector<std::string>& rows = {"{}"},
+                        const std::vector<std::pair<std::string, std::string>>& media = {
+                            {"a.png", "PNG"}}) {
+    const auto in = domain(name);
     NewVersion version;
     version.name = name;
     version.task_type = "vqa";
-    version.row_count = 1;
-    version.rows = hub_->blobs().put(base::as_bytes(rows)).value();
-    version.media["a.png"] = hub_->blobs().put(base::as_bytes("PNG")).value();
+    version.domain = in->domain_id();
+    store::RowTableWriter table(in, hub_->store().key_of(version.domain).value());
+    for (const std::string& row : rows) EXPECT_TRUE(table.add(row).ok());
+    version.rows = table.finish().value();
+    version.row_count = static_cast<int64_t>(rows.size());
+    std::vector<store::NamedObject> named;
+    for (const auto& [file, bytes] : media) named.push_back({file, sealed(name, bytes)});
+    version.media_count = static_cast<int64_t>(media.size());
+    version.media = store::write_names(in, named)->ref;
+    version.originals = version.media;
+    version.report = sealed(name, "{}");
+    EXPECT_TRUE(in->sync().ok());
     version.labels = base::Json::object({{"language", "zh"}});
     return version;
+  }
+  // A model's files from texts.
+  base::Result<PreparedModel> prepared_model(
+      const std::vector<std::pair<std::string, std::string>>& files) {
+    std::vector<store::NamedObject> named;
+    for (const auto& [file, text] : files) named.push_back({file, sealed("models", text)});
+    MORTISE_ASSIGN(const auto written, store::write_names(domain("models"), named));
+    MORTISE_ASSIGN(const auto table, store::NameTable::open(domain("models"), written.ref));
+    return hub_->models().prepare_upload(*domain("models"), table);
   }
   base::Result<std::string> add(const NewVersion& version) {
     std::string reference;

@@ -11,8 +11,7 @@ class ModelFoldersTest : public HubFixture {
  protected:
   void SetUp() override {
     HubFixture::SetUp();
-    auto prepared = hub_->models().prepare_upload(
-        {{"config.json", hub_->blobs().put(base::as_bytes("{}")).value()}}, hub_->blobs());
+    auto prepared = prepared_model({{"config.json", "{}"}});
     ASSERT_TRUE(prepared.ok()) << prepared.error().text();
     prepared->name = "m";
     folder_of_m_ = prepared->folder;
@@ -45,8 +44,7 @@ TEST_F(ModelFoldersTest, KeepTheFolderOfADeletedModelWhileAJobIsRunning) {
 }
 
 TEST_F(ModelFoldersTest, RefuseAFolderThatIsNoModel) {
-  const auto prepared = hub_->models().prepare_upload(
-      {{"notes.txt", hub_->blobs().put(base::as_bytes("x")).value()}}, hub_->blobs());
+  const auto prepared = prepared_model({{"notes.txt", "x"}});
   ASSERT_FALSE(prepared.ok());
   EXPECT_EQ(prepared.error().code, Code::kInvalidArgument);
   EXPECT_NE(prepared.error().message.find("config.json"), std::string::npos);

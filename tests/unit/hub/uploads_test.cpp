@@ -23,8 +23,8 @@ TEST_F(UploadsTest, BecomeAnIngestJobWithTheirOptions) {
 TEST_F(UploadsTest, TakeNoFileWhileTheyAreChecked) {
   const std::string id = upload_of("chest");
   ASSERT_TRUE(hub_->uploads().begin_check(id).ok());
-  const auto blob = hub_->blobs().put(base::as_bytes("late"));
-  EXPECT_EQ(hub_->uploads().put_file(id, "late", *blob).error().code, Code::kFailedPrecondition);
+  const auto late = sealed("chest", "late");
+  EXPECT_EQ(hub_->uploads().put_file(id, "late", late).error().code, Code::kFailedPrecondition);
   EXPECT_EQ(hub_->uploads().begin_check(id).error().code, Code::kFailedPrecondition);
   EXPECT_EQ(hub_->uploads().remove(id).error().code, Code::kFailedPrecondition);
 }
@@ -35,17 +35,16 @@ TEST_F(UploadsTest, MayBeMendedAfterAFailedCheck) {
   const auto started = hub_->jobs().start(job->id);
   ASSERT_TRUE(hub_->jobs().finish(*started, "failed", "rows", Json("why")).ok());
   EXPECT_EQ(hub_->uploads().get(id)->state, "failed");
-  const auto blob = hub_->blobs().put(base::as_bytes("mended"));
-  EXPECT_TRUE(hub_->uploads().put_file(id, "rows.jsonl", *blob).ok());
-  EXPECT_EQ(hub_->uploads().files(id)->size(), 2u);
+  EXPECT_TRUE(hub_->uploads().put_file(id, "rows.jsonl", sealed("chest", "mended")).ok());
+  EXPECT_EQ(names_of(id), (std::vector<std::string>{"images/a.png", "rows.jsonl"}));
   EXPECT_TRUE(hub_->uploads().begin_check(id).ok());
 }
 
 TEST_F(UploadsTest, RefuseNamesThatLeaveTheUpload) {
   const std::string id = upload_of("chest");
-  const auto blob = hub_->blobs().put(base::as_bytes("x"));
+  const auto file = sealed("chest", "x");
   for (const char* name : {"../x", "/x", "a/../b", "", "a//b", "a\\b"}) {
-    EXPECT_EQ(hub_->uploads().put_file(id, name, *blob).error().code, Code::kInvalidArgument)
+    EXPECT_EQ(hub_->uploads().put_file(id, name, file).error().code, Code::kInvalidArgument)
         << name;
   }
 }
@@ -66,18 +65,42 @@ TEST_F(UploadsTest, LeaveTheListWhenTheyAreRemoved) {
   ASSERT_TRUE(hub_->uploads().remove(id).ok());
   EXPECT_EQ(hub_->uploads().get(id).error().code, Code::kNotFound);
   EXPECT_TRUE(hub_->uploads().list({50, ""})->items.empty());
-  const auto freed = hub_->collect();
+}
+
+TEST_F(UploadsTest, TakeManyFilesAsOneTableAndAFileByItselfWins) {
+  const std::string id = upload_of("chest");
+  const auto table = store::write_names(
+      domain("chest"), {{"b.png", sealed("chest", "B")}, {"rows.jsonl", sealed("chest", "old")}});
+  ASSERT_TRUE(hub_->uploads().put_table(id, table->ref, table->count, table->content_bytes).ok());
+
+  EXPECT_EQ(names_of(id), (std::vector<std::string>{"b.png", "images/a.png", "rows.jsonl"}));
+  EXPECT_EQ(hub_->uploads().get(id)->files_count, 4);
+  const auto files = hub_->uploads().files(id, {1000, ""});
+  EXPECT_EQ(domain("chest")->read_all(files->items[2].ref).value(), "{}\n");
+  EXPECT_EQ(hub_->uploads().remove_file(id, "b.png").error().code, Code::kNotFound);
+  EXPECT_TRUE(hub_->uploads().remove_file(id, "images/a.png").ok());
+}
+
+TEST_F(UploadsTest, LeaveNothingBehindAfterACompactionOnceTheyAreRemoved) {
+  const std::string id = upload_of("chest");
+  ASSERT_TRUE(domain("chest")->finish_segment().ok());
+  const auto kept = hub_->compact({.dead_share_max = 0, .grace_ns = 0});
+  ASSERT_TRUE(kept.ok()) << kept.error().text();
+  EXPECT_EQ(names_of(id).size(), 2u);
+
+  ASSERT_TRUE(hub_->uploads().remove(id).ok());
+  ASSERT_TRUE(domain("chest")->finish_segment().ok());
+  const auto freed = hub_->compact({.dead_share_max = 0, .grace_ns = 0});
+
   ASSERT_TRUE(freed.ok()) << freed.error().text();
-  EXPECT_EQ(*freed, 6u);
+  EXPECT_GT(freed->bytes_freed, 0u);
+  EXPECT_EQ(domain("chest")->counts().chunks, 0u);
 }
 
 class ModelsTest : public HubFixture {
  protected:
   base::Result<Model> import(const std::string& name, const std::string& config) {
-    auto prepared = hub_->models().prepare_upload(
-        {{config, hub_->blobs().put(base::as_bytes("{}")).value()},
-         {"model.safetensors", hub_->blobs().put(base::as_bytes("W")).value()}},
-        hub_->blobs());
+    auto prepared = prepared_model({{config, "{}"}, {"model.safetensors", "W"}});
     if (!prepared.ok()) return prepared.error();
     prepared->name = name;
     return hub_->models().import(*prepared);
@@ -103,9 +126,7 @@ TEST_F(ModelsTest, RefuseAFolderThatIsNone) {
 }
 
 TEST_F(ModelsTest, LeaveNoFolderOfAnImportThatWasCutOff) {
-  auto prepared = hub_->models().prepare_upload(
-      {{"config.json", hub_->blobs().put(base::as_bytes("{}")).value()}}, hub_->blobs());
-  ASSERT_TRUE(prepared.ok());
+  ASSERT_TRUE(prepared_model({{"config.json", "{}"}}).ok());
   open(base::posix_file_ops());
   EXPECT_TRUE(base::posix_file_ops().list(folder_ / "home/models")->empty());
 }

@@ -14,16 +14,15 @@ using base::Code;
 class IngestTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = ::testing::TempDir() + "ingest_" +
-              ::testing::UnitTest::GetInstance()->current_test_info()->name();
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     write("good.png", grey_png(4, 9));
     write("cut.png", grey_png(64, 9).substr(0, 900));
     request_.task_type = "vqa";
     request_.rows_names = {"rows.jsonl"};
-    request_.output_folder = folder_;
-    request_.media = {{"good.png", folder_ + "/good.png"}, {"cut.png", folder_ + "/cut.png"}};
+    request_.upload = &files_;
+    request_.rows = &output_;
+    request_.media = &output_;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
@@ -32,13 +31,15 @@ class IngestTest : public ::testing::Test {
   }
   base::Result<IngestResult> run(std::deque<std::string> rows) {
     FakeRows source(std::move(rows));
-    return run_ingest(base::posix_file_ops(), source, request_, {});
+    return run_ingest(source, request_, {});
   }
-  std::string rows_written() {
-    return base::read_file(base::posix_file_ops(), folder_ + "/rows.jsonl").value();
-  }
+  std::string rows_written() { return output_.rows; }
 
-  std::string folder_;
+  std::string folder_ = ::testing::TempDir() + "ingest_" +
+                        ::testing::UnitTest::GetInstance()->current_test_info()->name();
+  LocalFiles files_{base::posix_file_ops(),
+                    {{"good.png", folder_ + "/good.png"}, {"cut.png", folder_ + "/cut.png"}}};
+  MemoryOutput output_;
   IngestRequest request_;
 };
 
@@ -138,8 +139,8 @@ TEST_F(IngestTest, AnUploadWithoutRowsIsRefused) {
 
 TEST_F(IngestTest, CancelsBetweenRows) {
   FakeRows source({kGood, kGood});
-  const auto result = run_ingest(base::posix_file_ops(), source, request_,
-                                 {.progress = {}, .is_cancelled = [] { return true; }});
+  const auto result =
+      run_ingest(source, request_, {.progress = {}, .is_cancelled = [] { return true; }});
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, Code::kCancelled);
 }
@@ -172,7 +173,7 @@ class TwoFiles final : public RowSource {
 TEST_F(IngestTest, InSeveralFilesAFindingNamesItsFileAndTheRowThere) {
   request_.rows_names = {"a.jsonl", "b.jsonl"};
   TwoFiles source({kGood, kGood, kGood, R"({"image":"good.png","query":"q"})"});
-  const auto result = run_ingest(base::posix_file_ops(), source, request_, {});
+  const auto result = run_ingest(source, request_, {});
   ASSERT_TRUE(result.ok()) << result.error().text();
   ASSERT_EQ(result->report.findings.size(), 1u);
   EXPECT_EQ(result->report.findings[0].file, "b.jsonl");

@@ -23,20 +23,25 @@ class MediaIntakeTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_ + "/upload/shard");
     request_.task_type = "vqa";
-    request_.rows_name = "rows.bin";
-    request_.output_folder = folder_;
-    request_.members_folder = folder_ + "/upload";
+    request_.rows_names = {"rows.bin"};
+    request_.rows = &output_;
+    request_.media = &output_;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void upload(const std::string& name, const std::string& bytes) {
     const std::string path = folder_ + "/upload/" + name;
     ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), path, bytes).ok());
-    request_.media[name] = path;
+    paths_[name] = path;
   }
   std::string written(const std::string& name) {
-    const auto bytes = base::read_file(base::posix_file_ops(), folder_ + "/" + name);
-    return bytes.ok() ? *bytes : "(none)";
+    const auto found = output_.media.find(name);
+    return found == output_.media.end() ? "(none)" : found->second;
+  }
+  base::Result<IngestResult> run(RowSource& source) {
+    const LocalFiles files(base::posix_file_ops(), paths_);
+    request_.upload = &files;
+    return run_ingest(source, request_, {});
   }
   // Rows {"query","response"} with one medium each in the column "image".
   base::Result<IngestResult> run(const std::vector<MediumCell>& cells) {
@@ -44,7 +49,7 @@ class MediaIntakeTest : public ::testing::Test {
     for (size_t i = 0; i < cells.size(); ++i) {
       source.add_media(i, {MediaField{"image", false, {cells[i]}}});
     }
-    return run_ingest(base::posix_file_ops(), source, request_, {});
+    return run(source);
   }
 
   static MediumCell bytes_cell(std::string name, std::string_view bytes) {
@@ -62,6 +67,8 @@ class MediaIntakeTest : public ::testing::Test {
   }
 
   std::string folder_;
+  std::map<std::string, std::string> paths_;
+  MemoryOutput output_;
   IngestRequest request_;
 };
 
@@ -75,10 +82,9 @@ TEST_F(MediaIntakeTest, TakesASuggestedNameOnceAndThenNumbersTheRows) {
   EXPECT_EQ(result->used_media,
             (std::vector<std::string>{"a/cat.png", "image/000000002.png", "image/000000003.png",
                                       "image/000000004.png"}));  // "a" is a folder by now
-  EXPECT_EQ(written("media/a/cat.png"), one);
-  EXPECT_EQ(written("media/image/000000002.png"), two);
-  EXPECT_NE(written("rows.jsonl").find("\"image_path\":\"image/000000003.png\""),
-            std::string::npos);
+  EXPECT_EQ(written("a/cat.png"), one);
+  EXPECT_EQ(written("image/000000002.png"), two);
+  EXPECT_NE(output_.rows.find("\"image_path\":\"image/000000003.png\""), std::string::npos);
   EXPECT_EQ(result->report.media_size_bytes, 2 * one.size() + two.size() + three.size());
 }
 
@@ -89,12 +95,11 @@ TEST_F(MediaIntakeTest, AListOfMediaKeepsItsOrder) {
       {R"({"messages":[{"role":"user","content":"<image><image>?"},{"role":"assistant","content":"y"}]})"});
   source.add_media(0,
                    {MediaField{"images", true, {bytes_cell("", two), bytes_cell("x.png", one)}}});
-  const auto result = run_ingest(base::posix_file_ops(), source, request_, {});
+  const auto result = run(source);
 
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_TRUE(result->accepted) << result->report.to_json().dump();
-  EXPECT_NE(written("rows.jsonl").find("[\"images/000000001-0.png\",\"x.png\"]"),
-            std::string::npos);
+  EXPECT_NE(output_.rows.find("[\"images/000000001-0.png\",\"x.png\"]"), std::string::npos);
 }
 
 TEST_F(MediaIntakeTest, CopiesARangeAndUsesAWholeFileInPlace) {
@@ -108,8 +113,8 @@ TEST_F(MediaIntakeTest, CopiesARangeAndUsesAWholeFileInPlace) {
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_TRUE(result->accepted);
   EXPECT_EQ(result->used_media, (std::vector<std::string>{"image/000000001.png", "whole.png"}));
-  EXPECT_EQ(written("media/image/000000001.png"), png);
-  EXPECT_EQ(written("media/whole.png"), "(none)");
+  EXPECT_EQ(written("image/000000001.png"), png);
+  EXPECT_EQ(written("whole.png"), "(none)");
 }
 
 TEST_F(MediaIntakeTest, RefusesARangePastTheEndAndAMemberOutsideTheUpload) {
@@ -139,18 +144,19 @@ TEST_F(MediaIntakeTest, ABrokenPictureMakesItsRowBadAndLeavesNoFile) {
   ASSERT_EQ(result->report.findings.size(), 1u);
   EXPECT_EQ(result->report.findings[0].code, "media_broken");
   EXPECT_EQ(result->report.findings[0].row, 2);
-  EXPECT_EQ(written("media/cut.png"), "(none)");
-  EXPECT_EQ(written("media/good.png"), good);
+  EXPECT_EQ(written("cut.png"), "(none)");
+  EXPECT_EQ(written("good.png"), good);
 }
 
 TEST_F(MediaIntakeTest, ACheckAloneWritesNothing) {
-  request_.output_folder.clear();
+  request_.rows = nullptr;
+  request_.media = nullptr;
   const std::string good = grey_png(4, 1);
   const auto result = run({bytes_cell("good.png", good)});
 
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_TRUE(result->accepted);
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/media"));
+  EXPECT_TRUE(output_.media.empty());
 }
 
 TEST(MediaEnding, IsReadFromTheBytes) {

@@ -45,6 +45,24 @@ class FakeRows final : public RowSource {
   int64_t offset_ = 0;
 };
 
+// What ingest makes, in memory: rows as lines, media by name.
+struct MemoryOutput final : public RowSink, public MediaSink {
+  std::string rows;
+  std::map<std::string, std::string> media;
+  base::Status add(std::string_view row) override {
+    rows += std::string(row) + "\n";
+    return {};
+  }
+  base::Status put(const std::string& name, base::ByteView bytes) override {
+    media[name] = std::string(base::as_text(bytes));
+    return {};
+  }
+  base::Status drop(const std::string& name) override {
+    media.erase(name);
+    return {};
+  }
+};
+
 // A PNG of `size` x `size` pixels, 8-bit grey, all of one value.
 std::string grey_png(int size, int value);
 

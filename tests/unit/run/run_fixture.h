@@ -44,8 +44,7 @@ class RunFixture : public hub::HubFixture {
   }
 
   void add_model() {
-    auto prepared = hub_->models().prepare_upload(
-        {{"config.json", hub_->blobs().put(base::as_bytes("{}")).value()}}, hub_->blobs());
+    auto prepared = prepared_model({{"config.json", "{}"}});
     ASSERT_TRUE(prepared.ok());
     prepared->name = "m";
     ASSERT_TRUE(hub_->models().import(*prepared).ok());

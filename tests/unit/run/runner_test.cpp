@@ -27,14 +27,15 @@ TEST_F(RunnerTest, PublishesTheAdapterOfATraining) {
   EXPECT_EQ(hub_->jobs().artifacts(id)->size(), 2u);
 }
 
-TEST_F(RunnerTest, HandsTheDataSetOutAsFiles) {
+TEST_F(RunnerTest, HandsTheDataSetOutAsObjectsOfItsDomain) {
   const std::string id = submit_train("done");
   ASSERT_TRUE(step_until_state(id, "done"));
   const auto dataset =
       job::read_dataset_file(posix_file_ops(), hub_->task_folder(id, 1) + "/dataset.json");
   ASSERT_TRUE(dataset.ok());
-  EXPECT_EQ(base::read_file(posix_file_ops(), dataset->rows_file).value(), "{}\n");
-  EXPECT_EQ(base::read_file(posix_file_ops(), dataset->media.at("a.png")).value(), "PNG");
+  EXPECT_EQ(dataset->domain, domain("d")->domain_id());
+  const auto rows = store::parse_object_ref(dataset->rows_object);
+  EXPECT_EQ(store::RowTable::open(domain("d"), *rows)->row(0).value(), "{}");
 }
 
 TEST_F(RunnerTest, TurnsAnUploadIntoAVersion) {
@@ -51,8 +52,7 @@ TEST_F(RunnerTest, TurnsAnUploadIntoAVersion) {
 
 TEST_F(RunnerTest, KeepsTheReportOfAnUploadThatIsRefused) {
   auto upload = hub_->uploads().create("bad", base::Json::object({{"task_type", "vqa"}}));
-  const auto blob = hub_->blobs().put(base::as_bytes("{}\n"));
-  ASSERT_TRUE(hub_->uploads().put_file(upload->id, "rows.jsonl", *blob).ok());
+  ASSERT_TRUE(hub_->uploads().put_file(upload->id, "rows.jsonl", sealed("bad", "{}\n")).ok());
   const std::string ingest = R"("ingest":{"upload":")" + upload->id + R"("})";
   const auto text =
       manifest(R"({"kind":"ingest","name":"bad","task":"vqa","x-fake":"refuse",)" + ingest + "}");
@@ -60,7 +60,9 @@ TEST_F(RunnerTest, KeepsTheReportOfAnUploadThatIsRefused) {
   ASSERT_TRUE(step_until_state(refused->id, "failed"));
   const auto after = hub_->uploads().get(upload->id);
   EXPECT_EQ(after->state, "failed");
-  EXPECT_EQ(after->result["report"]["findings"].at(0).as_string(), "row 1");
+  const auto report = store::parse_object_ref(after->report_ref);
+  ASSERT_TRUE(report.ok()) << after->report_ref;
+  EXPECT_EQ(domain("bad")->read_all(*report).value(), R"({"findings":["row 1"]})");
   EXPECT_EQ(hub_->datasets().resolve("bad").error().code, Code::kNotFound);
 }
 

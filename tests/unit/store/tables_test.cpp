@@ -1,0 +1,162 @@
+// Row tables, name tables and the files over them.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "store/row_table.h"
+#include "store/table_files.h"
+#include "tests/support/temp_folder.h"
+
+namespace mortise::store {
+namespace {
+
+using base::Code;
+
+class TablesTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = Domain::open(base::posix_file_ops(), base::system_random(), base::system_clock(),
+                               key_, {folder_.path(), {}});
+    ASSERT_TRUE(opened.ok()) << opened.error().text();
+    domain_ = *opened;
+  }
+  ObjectRef put(std::string_view text) { return domain_->put(base::as_bytes(text)).value(); }
+  NameTable table(const std::vector<std::string>& names) {
+    std::vector<NamedObject> entries;
+    for (const std::string& name : names) entries.push_back({name, put("of " + name)});
+    return NameTable::open(domain_, write_names(domain_, entries)->ref).value();
+  }
+  static std::vector<std::string> names_of(const NameTable& table) {
+    std::vector<std::string> names;
+    EXPECT_TRUE(table
+                    .visit([&](const NamedObject& entry) -> base::Status {
+                      names.push_back(entry.name);
+                      return {};
+                    })
+                    .ok());
+    return names;
+  }
+
+  tests::TempFolder folder_;
+  DomainKey key_ = DomainKey::make("0a", base::system_random());
+  std::shared_ptr<Domain> domain_;
+};
+
+TEST_F(TablesTest, GiveEachRowBackByItsNumber) {
+  RowTableWriter writer(domain_, key_);
+  std::vector<std::string> rows;
+  for (int i = 0; i < 5000; ++i) {
+    rows.push_back("{\"n\":" + std::to_string(i) + ",\"t\":\"" + std::string(i % 300, 'x') + "\"}");
+  }
+  for (const std::string& row : rows) ASSERT_TRUE(writer.add(row).ok());
+  const auto table = RowTable::open(domain_, writer.finish().value());
+
+  ASSERT_TRUE(table.ok()) << table.error().text();
+  EXPECT_EQ(table->row_count(), 5000u);
+  EXPECT_GT(table->groups().size(), 2u);
+  for (const size_t i : {size_t{0}, size_t{1234}, size_t{4999}}) {
+    EXPECT_EQ(table->row(i).value(), rows[i]);
+  }
+  EXPECT_EQ(table->row(5000).error().code, Code::kOutOfRange);
+  EXPECT_EQ(table->ids(4999, 10)->at(0), RowHash(key_).of(rows[4999]));
+  std::vector<std::string> seen;
+  ASSERT_TRUE(table
+                  ->visit(1000, 3000,
+                          [&](uint64_t, std::string_view row) -> base::Status {
+                            seen.emplace_back(row);
+                            return {};
+                          })
+                  .ok());
+  EXPECT_EQ(seen, std::vector<std::string>(rows.begin() + 1000, rows.begin() + 4000));
+}
+
+TEST_F(TablesTest, KeepARowLongerThanAGroup) {
+  RowTableWriter writer(domain_, key_);
+  const std::string longest(3u << 20, 'y');
+  for (const std::string& row : {std::string("a"), longest, std::string("b")}) {
+    ASSERT_TRUE(writer.add(row).ok());
+  }
+  const auto table = RowTable::open(domain_, writer.finish().value());
+  EXPECT_EQ(table->row(1).value(), longest);
+  EXPECT_EQ(table->row(2).value(), "b");
+}
+
+TEST_F(TablesTest, ShareGroupsBetweenVersions) {
+  RowTableWriter first(domain_, key_);
+  for (int i = 0; i < 20000; ++i) ASSERT_TRUE(first.add("row " + std::to_string(i)).ok());
+  const auto table = RowTable::open(domain_, first.finish().value());
+  const uint64_t before = domain_->counts().chunks;
+  RowTableWriter second(domain_, key_);
+  for (const RowGroup& group : table->groups()) {
+    ASSERT_TRUE(second.add_group(group, *table->ids(group.first_row, group.row_count)).ok());
+  }
+  ASSERT_TRUE(second.add("one more").ok());
+
+  const auto longer = RowTable::open(domain_, second.finish().value());
+
+  EXPECT_EQ(longer->row_count(), 20001u);
+  EXPECT_EQ(longer->row(20000).value(), "one more");
+  EXPECT_LE(domain_->counts().chunks, before + 2);  // the new group and the new table
+}
+
+TEST_F(TablesTest, RefuseAnotherObject) {
+  EXPECT_EQ(RowTable::open(domain_, put("no table")).error().code, Code::kDataLoss);
+  EXPECT_EQ(RowTable::open(domain_, put(std::string(100, 'z'))).error().code, Code::kDataLoss);
+  EXPECT_EQ(NameTable::open(domain_, put(std::string(100, 'z'))).error().code, Code::kDataLoss);
+  std::string lie = "MRTNAM01" + std::string(24, '\xff');
+  EXPECT_EQ(NameTable::open(domain_, put(lie)).error().code, Code::kDataLoss);
+  lie = "MRTROW01" + std::string(24, '\xff');
+  EXPECT_EQ(RowTable::open(domain_, put(lie)).error().code, Code::kDataLoss);
+}
+
+TEST_F(TablesTest, FindNamesAndPagesOfThem) {
+  const NameTable names = table({"b/1.png", "a.png", "b/2.png", "c"});
+
+  EXPECT_EQ(names_of(names), (std::vector<std::string>{"a.png", "b/1.png", "b/2.png", "c"}));
+  EXPECT_EQ(domain_->read_all(**names.find("b/2.png")).value(), "of b/2.png");
+  EXPECT_FALSE(names.find("b")->has_value());
+  EXPECT_EQ(names.after("a.png").value(), 1u);
+  EXPECT_EQ(names.after("aa").value(), 1u);
+  EXPECT_EQ(names.after("z").value(), 4u);
+  EXPECT_EQ(names.at(4).error().code, Code::kOutOfRange);
+  EXPECT_EQ(table({}).count(), 0u);
+}
+
+TEST_F(TablesTest, MergeSoThatTheLastWins) {
+  const NameTable one = table({"a", "b"});
+  const auto other = write_names(domain_, {{"b", put("newer")}, {"c", put("of c")}});
+  const auto merged =
+      merge_names(domain_, {one, NameTable::open(domain_, other->ref).value(), table({})});
+  const auto names = NameTable::open(domain_, merged.value());
+  EXPECT_EQ(names_of(*names), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(domain_->read_all(**names->find("b")).value(), "newer");
+}
+
+TEST_F(TablesTest, AreFilesThatAreOnlyRead) {
+  TableFiles files(domain_, table({"b/1.png", "a.png", "b/c/2.png", "b0"}));
+
+  auto file = files.open("b/1.png", base::OpenMode::kRead);
+  ASSERT_TRUE(file.ok()) << file.error().text();
+  EXPECT_EQ((*file)->size().value(), 10u);
+  EXPECT_EQ((*file)->descriptor(), -1);
+  std::byte bytes[4];
+  EXPECT_EQ((*file)->read_at(8, bytes).value(), 2u);
+  EXPECT_EQ(base::as_text({bytes, 2}), "ng");
+  const auto root = files.list("/");
+  ASSERT_EQ(root->size(), 3u);
+  EXPECT_EQ((*root)[1].name, "b");
+  EXPECT_TRUE((*root)[1].is_folder);
+  const auto below = files.list("b");
+  ASSERT_EQ(below->size(), 2u);
+  EXPECT_EQ((*below)[0].name, "1.png");
+  EXPECT_TRUE((*below)[1].is_folder);
+  EXPECT_TRUE(files.exists("b/c").value());
+  EXPECT_FALSE(files.exists("d").value());
+  EXPECT_EQ(files.list("d").error().code, Code::kNotFound);
+  EXPECT_EQ(files.open("d", base::OpenMode::kRead).error().code, Code::kNotFound);
+  EXPECT_EQ(files.open("d", base::OpenMode::kCreateNew).error().code, Code::kPermissionDenied);
+  EXPECT_EQ(files.remove("a.png").error().code, Code::kPermissionDenied);
+}
+
+}  // namespace
+}  // namespace mortise::store
