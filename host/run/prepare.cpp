@@ -88,7 +88,8 @@ Status add_upload(hub::Hub& hub, const Json& manifest, const std::string& folder
   const std::string& id = manifest["ingest"]["upload"].as_string();
   if (id.empty()) return {};
   MORTISE_ASSIGN(const hub::Upload upload, hub.uploads().get(id));
-  inputs.upload_files = upload.files_ref;
+  MORTISE_ASSIGN(const store::ObjectRef files, hub.uploads().gather_files(upload));
+  inputs.upload_files = to_text(files);
   add_domain(hub, upload.domain, folder, inputs);
   return {};
 }

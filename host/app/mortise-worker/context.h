@@ -35,7 +35,7 @@ struct Context {
   job::StatusWriter& status;
   plugin::HostServices& services;
   plugin::Registry& registry;
-  std::vector<OpenDomain> domains;  // as task.inputs.domains
+  std::vector<OpenDomain> domains{};  // as task.inputs.domains
   std::atomic<bool> is_cancelled{false};
   std::atomic<bool> checkpoint_asked{false};
   // Verbs of the channel beyond cancel and checkpoint; set, while requests may come, by the task

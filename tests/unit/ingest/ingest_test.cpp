@@ -160,7 +160,9 @@ class TwoFiles final : public RowSource {
   explicit TwoFiles(std::vector<std::string> rows) : rows_(std::move(rows)) {}
   base::Result<bool> next(Row& row) override {
     if (at_ == rows_.size()) return false;
-    row = {rows_[at_], 7, at_ < 2 ? size_t{0} : size_t{1}};
+    row.text = rows_[at_];
+    row.byte_offset = 7;
+    row.file = at_ < 2 ? 0 : 1;
     ++at_;
     return true;
   }
