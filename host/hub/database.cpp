@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/file_ops.h"
 #include "hub/tables.h"
 
 namespace mortise::hub {
@@ -183,6 +184,7 @@ struct Database::State {
   struct Work {
     const std::function<Status(Connection&)>* body;
     bool writes;
+    bool is_bare;  // outside any transaction
     Status result;
     bool finished = false;
   };
@@ -196,6 +198,7 @@ struct Database::State {
   std::thread owner;
 
   Status transaction(const Work& work) {
+    if (work.is_bare) return (*work.body)(connection);
     if (work.writes && degraded) {
       return Error(Code::kUnavailable, "The database takes no writes after a failed commit.",
                    "Look at the disk, then start mortised again.");
@@ -229,8 +232,9 @@ struct Database::State {
     }
   }
 
-  Status perform(const std::function<Status(Connection&)>& body, bool writes) {
-    Work work{&body, writes, {}};
+  Status perform(const std::function<Status(Connection&)>& body, bool writes,
+                 bool is_bare = false) {
+    Work work{&body, writes, is_bare, {}};
     std::unique_lock lock(mutex);
     queue.push_back(&work);
     changed.notify_all();
@@ -266,6 +270,17 @@ Status Database::write(const std::function<Status(Connection&)>& work) {
 
 Status Database::read(const std::function<Status(Connection&)>& work) {
   return state_->perform(work, false);
+}
+
+Status Database::snapshot(const std::string& path) {
+  const auto copy = [&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run("VACUUM INTO ?1", {path}));
+    return {};
+  };
+  MORTISE_TRY(state_->perform(copy, false, true));
+  ::chmod(path.c_str(), 0600);
+  MORTISE_ASSIGN(auto file, base::posix_file_ops().open(path, base::OpenMode::kAppend));
+  return file->sync();
 }
 
 bool Database::is_degraded() const {

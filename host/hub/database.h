@@ -53,6 +53,8 @@ class Database {  // [any]
   base::Status write(const std::function<base::Status(Connection&)>& work);
   base::Status read(const std::function<base::Status(Connection&)>& work);
   bool is_degraded() const;
+  // A consistent copy of the whole database as a new file. Errors: as write.
+  base::Status snapshot(const std::string& path);
 
  private:
   struct State;

@@ -22,7 +22,8 @@ constexpr const char* kVersionColumns =
 constexpr const char* kDatasetColumns =
     "SELECT d.id, d.name, d.description, d.task_type, d.labels, d.created_ns,"
     " coalesce(v.number, 0), (SELECT count(*) FROM versions c WHERE c.dataset_id = d.id"
-    " AND c.state <> 'deleted'), coalesce(v.row_count, 0), coalesce(v.size_bytes, 0)"
+    " AND c.state NOT IN ('deleted', 'shredded')), coalesce(v.row_count, 0), "
+    "coalesce(v.size_bytes, 0)"
     " FROM datasets d LEFT JOIN versions v ON v.dataset_id = d.id AND v.number ="
     " (SELECT max(number) FROM versions m WHERE m.dataset_id = d.id AND m.state = 'released') ";
 
@@ -64,8 +65,7 @@ Dataset dataset_of(const Row& row) {
 }
 
 Json object_of(const store::ObjectRef& ref, int64_t count) {
-  return Json::object(
-      {{"object", to_text(ref)}, {"count", count}, {"size_bytes", ref.size_bytes}});
+  return Json::object({{"object", to_text(ref)}, {"count", count}, {"size_bytes", ref.size_bytes}});
 }
 
 Json manifest_of(const NewVersion& version) {
@@ -223,6 +223,10 @@ Result<Version> Datasets::resolve(const std::string& reference) {
   if (found.empty()) {
     return not_found("data set", reference, "mortise dataset versions NAME shows what there is.");
   }
+  if (found[0].state == "shredded") {
+    return Error(Code::kNotFound, "The data set version \"" + reference + "\" was destroyed.",
+                 "Its key is gone; nothing brings it back.");
+  }
   if (found[0].state == "deleted") {
     return Error(Code::kNotFound, "The data set version \"" + reference + "\" was deleted.",
                  "mortise dataset restore brings it back while its rows are kept.");
@@ -301,7 +305,8 @@ Status Datasets::remove(const std::string& reference) {
   MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
   return database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(const int64_t changed,
-                   connection.run("UPDATE versions SET state = 'deleted' WHERE state <> 'deleted'"
+                   connection.run("UPDATE versions SET state = 'deleted' WHERE state NOT IN"
+                                  " ('deleted', 'shredded')"
                                   " AND (?2 = 0 OR number = ?2) AND dataset_id ="
                                   " (SELECT id FROM datasets WHERE name = ?1)",
                                   {wanted.name, wanted.version}));

@@ -14,7 +14,6 @@
 #include "hub/uploads.h"
 #include "store/keyring.h"
 #include "store/store.h"
-#include "store/upkeep.h"
 
 namespace mortise::hub {
 
@@ -39,9 +38,6 @@ class Hub {
   const std::string& home() const { return home_; }
   // HOME/jobs/ID/ATTEMPT: the task folder of one attempt.
   std::string task_folder(const std::string& job_id, int64_t attempt) const;
-  // Takes the dead chunks of all domains out of their segments. What is live: the objects of
-  // versions that are not shredded, of uploads and of jobs. Younger segments than the grace stay.
-  base::Result<store::CompactFacts> compact(const store::CompactOptions& options);
 
  private:
   Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::string home,

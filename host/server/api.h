@@ -55,6 +55,8 @@ Answer download_rows(Api& api, Request& request);
 Answer list_media(Api& api, Request& request);
 Answer download_media(Api& api, Request& request);
 
+Answer care_for_store(Api& api, Request& request);
+
 Answer list_uploads(Api& api, Request& request);
 Answer create_upload(Api& api, Request& request);
 Answer show_upload(Api& api, Request& request);

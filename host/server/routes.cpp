@@ -36,6 +36,8 @@ constexpr Route kRoutes[] = {
     {"PUT", "/api/v1/uploads/{id}/bundle", put_upload_bundle, kWrite, kUpload},
     {"POST", "/api/v1/uploads/{id}/commit", commit_upload, kWrite, kUpload},
 
+    {"POST", "/api/v1/store/{verb}", care_for_store, kWrite, kServer},
+
     {"GET", "/api/v1/models", list_models, kRead, kModel},
     {"POST", "/api/v1/models", create_model, kWrite, kModel},
     {"GET", "/api/v1/models/{reference}", show_model, kRead, kModel},

@@ -1,5 +1,7 @@
 #include "hub/uploads.h"
 
+#include "hub/upkeep.h"
+
 #include "tests/unit/hub/hub_fixture.h"
 
 namespace mortise::hub {
@@ -84,13 +86,13 @@ TEST_F(UploadsTest, TakeManyFilesAsOneTableAndAFileByItselfWins) {
 TEST_F(UploadsTest, LeaveNothingBehindAfterACompactionOnceTheyAreRemoved) {
   const std::string id = upload_of("chest");
   ASSERT_TRUE(domain("chest")->finish_segment().ok());
-  const auto kept = hub_->compact({.dead_share_max = 0, .grace_ns = 0});
+  const auto kept = compact(*hub_, {.dead_share_max = 0, .grace_ns = 0});
   ASSERT_TRUE(kept.ok()) << kept.error().text();
   EXPECT_EQ(names_of(id).size(), 2u);
 
   ASSERT_TRUE(hub_->uploads().remove(id).ok());
   ASSERT_TRUE(domain("chest")->finish_segment().ok());
-  const auto freed = hub_->compact({.dead_share_max = 0, .grace_ns = 0});
+  const auto freed = compact(*hub_, {.dead_share_max = 0, .grace_ns = 0});
 
   ASSERT_TRUE(freed.ok()) << freed.error().text();
   EXPECT_GT(freed->bytes_freed, 0u);

@@ -133,6 +133,22 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   EXPECT_EQ(json(call("GET", "/api/v1/datasets"))["items"].at(0)["newest_version"].as_int(), 1);
 }
 
+TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  EXPECT_EQ(json(call("POST", "/api/v1/store/scrub", "{}"))["findings"].size(), 0u);
+  EXPECT_EQ(json(call("POST", "/api/v1/store/rotate", "{}"))["kek_version"].as_int(), 2);
+  EXPECT_EQ(call("POST", "/api/v1/store/compact", R"({"grace_seconds":0})").status, 200);
+  EXPECT_EQ(call("POST", "/api/v1/store/backup", R"({"target":"near"})").status, 400);
+  const std::string target = R"({"target":")" + (folder_ / "backup") + "\"}";
+  EXPECT_EQ(json(call("POST", "/api/v1/store/backup", target))["domains"].as_int(), 1);
+  EXPECT_EQ(json(call("GET", "/api/v1/datasets/chest/rows"))["items"].size(), 1u);
+  const Json certificate = json(call("POST", "/api/v1/store/shred", R"({"dataset":"chest"})"));
+  EXPECT_EQ(certificate["key_id"].as_string().size(), 32u);
+  EXPECT_EQ(call("GET", "/api/v1/datasets/chest@1").status, 404);
+  EXPECT_EQ(call("POST", "/api/v1/store/shred", R"({"dataset":"chest"})").status, 404);
+  EXPECT_EQ(call("POST", "/api/v1/store/defragment", "{}").status, 404);
+}
+
 TEST_F(ServerTest, TakesAFolderAsABundleWholeOrNotAtAll) {
   const std::string id =
       json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();

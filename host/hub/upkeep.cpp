@@ -1,0 +1,191 @@
+// See upkeep.h.
+#include "hub/upkeep.h"
+
+#include <set>
+
+#include "job/task.h"
+
+namespace mortise::hub {
+
+using base::Result;
+using base::Status;
+
+namespace {
+
+using LiveChunks = std::set<store::ChunkId>;
+
+Status add_object(store::Domain& domain, const std::string& ref, LiveChunks& live) {
+  if (ref.empty()) return {};
+  MORTISE_ASSIGN(const store::ObjectRef object, store::parse_object_ref(ref));
+  return domain.chunks_of(object, [&live](const store::ChunkUse& use) { live.insert(use.id); });
+}
+
+// The table itself and everything that it names.
+Status add_names(const std::shared_ptr<store::Domain>& domain, const std::string& ref,
+                 LiveChunks& live) {
+  if (ref.empty()) return {};
+  MORTISE_TRY(add_object(*domain, ref, live));
+  MORTISE_ASSIGN(const store::ObjectRef object, store::parse_object_ref(ref));
+  MORTISE_ASSIGN(const store::NameTable table, store::NameTable::open(domain, object));
+  return table.visit([&](const store::NamedObject& entry) {
+    return add_object(*domain, to_text(entry.ref), live);
+  });
+}
+
+Status add_rows(const std::shared_ptr<store::Domain>& domain, const std::string& ref,
+                LiveChunks& live) {
+  if (ref.empty()) return {};
+  MORTISE_TRY(add_object(*domain, ref, live));
+  MORTISE_ASSIGN(const store::ObjectRef object, store::parse_object_ref(ref));
+  MORTISE_ASSIGN(const store::RowTable table, store::RowTable::open(domain, object));
+  for (const store::RowGroup& group : table.groups()) {
+    MORTISE_TRY(add_object(*domain, to_text(group.ref), live));
+  }
+  return {};
+}
+
+// What a domain's live objects are: {kind, reference}; kind: rows, names or object.
+Result<std::vector<std::pair<std::string, std::string>>> live_objects(Database& database,
+                                                                      const std::string& domain) {
+  std::vector<std::pair<std::string, std::string>> found;
+  const auto add = [&found](const Row& row) { found.emplace_back(row.text(0), row.text(1)); };
+  MORTISE_TRY(database.read([&](Connection& connection) -> Status {
+    for (const char* statement :
+         {"SELECT 'rows', rows_ref FROM versions WHERE domain = ?1",
+          "SELECT 'names', media_ref FROM versions WHERE domain = ?1",
+          "SELECT 'names', originals_ref FROM versions WHERE domain = ?1",
+          "SELECT 'object', report_ref FROM versions WHERE domain = ?1",
+          "SELECT 'names', files_ref FROM uploads WHERE domain = ?1 AND state <> 'removed'",
+          "SELECT 'object', report_ref FROM uploads WHERE domain = ?1 AND state <> 'removed'",
+          "SELECT 'object', f.file_ref FROM upload_files f JOIN uploads u ON u.id = f.upload_id"
+          " WHERE u.domain = ?1",
+          "SELECT 'names', t.files_ref FROM upload_tables t JOIN uploads u ON u.id = t.upload_id"
+          " WHERE u.domain = ?1"}) {
+      MORTISE_TRY(connection.run(statement, {domain}, add));
+    }
+    return {};
+  }));
+  return found;
+}
+
+// Domains that a running job reads or writes.
+Result<std::set<std::string>> domains_of_running_jobs(Hub& hub) {
+  std::set<std::string> busy;
+  MORTISE_ASSIGN(const auto jobs, hub.jobs().list({"running", "", ""}, {1000, ""}));
+  for (const Job& job : jobs.items) {
+    const auto task = job::read_task(hub.files(), hub.task_folder(job.id, job.attempt));
+    if (!task.ok()) continue;  // a pipeline, or one that has not begun
+    for (const job::DomainInput& input : task->inputs.domains) busy.insert(input.id);
+  }
+  return busy;
+}
+
+Status mark_shredded(Hub& hub, const std::string& domain) {
+  return hub.database().write([&](Connection& connection) -> Status {
+    MORTISE_TRY(
+        connection.run("UPDATE versions SET state = 'shredded' WHERE domain = ?1", {domain}));
+    MORTISE_TRY(connection.run("UPDATE uploads SET state = 'removed' WHERE domain = ?1", {domain}));
+    MORTISE_TRY(connection.run("DELETE FROM domains WHERE id = ?1", {domain}));
+    return {};
+  });
+}
+
+}  // namespace
+
+Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& options) {
+  store::CompactFacts total;
+  MORTISE_ASSIGN(const auto ids, hub.keyring().list());
+  MORTISE_ASSIGN(const auto busy, domains_of_running_jobs(hub));
+  for (const std::string& id : ids) {
+    if (busy.contains(id)) continue;  // a worker reads its segments where they lie
+    MORTISE_ASSIGN(const auto domain, hub.domains().open(id));
+    MORTISE_ASSIGN(const auto objects, live_objects(hub.database(), id));
+    LiveChunks live;
+    for (const auto& [kind, ref] : objects) {
+      MORTISE_TRY(kind == "rows"    ? add_rows(domain, ref, live)
+                  : kind == "names" ? add_names(domain, ref, live)
+                                    : add_object(*domain, ref, live));
+    }
+    MORTISE_ASSIGN(
+        const store::CompactFacts facts,
+        store::compact(
+            *domain, [&](const store::ChunkId& chunk) { return live.contains(chunk); }, options));
+    total.segments_rewritten += facts.segments_rewritten;
+    total.segments_removed += facts.segments_removed;
+    total.segments_young += facts.segments_young;
+    total.segments_damaged += facts.segments_damaged;
+    total.chunks_kept += facts.chunks_kept;
+    total.chunks_dropped += facts.chunks_dropped;
+    total.bytes_freed += facts.bytes_freed;
+  }
+  return total;
+}
+
+Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second) {
+  ScrubFacts facts;
+  MORTISE_ASSIGN(const auto ids, hub.keyring().list());
+  for (const std::string& id : ids) {
+    MORTISE_ASSIGN(const auto domain, hub.domains().open(id));
+    MORTISE_TRY(domain->finish_segment());
+    ++facts.domains;
+    std::string cursor;
+    do {
+      MORTISE_ASSIGN(store::ScrubReport report,
+                     store::scrub(*domain, cursor, {.bytes_per_second = bytes_per_second}));
+      facts.chunks_ok += report.chunks_ok;
+      facts.bytes_read += report.bytes_read;
+      for (store::ScrubFinding& finding : report.findings) {
+        facts.findings.push_back(std::move(finding));
+      }
+      cursor = report.cursor;
+    } while (!cursor.empty());
+  }
+  return facts;
+}
+
+Result<store::BackupFacts> backup(Hub& hub, const std::string& target) {
+  MORTISE_TRY(base::make_folders(hub.files(), target));
+  const std::string fresh = base::join_path(target, "mortise.db.new");
+  MORTISE_ASSIGN(const bool is_left, hub.files().exists(fresh));
+  if (is_left) MORTISE_TRY(hub.files().remove(fresh));
+  MORTISE_TRY(hub.database().snapshot(fresh));
+  MORTISE_ASSIGN(const store::BackupFacts facts, store::backup(hub.files(), hub.store(), target));
+  MORTISE_TRY(hub.files().rename(fresh, base::join_path(target, "mortise.db")));
+  MORTISE_TRY(hub.files().sync_folder(target));
+  return facts;
+}
+
+Result<store::ShredFacts> shred(Hub& hub, const std::string& dataset) {
+  std::string domain;
+  MORTISE_TRY(hub.database().read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run("SELECT id FROM domains WHERE name = ?1", {dataset},
+                               [&](const Row& row) { domain = row.text(0); }));
+    return {};
+  }));
+  if (domain.empty()) return not_found("data set", dataset);
+  MORTISE_ASSIGN(const auto busy, domains_of_running_jobs(hub));
+  if (busy.contains(domain)) {
+    return base::Error(base::Code::kFailedPrecondition,
+                       "A running job uses the data set \"" + dataset + "\".",
+                       "Wait for it, or cancel it: mortise job list.");
+  }
+  MORTISE_ASSIGN(const store::ShredFacts facts, hub.store().shred(domain));
+  MORTISE_TRY(mark_shredded(hub, domain));
+  return facts;
+}
+
+Status note_shredded(Hub& hub) {
+  std::vector<std::string> known;
+  MORTISE_TRY(hub.database().read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run("SELECT id FROM domains", {},
+                               [&](const Row& row) { known.push_back(row.text(0)); }));
+    return {};
+  }));
+  for (const std::string& domain : known) {
+    MORTISE_ASSIGN(const bool has_key, hub.keyring().contains(domain));
+    if (!has_key) MORTISE_TRY(mark_shredded(hub, domain));
+  }
+  return {};
+}
+
+}  // namespace mortise::hub

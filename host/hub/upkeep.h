@@ -1,0 +1,41 @@
+// Care for what is stored: compaction, scrubbing, backup, rotation of keys, destruction of a data
+// set. Called by server (the store's routes) and at start. Each may be cut at any call and done
+// again.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "hub/hub.h"
+#include "store/backup.h"
+#include "store/keyring.h"
+#include "store/upkeep.h"
+
+namespace mortise::hub {
+
+// Takes the dead chunks of all domains out of their segments. Live is what versions that are not
+// shredded, and uploads that are not removed, name. Domains that a running job uses are left, and
+// so are segments younger than the grace.
+base::Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& options);
+
+// Reads and authenticates every record of every domain. progress: bytes read so far; may be empty.
+struct ScrubFacts {
+  uint64_t domains = 0, chunks_ok = 0, bytes_read = 0;
+  std::vector<store::ScrubFinding> findings;
+};
+base::Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second);
+
+// Database snapshot, wrapped keys and segments into a folder; the root key is not among them. What
+// is there from an earlier backup is not copied again. The database comes first: all that it names
+// is in the segments that follow.
+base::Result<store::BackupFacts> backup(Hub& hub, const std::string& target);
+
+// Destroys the key of a data set's domain, and with it every byte of all its versions and uploads.
+// Errors: NOT_FOUND; FAILED_PRECONDITION while a job uses it.
+base::Result<store::ShredFacts> shred(Hub& hub, const std::string& dataset);
+
+// At start: data sets whose key is gone, for a shred was cut after it, are marked so.
+base::Status note_shredded(Hub& hub);
+
+}  // namespace mortise::hub

@@ -1,0 +1,104 @@
+// POST /api/v1/store/{verb}: care for the sealed store. See api.h and hub/upkeep.h.
+#include <array>
+
+#include "hub/upkeep.h"
+#include "server/api.h"
+
+namespace mortise::server {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Json;
+
+// Longer than an upload may stay open: what is younger may not be named by the database yet.
+constexpr int64_t kGraceSeconds = 24 * 3600;
+
+Answer compact_store(Api& api, const Json& body) {
+  store::CompactOptions options;
+  options.grace_ns = body["grace_seconds"].as_int(kGraceSeconds) * INT64_C(1'000'000'000);
+  options.dead_share_max = body["dead_share_max"].as_double(options.dead_share_max);
+  MORTISE_ASSIGN(const store::CompactFacts facts, hub::compact(*api.hub, options));
+  return Response::json(Json::object({{"segments_rewritten", facts.segments_rewritten},
+                                      {"segments_removed", facts.segments_removed},
+                                      {"segments_young", facts.segments_young},
+                                      {"segments_damaged", facts.segments_damaged},
+                                      {"chunks_kept", facts.chunks_kept},
+                                      {"chunks_dropped", facts.chunks_dropped},
+                                      {"bytes_freed", facts.bytes_freed}}));
+}
+
+Answer scrub_store(Api& api, const Json& body) {
+  MORTISE_ASSIGN(const hub::ScrubFacts facts,
+                 hub::scrub(*api.hub, body["bytes_per_second"].as_uint(0)));
+  Json findings = Json::array();
+  for (const store::ScrubFinding& finding : facts.findings) {
+    findings.push_back(Json::object({{"segment", finding.segment},
+                                     {"chunk", base::to_hex(finding.chunk)},
+                                     {"byte_offset", finding.byte_offset},
+                                     {"state", finding.is_missing ? "missing" : "corrupt"},
+                                     {"message", finding.message}}));
+  }
+  return Response::json(Json::object({{"domains", facts.domains},
+                                      {"chunks_ok", facts.chunks_ok},
+                                      {"bytes_read", facts.bytes_read},
+                                      {"findings", std::move(findings)}}));
+}
+
+Answer back_up_store(Api& api, const Json& body) {
+  const std::string& target = body["target"].as_string();
+  if (!target.starts_with('/')) {
+    return Error(Code::kInvalidArgument, "The folder of a backup is an absolute path.",
+                 "Give \"target\", as in \"/mnt/backup/mortise\".")
+        .at_field("/target");
+  }
+  MORTISE_ASSIGN(const store::BackupFacts facts, hub::backup(*api.hub, target));
+  return Response::json(Json::object({{"target", target},
+                                      {"domains", facts.domains},
+                                      {"segments_copied", facts.segments_copied},
+                                      {"segments_kept", facts.segments_kept},
+                                      {"bytes_copied", facts.bytes_copied}}));
+}
+
+Answer rotate_keys(Api& api, const Json&) {
+  MORTISE_ASSIGN(const store::RotationFacts facts, api.hub->keyring().rotate());
+  return Response::json(Json::object({{"kek_version", facts.kek_version},
+                                      {"rewrapped", facts.rewrapped},
+                                      {"unreadable", facts.unreadable},
+                                      {"keks_removed", facts.keks_removed}}));
+}
+
+Answer shred_dataset(Api& api, const Json& body) {
+  MORTISE_ASSIGN(const store::ShredFacts facts, hub::shred(*api.hub, body["dataset"].as_string()));
+  return Response::json(Json::object({{"dataset", body["dataset"]},
+                                      {"domain", facts.domain_id},
+                                      {"key_id", facts.key_id},
+                                      {"kek_version", facts.kek_version},
+                                      {"segments", facts.segments},
+                                      {"chunks", facts.chunks},
+                                      {"stored_bytes", facts.stored_bytes},
+                                      {"shredded_at", base::format_utc(facts.shredded_at_ns)}}));
+}
+
+struct StoreVerb {
+  std::string_view name;
+  Answer (*run)(Api&, const Json&);
+};
+constexpr std::array<StoreVerb, 5> kVerbs = {{{"compact", compact_store},
+                                              {"scrub", scrub_store},
+                                              {"backup", back_up_store},
+                                              {"rotate", rotate_keys},
+                                              {"shred", shred_dataset}}};
+
+}  // namespace
+
+Answer care_for_store(Api& api, Request& request) {
+  const std::string verb = request.parameter("verb");
+  MORTISE_ASSIGN(const Json body, request.read_json());
+  for (const StoreVerb& known : kVerbs) {
+    if (known.name == verb) return known.run(api, body);
+  }
+  return hub::not_found("verb of the store", verb, "compact, scrub, backup, rotate or shred.");
+}
+
+}  // namespace mortise::server
