@@ -1,0 +1,134 @@
+"""No byte of what is uploaded rests readable on the disk: canaries that cannot be guessed or compressed go
+up in rows, in a picture, in a bundle, in a data set that is refused; then every file below MORTISE_HOME
+is searched for them, raw, in hex, in base64 and in UTF-16, and so is what every zstd frame in it
+inflates to. The search itself is tried on files that hold each of these forms.
+
+MORTISE_PROGRAMS names the folder of the programs. Ends only processes of its own MORTISE_HOME.
+"""
+
+import base64
+import ctypes
+import ctypes.util
+import json
+import os
+import secrets
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+import zlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "sdk/python"))
+
+from mortise import DatasetHub, MortiseError, Server  # noqa: E402
+
+ZSTD = ctypes.CDLL(ctypes.util.find_library("zstd"))
+ZSTD.ZSTD_decompress.restype = ctypes.c_size_t
+FRAME = b"\x28\xb5\x2f\xfd"
+
+
+def forms(canary):
+    """The canary's text as it could lie in a file. In base64 it may begin at any of three bytes."""
+    raw = canary.encode()
+    found = [raw, raw.hex().encode(), raw.hex().upper().encode(), canary.encode("utf-16-le"),
+             canary.encode("utf-16-be")]
+    for shift in range(3):
+        text = base64.b64encode(b"\0" * shift + raw)
+        found.append(text[4 if shift else 0:-4])
+    return found
+
+
+def inflated(data):
+    """What each zstd frame of the bytes inflates to."""
+    at = data.find(FRAME)
+    while at >= 0:
+        room = ctypes.create_string_buffer(8 << 20)
+        piece = data[at:]
+        size = ZSTD.ZSTD_findFrameCompressedSize(piece, ctypes.c_size_t(len(piece)))
+        if 0 < size <= len(piece):
+            got = ZSTD.ZSTD_decompress(room, ctypes.c_size_t(len(room)), piece,
+                                       ctypes.c_size_t(size))
+            if got <= len(room):
+                yield room.raw[:got]
+        at = data.find(FRAME, at + 1)
+
+
+def search(folder, canaries):
+    """{(file, canary)} of all files below a folder."""
+    wanted = [(canary, form) for canary in canaries for form in forms(canary)]
+    found = set()
+    for path in Path(folder).rglob("*"):
+        if not path.is_file():
+            continue
+        data = path.read_bytes()
+        for text in (data, *inflated(data)):
+            found |= {(path.name, canary) for canary, form in wanted if form in text}
+    return found
+
+
+def png_with(text):
+    """A grey picture whose tEXt chunk holds the text."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    header = struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"tEXt", b"Note\0" + text.encode())
+            + chunk(b"IDAT", zlib.compress(b"\0\1\2\3\4" * 4)) + chunk(b"IEND", b""))
+
+
+class Canaries(unittest.TestCase):
+    def setUp(self):
+        self.work = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.work)
+
+    def test_the_search_finds_each_form(self):
+        ZSTD.ZSTD_compress.restype = ctypes.c_size_t
+        canary = secrets.token_urlsafe(32)
+        for number, form in enumerate(forms(canary)):
+            (self.work / str(number)).write_bytes(b"before " + form + b" after")
+        text = (canary * 50).encode()
+        room = ctypes.create_string_buffer(1 << 16)
+        size = ZSTD.ZSTD_compress(room, ctypes.c_size_t(len(room)), text,
+                                  ctypes.c_size_t(len(text)), 3)
+        (self.work / "zstd").write_bytes(b"head" + room.raw[:size])
+
+        found = {name for name, _ in search(self.work, [canary])}
+
+        self.assertEqual(found, {"zstd", *map(str, range(len(forms(canary))))})
+
+    def test_nothing_of_an_upload_is_found_on_the_disk(self):
+        programs = Path(os.environ["MORTISE_PROGRAMS"])
+        home, data = self.work / "home", self.work / "data"
+        os.environ["MORTISE_HOME"] = str(home)
+        os.environ.pop("MORTISE_URL", None)
+        (data / "images").mkdir(parents=True)
+        row, picture, bad, plain = (secrets.token_urlsafe(48) for _ in range(4))
+        (data / "images/a.png").write_bytes(png_with(picture))
+        for number in range(20):  # enough for the client to send a bundle
+            (data / f"images/{number}.png").write_bytes(png_with(picture + str(number)))
+        lines = [{"image": f"images/{n}.png", "query": f"What is {row}{n}?", "response": row}
+                 for n in range(20)]
+        (data / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        server = Server(programs=programs)
+        self.addCleanup(subprocess.run, [programs / "mortise", "down"], capture_output=True,
+                        check=False)
+        hub = DatasetHub(server)
+        self.assertEqual(hub.upload("films", data, task_type="vqa"), "films@1")
+        (self.work / "bad.jsonl").write_text(
+            json.dumps({"image": f"{bad}.png", "query": bad, "response": bad}) + "\n" + bad + "\n")
+        with self.assertRaises(MortiseError):
+            hub.upload("bad", self.work / "bad.jsonl", task_type="vqa")
+        (self.work / "chat.jsonl").write_text(json.dumps({"messages": [
+            {"role": "user", "content": plain}, {"role": "assistant", "content": plain}]}) + "\n")
+        hub.upload("chat", self.work / "chat.jsonl", task_type="chat")
+        self.assertEqual(hub.rows("films")[3]["output"], row)
+
+        self.assertEqual(search(home, [row, picture, bad, plain]), set())
+
+
+if __name__ == "__main__":
+    unittest.main()
