@@ -219,6 +219,7 @@ const std::vector<Command>& commands() {
     std::vector<Command> out;
     add_server_commands(out);
     add_dataset_commands(out);
+    add_catalog_commands(out);
     add_model_commands(out);
     add_job_commands(out);
     add_plugin_commands(out);
