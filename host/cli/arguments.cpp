@@ -220,6 +220,7 @@ const std::vector<Command>& commands() {
     add_server_commands(out);
     add_dataset_commands(out);
     add_store_commands(out);
+    add_catalog_commands(out);
     add_model_commands(out);
     add_job_commands(out);
     add_plugin_commands(out);

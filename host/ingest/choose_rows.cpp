@@ -11,6 +11,27 @@ using base::Code;
 using base::Error;
 using base::Result;
 
+bool matches_pattern(std::string_view pattern, std::string_view name) {
+  size_t p = 0, n = 0, star = pattern.npos, star_name = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      star_name = n;
+    } else if (p < pattern.size() &&
+               (pattern[p] == name[n] || (pattern[p] == '?' && name[n] != '/'))) {
+      ++p;
+      ++n;
+    } else if (star != pattern.npos && name[star_name] != '/') {
+      p = star + 1;
+      n = ++star_name;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
 namespace {
 
 constexpr uint32_t kSureScore = 50;   // below, a format takes the file only if nothing is better
@@ -35,28 +56,6 @@ bool is_media(const std::string& name) {
   return std::find(endings.begin(), endings.end(), ending) != endings.end();
 }
 
-// * is any run of characters but "/", ? any one but "/".
-bool matches(std::string_view pattern, std::string_view name) {
-  size_t p = 0, n = 0, star = pattern.npos, star_name = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_name = n;
-    } else if (p < pattern.size() &&
-               (pattern[p] == name[n] || (pattern[p] == '?' && name[n] != '/'))) {
-      ++p;
-      ++n;
-    } else if (star != pattern.npos && name[star_name] != '/') {
-      p = star + 1;
-      n = ++star_name;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 std::string shown(const std::vector<Candidate>& candidates) {
   std::string text;
   for (size_t i = 0; i < std::min(candidates.size(), kShownMax); ++i) {
@@ -75,7 +74,7 @@ Result<RowsFiles> take_wanted(const std::vector<std::string>& names,
     std::vector<std::string> found;
     const bool is_name = std::find(names.begin(), names.end(), pattern) != names.end();
     std::copy_if(names.begin(), names.end(), std::back_inserter(found), [&](const auto& name) {
-      return is_name ? name == pattern : matches(pattern, name);
+      return is_name ? name == pattern : matches_pattern(pattern, name);
     });
     if (found.empty()) {
       return Error(Code::kNotFound, "The upload has no file " + pattern + ".").at_file(pattern);

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -30,5 +31,8 @@ struct RowsFiles {
 // wanted ones are of different formats.
 base::Result<RowsFiles> choose_rows(const std::vector<std::string>& names,
                                     const std::vector<std::string>& wanted, const ProbeFile& probe);
+
+// * is any run of characters but "/", ? any one but "/". [any]
+bool matches_pattern(std::string_view pattern, std::string_view name);
 
 }  // namespace mortise::ingest

@@ -33,6 +33,7 @@ class LocalFiles final : public UploadFiles {
   base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
   base::Status visit(
       const std::function<base::Status(const std::string& name)>& each) const override;
+  std::map<std::string, std::string>& paths() { return paths_; }  // more may come while rows do
 
  private:
   base::FileOps& files_;

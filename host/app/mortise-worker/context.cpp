@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "job/launch.h"
+
 namespace mortise::worker {
 
 void Context::progress(std::string_view phase, int64_t step, int64_t steps_total) const {
@@ -47,6 +49,27 @@ base::Status Context::print(std::string_view text) const {
   return file->close();
 }
 
+base::Status list_files(base::FileOps& files, const std::string& root, const std::string& below,
+                        std::vector<std::string>& out) {
+  const std::string folder = below.empty() ? root : base::join_path(root, below);
+  MORTISE_ASSIGN(const auto entries, files.list(folder));
+  for (const base::FileInfo& entry : entries) {
+    const std::string name = below.empty() ? entry.name : base::join_path(below, entry.name);
+    if (entry.is_folder) {
+      MORTISE_TRY(list_files(files, root, name, out));
+    } else {
+      out.push_back(name);
+    }
+  }
+  return {};
+}
+
+base::Result<std::string> shared_path(std::string_view name) {
+  MORTISE_ASSIGN(const std::string program, job::sibling_program("mortise-worker"));
+  const std::string bin = program.substr(0, program.rfind('/'));
+  return base::join_path(bin.substr(0, bin.rfind('/')) + "/share/mortise", name);
+}
+
 TaskFunction task_of(std::string_view kind) {
   static constexpr std::pair<std::string_view, TaskFunction> kTasks[] = {
       {"ingest", task_ingest},
@@ -55,6 +78,8 @@ TaskFunction task_of(std::string_view kind) {
       {"export", task_export},
       {"serve", task_serve},
       {"dataset.check", dataset_check},
+      {"dataset.catalog", dataset_catalog},
+      {"dataset.import", dataset_import},
       {"tokenizer.encode", tokenizer_encode},
       {"tokenizer.decode", tokenizer_decode},
       {"tokenizer.show", tokenizer_show},

@@ -65,6 +65,13 @@ struct Context {
   base::Status print(std::string_view text) const;
 };
 
+// Every file below a folder, as "a/b.png"; links are left alone. below is "" at first.
+base::Status list_files(base::FileOps& files, const std::string& root, const std::string& below,
+                        std::vector<std::string>& out);
+
+// What is installed beside the programs: <prefix>/share/mortise/NAME.
+base::Result<std::string> shared_path(std::string_view name);
+
 using TaskFunction = base::Result<job::TaskResult> (*)(Context&);
 
 // The tasks, by the kind in task.json. nullptr for an unknown one.
@@ -76,6 +83,8 @@ base::Result<job::TaskResult> task_evaluate(Context& context);
 base::Result<job::TaskResult> task_export(Context& context);
 base::Result<job::TaskResult> task_serve(Context& context);
 base::Result<job::TaskResult> dataset_check(Context& context);
+base::Result<job::TaskResult> dataset_catalog(Context& context);
+base::Result<job::TaskResult> dataset_import(Context& context);
 base::Result<job::TaskResult> tokenizer_encode(Context& context);
 base::Result<job::TaskResult> tokenizer_decode(Context& context);
 base::Result<job::TaskResult> tokenizer_show(Context& context);

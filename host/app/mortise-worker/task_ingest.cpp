@@ -18,22 +18,6 @@ using base::Status;
 
 constexpr size_t kSampleBytes = 64 * 1024;
 
-// Every file below a folder, as "a/b.png"; links are left alone.
-Status list_files(base::FileOps& files, const std::string& root, const std::string& below,
-                  std::vector<std::string>& out) {
-  const std::string folder = below.empty() ? root : base::join_path(root, below);
-  MORTISE_ASSIGN(const auto entries, files.list(folder));
-  for (const base::FileInfo& entry : entries) {
-    const std::string name = below.empty() ? entry.name : base::join_path(below, entry.name);
-    if (entry.is_folder) {
-      MORTISE_TRY(list_files(files, root, name, out));
-    } else {
-      out.push_back(name);
-    }
-  }
-  return {};
-}
-
 // A text, or a list of them.
 std::vector<std::string> texts_of(const Json& value) {
   std::vector<std::string> texts;

@@ -6,7 +6,6 @@
 #include "app/mortise-worker/context.h"
 #include "base/clock.h"
 #include "base/crypto.h"
-#include "job/launch.h"
 #include "pack/archive.h"
 #include "pack/find.h"
 #include "pack/lock.h"
@@ -51,13 +50,6 @@ Json plugin_json(const pack::Manifest& manifest) {
                        {"sha256", manifest.sha256},
                        {"folder", manifest.root},
                        {"plugins", std::move(plugins)}});
-}
-
-// <prefix>/share/mortise/templates, beside the program's own folder.
-Result<std::string> templates_folder() {
-  MORTISE_ASSIGN(const std::string program, job::sibling_program("mortise-worker"));
-  const std::string bin = program.substr(0, program.rfind('/'));
-  return base::join_path(bin.substr(0, bin.rfind('/')), "share/mortise/templates");
 }
 
 // "f1_score" -> "F1Score".
@@ -107,7 +99,7 @@ Result<job::TaskResult> plugin_new(Context& context) {
     return Error(Code::kInvalidArgument, "\"" + id + "\" is no plugin id.",
                  "Write your domain backwards and a name: com.example.f1");
   }
-  MORTISE_ASSIGN(const std::string templates, templates_folder());
+  MORTISE_ASSIGN(const std::string templates, shared_path("templates"));
   const std::string from = base::join_path(templates, kind);
   const auto entries = context.files.list(from);
   if (!entries.ok()) {

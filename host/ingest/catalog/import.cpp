@@ -1,0 +1,216 @@
+// See import.h. The rows of the importer go through the mapping, one by one, into run_ingest.
+#include "ingest/catalog/import.h"
+
+#include <algorithm>
+#include <deque>
+
+#include "base/json_read.h"
+#include "ingest/catalog/evaluate.h"
+#include "ingest/catalog/folder.h"
+#include "ingest/choose_rows.h"
+#include "ingest/folder_output.h"
+#include "ingest/plugin_rows.h"
+
+namespace mortise::ingest::catalog {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+
+namespace {
+
+constexpr size_t kSampleBytes = 64 * 1024;
+constexpr std::string_view kRoot = "import/";  // the folder as formats know it
+
+bool fits_any(const std::string& name, const Json& patterns) {
+  const std::string base_name = name.substr(name.rfind('/') + 1);
+  return std::ranges::any_of(patterns.items(), [&](const Json& pattern) {
+    return matches_pattern(pattern.as_string(), base_name);
+  });
+}
+
+// What the importer is told: whole lines are cells of a separator that no text has.
+Json config_of(const Json& rows) {
+  if (!rows["lines"].as_bool()) return rows["config"];
+  return Json::object({{"separator", "\x01"}, {"header", false}, {"quotes", false}});
+}
+
+Result<std::vector<FormatGuess>> guesses_of(base::FileOps& files, plugin::Registry& registry,
+                                            const ImportRequest& request, const std::string& name) {
+  MORTISE_ASSIGN(auto file,
+                 files.open(base::join_path(request.folder, name), base::OpenMode::kRead));
+  plugin::FormatSample sample;
+  sample.name = name;
+  MORTISE_ASSIGN(sample.size_bytes, file->size());
+  sample.head.resize(std::min<uint64_t>(sample.size_bytes, kSampleBytes));
+  MORTISE_ASSIGN(const size_t read,
+                 file->read_at(0, std::as_writable_bytes(std::span(sample.head))));
+  sample.head.resize(read);
+  std::vector<FormatGuess> guesses;
+  for (const auto& one : registry.probe_formats(sample)) {
+    if (one.plugin_id == request.entry->plugin_id() && one.answer.score > 0) {
+      guesses.push_back({one.plugin_id, one.answer.score});
+    }
+  }
+  return guesses;
+}
+
+// The entry's own files of rows, else the one that its importer knows; never a table's.
+Result<RowsFiles> choose(base::FileOps& files, plugin::Registry& registry,
+                         const ImportRequest& request) {
+  const Json& rows = request.entry->fields["rows"];
+  const Json& patterns = rows["files"];
+  Json tables = Json::array();
+  for (const auto& [name, spec] : request.entry->fields["tables"].members()) {
+    if (spec.contains("file")) tables.push_back(spec["file"]);
+  }
+  RowsFiles chosen{{}, request.entry->plugin_id()};
+  std::vector<std::string> names;
+  for (const auto& [name, path] : request.files) {
+    if (path != base::join_path(request.folder, name) || fits_any(name, tables)) continue;
+    names.push_back(name);
+    if (request.rows.empty() && fits_any(name, patterns)) chosen.names.push_back(name);
+  }
+  if (!chosen.names.empty()) return chosen;
+  const bool is_named = !request.rows.empty() || rows["lines"].as_bool();
+  return choose_rows(names, request.rows,
+                     [&](const std::string& name) -> Result<std::vector<FormatGuess>> {
+                       if (is_named) return std::vector<FormatGuess>{{chosen.format_id, 100}};
+                       return guesses_of(files, registry, request, name);
+                     });
+}
+
+// The rows that the mapping makes of the importer's.
+class MappedRows final : public RowSource {
+ public:
+  MappedRows(RowSource& rows, const Mapping& mapping, const Json& reading, Folder& folder,
+             const std::vector<std::string>& names)
+      : rows_(rows), mapping_(mapping), reading_(reading), names_(names) {
+    scene_.lookup = &folder;
+    scene_.cells = reading["cells"].as_string();
+  }
+
+  Result<bool> next(Row& row) override {
+    while (made_.empty()) {
+      MORTISE_ASSIGN(const bool more, rows_.next(read_));
+      if (!more) return false;
+      MORTISE_TRY(take());
+    }
+    row.text = made_.front().dump();
+    row.byte_offset = read_.byte_offset;
+    row.file = read_.file;
+    made_.pop_front();
+    return true;
+  }
+
+ private:
+  // Lines that are no rows: a header, comments, what the set itself says to drop.
+  bool is_left_out(const std::string& line) const {
+    const std::string &comment = reading_["comment"].as_string(),
+                      &without = reading_["without"].as_string();
+    return scene_.row_number <= reading_["skip"].as_int() ||
+           (!comment.empty() && line.starts_with(comment)) ||
+           (!without.empty() && line.find(without) != line.npos);
+  }
+
+  base::Status take() {
+    if (read_.file != file_ || scene_.rows_file.empty()) scene_.row_number = 0;
+    file_ = read_.file;
+    scene_.rows_file = names_[file_];
+    ++scene_.row_number;
+    MORTISE_ASSIGN(Json row, reader_.parse(read_.text));
+    if (reading_["lines"].as_bool()) {
+      if (is_left_out(row["col1"].as_string())) return {};
+      row = Json(std::string(row["col1"].as_string()));
+    }
+    scene_.row = &row;
+    auto made = evaluate(mapping_, scene_);
+    if (!made.ok()) {
+      return made.error()
+          .at_file(names_[file_])
+          .at_row(scene_.row_number)
+          .at_byte(read_.byte_offset);
+    }
+    made_.insert(made_.end(), std::make_move_iterator(made->begin()),
+                 std::make_move_iterator(made->end()));
+    return {};
+  }
+
+  RowSource& rows_;
+  const Mapping& mapping_;
+  const Json& reading_;
+  const std::vector<std::string>& names_;
+  base::RowReader reader_{{.size_bytes_max = 64u << 20, .depth_max = 128}};
+  Scene scene_;
+  Row read_;
+  size_t file_ = 0;
+  std::deque<Json> made_;
+};
+
+// A separated table through the format pack, whole.
+Result<Json> read_table(plugin::Registry& registry, const std::string& name, const Json& config) {
+  PluginRows rows(
+      1,
+      [&](size_t) {
+        return registry.open_format("mortise.format_csv", {std::string(kRoot) + name}, config);
+      },
+      std::string(kRoot));
+  Json table = Json::array();
+  RowSource::Row row;
+  while (true) {
+    MORTISE_ASSIGN(const bool more, rows.next(row));
+    if (!more) return table;
+    MORTISE_ASSIGN(Json value, base::parse_json(row.text));
+    table.push_back(std::move(value));
+  }
+}
+
+}  // namespace
+
+Result<ImportResult> import_set(base::FileOps& files, plugin::Registry& registry,
+                                const ImportRequest& request, const IngestHooks& hooks) {
+  const Entry& entry = *request.entry;
+  MORTISE_ASSIGN(const Mapping mapping, entry.mapping(request.task));
+  MORTISE_ASSIGN(const RowsFiles chosen, choose(files, registry, request));
+  MORTISE_TRY(registry.services().grant("import", request.folder));
+  PluginRows rows(
+      chosen.names.size(),
+      [&](size_t file) {
+        return registry.open_format(chosen.format_id, {std::string(kRoot) + chosen.names[file]},
+                                    config_of(entry.fields["rows"]));
+      },
+      std::string(kRoot));
+  IngestRequest ingest;
+  ingest.task_type = mapping.task_type;
+  ingest.rows_names = chosen.names;
+  ingest.max_bad_rows = request.max_bad_rows;
+  ingest.patch = request.patch;
+  LocalFiles local(files, request.files);
+  FolderOutput output(files, request.output_folder);
+  ingest.upload = &local;
+  ingest.rows = &output;
+  ingest.media = &output;
+  Folder folder(files, local.paths(), entry.fields["tables"],
+                base::join_path(request.folder, chosen.names[0]), request.output_folder,
+                [&](const std::string& name, const Json& config) {
+                  return read_table(registry, name, config);
+                });
+  MappedRows mapped(rows, mapping, entry.fields["rows"], folder, chosen.names);
+  ImportResult result;
+  result.task_type = mapping.task_type;
+  auto ingested = run_ingest(mapped, ingest, hooks);
+  if (!ingested.ok()) {
+    Error& error = ingested.error();
+    if (error.file.starts_with(kRoot)) error.file.erase(0, kRoot.size());
+    return error;
+  }
+  result.ingested = std::move(*ingested);
+  MORTISE_TRY(output.finish());
+  for (const std::string& name : result.ingested.used_media) {
+    result.media[name] = local.paths().at(name);
+  }
+  return result;
+}
+
+}  // namespace mortise::ingest::catalog
