@@ -62,7 +62,7 @@ Answer back_up_store(Api& api, const Json& body) {
 
 Answer rotate_keys(Api& api, const Json&) {
   MORTISE_ASSIGN(const store::RotationFacts facts, api.hub->keyring().rotate());
-  return Response::json(Json::object({{"kek_version", facts.kek_version},
+  return Response::json(Json::object({{"kek_version", int64_t{facts.kek_version}},
                                       {"rewrapped", facts.rewrapped},
                                       {"unreadable", facts.unreadable},
                                       {"keks_removed", facts.keks_removed}}));
@@ -73,7 +73,7 @@ Answer shred_dataset(Api& api, const Json& body) {
   return Response::json(Json::object({{"dataset", body["dataset"]},
                                       {"domain", facts.domain_id},
                                       {"key_id", facts.key_id},
-                                      {"kek_version", facts.kek_version},
+                                      {"kek_version", int64_t{facts.kek_version}},
                                       {"segments", facts.segments},
                                       {"chunks", facts.chunks},
                                       {"stored_bytes", facts.stored_bytes},

@@ -73,7 +73,7 @@ TEST_F(FormatCoco, AnAnnotationOfAMissingPictureIsNamed) {
 TEST_F(FormatCoco, RefusesWhatDoesNotJoinOrIsNoBox) {
   const std::string images =
       R"({"images":[{"id":1,"file_name":"a"}],"categories":[{"id":1,"name":"c"}],)";
-  for (const std::string bad :
+  for (const std::string& bad :
        {R"({"images":[{"id":1,"file_name":"a"},{"id":1,"file_name":"b"}]})"s,
         R"({"images":[{"id":"1","file_name":"a"}]})"s, R"({"images":[{"id":1}]})"s,
         R"({"annotations":[]})"s, R"({"images":[)"s, R"({"images":[{"id":1,"file_name":"a"}]} x)"s,

@@ -82,7 +82,7 @@ TEST_F(FormatLabelStudio, RefusesWhatItCannotReadWithRowByteAndField) {
   EXPECT_EQ(no_size.field, "/annotations/0/result/0");
   EXPECT_EQ(no_size.row, 1);
   EXPECT_EQ(no_size.byte, 1);
-  for (const std::string bad :
+  for (const std::string& bad :
        {std::string("{}"), std::string("[{\"id\":1}]"), std::string("[{\"data\":{}},"),
         std::string("[7]"), std::string(R"([{"data":{"image":"a","img":"b"}}])"),
         with(R"({"from_name":"x"})"), with(R"({"type":"choices","value":{"choices":["c"]}})")}) {
