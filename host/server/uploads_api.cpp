@@ -107,8 +107,11 @@ Answer put_upload_file(Api& api, Request& request) {
   MORTISE_ASSIGN(const store::ObjectRef file, writer.finish());
   MORTISE_TRY(domain->sync());
   MORTISE_TRY(api.hub->uploads().put_file(upload.id, name, file));
-  return Response::json(Json::object(
-      {{"name", name}, {"digest", "sha256:" + sha256}, {"size_bytes", file.size_bytes}}));
+  return Response::json(
+      Json::object({{"name", name},
+                    {"object", to_text(file)},
+                    {"digest", "sha256:" + sha256},  // of what arrived; it is kept nowhere
+                    {"size_bytes", file.size_bytes}}));
 }
 
 // A tar stream: every file of it becomes a file of the upload, all or none.
@@ -132,8 +135,7 @@ Answer put_upload_bundle(Api& api, Request& request) {
   MORTISE_TRY(reader.finish());
   MORTISE_ASSIGN(const store::NamesWritten table, store::write_names(domain, std::move(files)));
   MORTISE_TRY(domain->sync());
-  MORTISE_TRY(
-      api.hub->uploads().put_table(upload.id, table.ref, table.count, table.content_bytes));
+  MORTISE_TRY(api.hub->uploads().put_table(upload.id, table.ref, table.count, table.content_bytes));
   MORTISE_ASSIGN(const hub::Upload after, api.hub->uploads().get(upload.id));
   return Response::json(after.to_json());
 }

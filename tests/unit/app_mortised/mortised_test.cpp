@@ -103,7 +103,7 @@ TEST_F(MortisedTest, LosesNothingItAcknowledgedWhenItIsKilled) {
   std::mt19937 random(seed);
   ASSERT_NO_FATAL_FAILURE(start());
   const std::string id = json(call("POST", "/api/v1/uploads", R"({"name":"x"})"))["id"].as_string();
-  std::map<std::string, std::string> acknowledged;  // name -> digest
+  std::map<std::string, std::string> acknowledged;  // name -> object
   int number = 0;
   for (int round = 0; round < 10; ++round) {
     const int64_t delay_ms = std::uniform_int_distribution<int64_t>(1, 120)(random);
@@ -115,23 +115,22 @@ TEST_F(MortisedTest, LosesNothingItAcknowledgedWhenItIsKilled) {
       const std::string name = "f" + std::to_string(number++);
       const auto answer = call("PUT", "/api/v1/uploads/" + id + "/files/" + name, name);
       if (answer.status == 0) break;  // it is dead
-      if (answer.status == 200) acknowledged[name] = json(answer)["digest"].as_string();
+      if (answer.status == 200) acknowledged[name] = json(answer)["object"].as_string();
     }
     killer.join();
     end(SIGKILL);
     ASSERT_NO_FATAL_FAILURE(start());
     std::map<std::string, std::string> found;
-    const Json listed = json(call("GET", "/api/v1/uploads/" + id + "/files"));
+    const Json listed = json(call("GET", "/api/v1/uploads/" + id + "/files?limit=1000"));
     for (const Json& item : listed["items"].items()) {
-      found[item["name"].as_string()] = item["digest"].as_string();
+      found[item["name"].as_string()] = item["object"].as_string();
     }
-    for (const auto& [name, digest] : acknowledged) {
-      ASSERT_EQ(found[name], digest) << name << " in round " << round;
-      const std::string hex = digest.substr(7);
-      EXPECT_EQ(*base::read_file(posix_file_ops(),
-                                 home() + "/store/blobs/" + hex.substr(0, 2) + "/" + hex),
-                name);
+    for (const auto& [name, object] : acknowledged) {
+      ASSERT_EQ(found[name], object) << name << " in round " << round;
     }
+    const Json scrubbed = json(call("POST", "/api/v1/store/scrub", "{}"));
+    EXPECT_EQ(scrubbed["findings"].size(), 0u) << scrubbed.dump();
+    EXPECT_GE(scrubbed["chunks_ok"].as_uint(), acknowledged.size());
   }
   EXPECT_GE(acknowledged.size(), 10u);
 }
