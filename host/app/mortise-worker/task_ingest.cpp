@@ -79,12 +79,16 @@ Result<ingest::IngestResult> read_source(Context& context, const Source& source,
   const std::string root = "upload/";
   const std::vector<std::string>& names = source.rows.names;
   int64_t total = -1;
-  ingest::PluginRows rows(names.size(), [&](size_t file) -> Result<plugin::Format> {
-    MORTISE_ASSIGN(plugin::Format opened, context.registry.open_format(
-                                              source.rows.format_id, {root + names[file]}, config));
-    if (names.size() == 1) total = opened.row_count_hint();
-    return opened;
-  }, root);
+  ingest::PluginRows rows(
+      names.size(),
+      [&](size_t file) -> Result<plugin::Format> {
+        MORTISE_ASSIGN(
+            plugin::Format opened,
+            context.registry.open_format(source.rows.format_id, {root + names[file]}, config));
+        if (names.size() == 1) total = opened.row_count_hint();
+        return opened;
+      },
+      root);
   ingest::IngestHooks hooks;
   hooks.progress = [&](int64_t done) { context.progress("check", done, total); };
   hooks.is_cancelled = [&] { return context.is_cancelled.load(); };
@@ -104,22 +108,29 @@ std::vector<std::pair<std::string, std::string>> overrides_of(const Json& map) {
   return overrides;
 }
 
-// The one sentence that rests in the database says where, not what: what rows hold stays sealed.
-std::string summary_of(const ingest::IngestResult& ingested) {
+// What is kept says where the first finding is, not what: what rows hold stays sealed. A check of
+// local files is only shown and says it all.
+std::string summary_of(const ingest::IngestResult& ingested, bool is_kept) {
   const ingest::Report& report = ingested.report;
   std::string text = std::to_string(report.rows_count - report.bad_rows_count) + " of " +
                      std::to_string(report.rows_count) + " rows are good, " +
                      std::to_string(report.media_count) + " media files.";
   if (ingested.accepted || report.findings.empty()) return text;
   const ingest::Finding& first = report.findings.front();
+  if (!is_kept) {
+    base::Error shown(base::Code::kInvalidArgument, first.message, first.hint);
+    shown.at_file(first.file.empty() ? report.rows_file : first.file).at_row(first.row);
+    return text +
+           " First finding: " + shown.at_byte(first.byte_offset).at_field(first.field).text();
+  }
   return text + " First finding: " + first.code + " in row " + std::to_string(first.row) + ", " +
          first.field + ". The report has them all.";
 }
 
-job::TaskResult result_of(const ingest::IngestResult& ingested) {
+job::TaskResult result_of(const ingest::IngestResult& ingested, bool is_kept) {
   job::TaskResult result;
   result.ok = ingested.accepted;
-  result.summary = summary_of(ingested);
+  result.summary = summary_of(ingested, is_kept);
   result.record["mapping"] = ingested.report.mapping;
   result.record["counts"] = Json::object({{"rows_count", ingested.report.rows_count},
                                           {"bad_rows_count", ingested.report.bad_rows_count},
@@ -129,10 +140,9 @@ job::TaskResult result_of(const ingest::IngestResult& ingested) {
 
 // Files that cannot hold rows are not opened to find that out.
 bool may_hold_rows(const std::string& name) {
-  static constexpr std::string_view kMediaEndings[] = {".png",  ".jpg", ".jpeg", ".webp", ".gif",
-                                                       ".wav",  ".mp3", ".flac", ".ogg",  ".mp4",
-                                                       ".mov",  ".avi", ".mkv",  ".bmp",  ".tif",
-                                                       ".tiff", ".npy", ".safetensors"};
+  static constexpr std::string_view kMediaEndings[] = {
+      ".png", ".jpg", ".jpeg", ".webp", ".gif", ".wav", ".mp3",  ".flac", ".ogg",
+      ".mp4", ".mov", ".avi",  ".mkv",  ".bmp", ".tif", ".tiff", ".npy",  ".safetensors"};
   return std::none_of(std::begin(kMediaEndings), std::end(kMediaEndings),
                       [&](std::string_view ending) { return name.ends_with(ending); });
 }
@@ -172,7 +182,7 @@ Result<job::TaskResult> task_ingest(Context& context) {
   source.request.rows = &output;
   source.request.media = &output;
   MORTISE_ASSIGN(const auto ingested, read_source(context, source, format["config"]));
-  job::TaskResult result = result_of(ingested);
+  job::TaskResult result = result_of(ingested, true);
   Json objects = Json::object();
   if (ingested.accepted) {
     MORTISE_ASSIGN(const auto rows, output.finish_rows());
@@ -220,7 +230,7 @@ Result<job::TaskResult> dataset_check(Context& context) {
   source.request.max_bad_rows = context.argument("max_bad_rows").as_int();
   source.request.patch = context.argument("patch").as_bool();
   MORTISE_ASSIGN(const auto ingested, read_source(context, source, format["config"]));
-  job::TaskResult result = result_of(ingested);
+  job::TaskResult result = result_of(ingested, false);
   MORTISE_TRY(context.print(ingested.report.to_json().dump(2) + "\n"));
   return result;
 }
