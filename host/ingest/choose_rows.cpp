@@ -87,8 +87,9 @@ Result<RowsFiles> take_wanted(const std::vector<std::string>& names,
   for (const std::string& name : files.names) {
     MORTISE_ASSIGN(const auto guesses, probe(name));
     if (guesses.empty()) {
-      return Error(Code::kNotFound, "No format takes " + name + ".",
-                   "Name the format yourself, or install a pack for it.")
+      return Error(Code::kInvalidArgument, "No format takes " + name + ".",
+                   "Look at its first lines; name the format yourself with --format, or install a"
+                   " pack for it.")
           .at_file(name);
     }
     if (files.format_id.empty()) files.format_id = guesses[0].format_id;

@@ -146,7 +146,7 @@ class Uploads(threading.Thread):
     def __init__(self, server, work, first):
         super().__init__()
         self.hub, self.work, self.number = DatasetHub(server), work, first
-        self.files, self.versions = {}, {}  # upload id -> {file: digest}; reference -> rows
+        self.files, self.versions = {}, {}  # upload id -> {file: object}; reference -> rows
         self.ends = False
 
     def run(self):
@@ -164,9 +164,10 @@ class Uploads(threading.Thread):
         server = self.hub.server
         upload = server.post("/api/v1/uploads", {"name": "open", "task_type": "sft"})["id"]
         self.files[upload] = {}
-        server.put_file(f"/api/v1/uploads/{upload}/files/rows.jsonl", path)
+        kept = server.put_file(f"/api/v1/uploads/{upload}/files/rows.jsonl", path)
         digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
-        self.files[upload]["rows.jsonl"] = "sha256:" + digest
+        assert kept["digest"] == "sha256:" + digest, kept
+        self.files[upload]["rows.jsonl"] = kept["object"]
         reference = self.hub.upload(f"set-{self.number}", path, task_type="sft")
         self.versions[reference] = f"question {self.number}"
 
@@ -174,13 +175,15 @@ class Uploads(threading.Thread):
 class ServerKilled(KillTest):
     def assert_all_there(self, files, versions, jobs):
         for upload, names in files.items():
-            shown = {file["name"]: file["digest"] for file in
+            shown = {file["name"]: file["object"] for file in
                      self.server.get(f"/api/v1/uploads/{upload}/files")["items"]}
             self.assertEqual(shown | names, shown, upload)
         for reference, question in versions.items():
             self.assertIn(question, json.dumps(self.hub.rows(reference)), reference)
         for job in jobs:
             self.assertEqual(self.job(job)["id"], job)
+        scrubbed = self.server.post("/api/v1/store/scrub")
+        self.assertEqual(scrubbed["findings"], [])
 
     def test_nothing_acknowledged_is_lost_and_the_job_goes_on_to_the_same_numbers(self):
         job = self.server.post("/api/v1/jobs", manifest())["id"]

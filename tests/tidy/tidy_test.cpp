@@ -108,7 +108,6 @@ TEST(Tidy, ThirdPartyHeadersStayBehindTheirDoor) {
       {std::regex("^<Poco/"), std::regex("^host/server/http|^host/cli/http|^host/serve/http")},
       {std::regex("^<(ATen|c10|torch)/"), std::regex("^host/engine/|^tests/(engine|external)/")},
       {std::regex("^<(dnnl|oneapi)"), std::regex("^plugins/builtin/device_cpu/|^tests/bench/")},
-      {std::regex("^<CLI/"), std::regex("^host/cli/")},
       {std::regex("^<(arrow|parquet)/"),
        std::regex("^plugins/builtin/format_parquet/|^tests/unit/packs_parquet/")},
       {std::regex("^<hdf5"), std::regex("^plugins/builtin/format_hdf5/|^tests/unit/packs_hdf5/")},

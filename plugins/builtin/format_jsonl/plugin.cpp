@@ -41,7 +41,11 @@ sdk::ProbeResult probe_lines(std::string_view head, bool is_whole, bool is_named
     head.remove_prefix(end == head.npos ? head.size() : end + 1);
     if (line.empty()) continue;
     if (!is_row(line)) {
-      return {0, "Line " + std::to_string(rows + 1) + " is not one JSON object."};
+      // A file of this name whose line begins as an object is JSONL that is broken: the reader says
+      // where and how, which "no format takes it" does not.
+      const bool is_broken = is_named && line.front() == '{' && line != "{";
+      return {is_broken ? 40u : 0u,
+              "Line " + std::to_string(rows + 1) + " is not one whole JSON object."};
     }
     ++rows;
   }

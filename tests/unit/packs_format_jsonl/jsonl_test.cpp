@@ -270,6 +270,25 @@ TEST_F(Jsonl, ProbeKnowsItsOwnAndLeavesOthers) {
   EXPECT_EQ(score("a.csv", "a,b\n1,2\n"), 0u);
 }
 
+TEST_F(Jsonl, ProbeTakesABrokenFileOfItsNameSoThatTheReaderCanSayWhatIsWrong) {
+  const auto score = [this](const std::string& name, const std::string& head) {
+    mortise_format_sample sample{};
+    sample.struct_size = sizeof(sample);
+    sample.name = text(name);
+    sample.head = sdk::bytes(head);
+    sample.size_bytes = head.size();
+    uint32_t result = 101;
+    sdk::StringSink reason;
+    EXPECT_EQ(format().probe(&sample, &result, reason.raw(), nullptr), MORTISE_STATUS_OK);
+    return result;
+  };
+  EXPECT_EQ(score("a.jsonl", "{\"a\":1,\"a\":2}\n"), 40u);
+  EXPECT_EQ(score("a.jsonl", "{\"a\":\"\xff\"}\n"), 40u);
+  EXPECT_EQ(score("a.jsonl", "{\"a\":1}\n{\"a\":"), 40u);
+  EXPECT_EQ(score("a.txt", "{\"a\":1,\"a\":2}\n"), 0u);
+  EXPECT_EQ(score("a.jsonl", "{\n  \"a\": 1\n}\n"), 0u) << "a JSON document, not lines";
+}
+
 class JsonlWriter : public Jsonl {
  protected:
   const mortise_dataset_format_writer& writer() const {
