@@ -143,6 +143,9 @@ class ModelForward(ForwardTest):
         self.assertFalse((self.folder / "out").exists())
 
 
+VARIANTS = ("r8-all7", "r64-qv", "all-linear", "llm-r8", "rslora", "layers-1")
+
+
 class AdapterForward(ForwardTest):
     def check_adapter(self, base, variant):
         parent, golden = Golden(base), Golden(f"{base}/lora-{variant}")
@@ -157,20 +160,13 @@ class AdapterForward(ForwardTest):
         self.assert_close(out, "loss", golden.tensors["out.loss"], golden.tolerance["loss"])
         self.assert_gradients(out, golden, 4)
 
-    def test_every_variant_on_llama_matches_peft(self):
-        for variant in ("r8-all7", "r64-qv", "all-linear", "rslora", "layers-1"):
-            with self.subTest(variant):
-                self.check_adapter("llama-1", variant)
-
-    def test_every_variant_on_qwen2_matches_peft(self):
-        for variant in ("r8-all7", "r64-qv", "rslora"):
-            with self.subTest(variant):
-                self.check_adapter("qwen2-1", variant)
-
-    def test_every_variant_on_llava_matches_peft(self):
-        for variant in ("all-linear", "llm-r8"):
-            with self.subTest(variant):
-                self.check_adapter("llava-1", variant)
+    def test_every_variant_matches_peft(self):
+        for folder in sorted(GOLDENS.glob("l*-?/lora-*")) + sorted(GOLDENS.glob("qwen2-?/lora-*")):
+            case = folder.parent.name, folder.name.removeprefix("lora-")
+            if case[1] not in VARIANTS:
+                continue
+            with self.subTest(case):
+                self.check_adapter(*case)
 
     def test_an_adapter_of_another_model_is_refused(self):
         golden = Golden("llama-1")

@@ -77,6 +77,16 @@ class Trajectory(FaceTest):
         return folder
 
 
+VARIANTS = ("r8-all7", "r64-qv", "all-linear", "llm-r8", "rslora", "layers-1")
+
+
+def lora_cases():
+    """(model, variant) of every golden of the foundation's variants."""
+    found = [(folder.parent.name, folder.name.removeprefix("lora-"))
+             for base in ("llama", "qwen2", "llava") for folder in GOLDENS.glob(f"{base}-?/lora-*")]
+    return sorted(case for case in found if case[1] in VARIANTS)
+
+
 class LoraJob(Trajectory):
     def check(self, base, variant):
         folder = GOLDENS / base / f"lora-{variant}"
@@ -106,30 +116,21 @@ class LoraJob(Trajectory):
                 self.assertLessEqual(
                     tensors.worst_ratio(got[name], tensor, tolerance["adapter_final"]), 1.0, name)
 
-    def test_r8_on_all_seven_follows_peft_step_by_step(self):
-        self.check("llama-1", "r8-all7")
-
-    def test_r64_on_two_follows_peft_step_by_step(self):
-        self.check("qwen2-1", "r64-qv")
-
-    def test_rslora_with_two_micro_batches_follows_peft_step_by_step(self):
-        self.check("qwen2-1", "rslora")
-
-    def test_one_layer_alone_follows_peft_step_by_step(self):
-        self.check("llama-1", "layers-1")
-
-    def test_llava_with_images_follows_peft_step_by_step(self):
-        self.check("llava-1", "llm-r8")
-
-    def test_llava_with_tower_and_projector_follows_peft_step_by_step(self):
-        self.check("llava-1", "all-linear")
-
     def test_an_adapter_that_is_not_stored_is_refused_at_once(self):
         self.import_model("golden", GOLDENS / "llama-1/model")
         path = self.folder / "job.json"
         path.write_text(json.dumps({"kind": "train", "model": "golden", "dataset": "none",
                                     "method": {"init_adapter": "nobody"}}))
         self.assertIn("nobody", self.mortise("job", "submit", path, code=3))
+
+
+def add_case(base, variant):
+    name = f"test_{base}_{variant}_follows_peft_step_by_step".replace("-", "_")
+    setattr(LoraJob, name, lambda self: self.check(base, variant))
+
+
+for lora_case in lora_cases():
+    add_case(*lora_case)
 
 
 class FullJob(Trajectory):

@@ -197,7 +197,8 @@ INSTANTIATE_TEST_SUITE_P(Goldens, LoraTrajectory,
                                            "llama-1/lora-patterns", "llama-1/lora-dora",
                                            "llama-1/lora-embed", "qwen2-1/lora-r8-all7",
                                            "qwen2-1/lora-r64-qv", "qwen2-1/lora-rslora",
-                                           "qwen2-1/lora-bias-lora", "llava-1/lora-all-linear",
+                                           "qwen2-1/lora-bias-lora", "llama-2/lora-rslora",
+                                           "qwen2-2/lora-all-linear", "llava-1/lora-all-linear",
                                            "llava-1/lora-llm-r8", "llama-3-bf16/lora-r8-all7"),
                          [](const auto& info) {
                            std::string name = info.param;
