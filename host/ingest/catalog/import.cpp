@@ -172,6 +172,7 @@ Result<ImportResult> import_set(base::FileOps& files, plugin::Registry& registry
                                 const ImportRequest& request, const IngestHooks& hooks) {
   const Entry& entry = *request.entry;
   MORTISE_ASSIGN(const Mapping mapping, entry.mapping(request.task));
+  if (auto importer = registry.load(entry.plugin_id()); !importer.ok()) return importer.error();
   MORTISE_ASSIGN(const RowsFiles chosen, choose(files, registry, request));
   MORTISE_TRY(registry.services().grant("import", request.folder));
   PluginRows rows(

@@ -129,9 +129,9 @@ unsafe extern "C" fn save(instance: *const Distinct, state: *mut Sink, _: *mut E
 }
 
 fn take_u64(from: &mut &[u8]) -> Option<u64> {
-    let (head, rest) = from.split_first_chunk::<8>()?;
-    *from = rest;
-    Some(u64::from_le_bytes(*head))
+    let head = <[u8; 8]>::try_from(from.get(..8)?).ok()?;
+    *from = &from[8..];
+    Some(u64::from_le_bytes(head))
 }
 
 fn parse(mut from: &[u8]) -> Option<Distinct> {
@@ -149,14 +149,15 @@ fn parse(mut from: &[u8]) -> Option<Distinct> {
 
 unsafe extern "C" fn merge(instance: *mut Distinct, state: View, error: *mut Error) -> Status {
     let this = &mut *instance;
-    let Some(other) = parse(state.bytes()) else {
-        return fail(error, DATA_LOSS, "The state is damaged: it does not parse.");
+    let other = match parse(state.bytes()) {
+        Some(other) => other,
+        None => return fail(error, DATA_LOSS, "The state is damaged: it does not parse."),
     };
-    let (Some(rows), Some(words)) =
-        (this.rows.checked_add(other.rows), this.words.checked_add(other.words))
-    else {
-        return fail(error, DATA_LOSS, "The state is damaged: its counts are too large.");
-    };
+    let (rows, words) =
+        match (this.rows.checked_add(other.rows), this.words.checked_add(other.words)) {
+            (Some(rows), Some(words)) => (rows, words),
+            _ => return fail(error, DATA_LOSS, "The state is damaged: its counts are too large."),
+        };
     this.rows = rows;
     this.words = words;
     this.seen.extend(other.seen);

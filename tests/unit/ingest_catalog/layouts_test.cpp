@@ -216,6 +216,18 @@ TEST_F(Layouts, ASetOfAddressesIsRefusedAndNothingIsFetched) {
   }
 }
 
+TEST_F(Layouts, AnImporterThatIsNotInstalledIsNamed) {
+  plugin::Registry none({}, services_);
+  LayoutSample sample = imported_layouts()[0];
+  ASSERT_TRUE(import(sample).ok());
+
+  const auto imported = import_set(base::posix_file_ops(), none, request_, {});
+
+  ASSERT_FALSE(imported.ok());
+  EXPECT_EQ(imported.error().code, base::Code::kNotFound);
+  EXPECT_THAT(imported.error().text(), HasSubstr("mortise.format_coco"));
+}
+
 TEST_F(Layouts, AnUnknownSetOrTaskIsNotFound) {
   const auto set = import({"", "coco-caption", "", {}, {}, {}});
   EXPECT_EQ(set.error().code, base::Code::kNotFound);
