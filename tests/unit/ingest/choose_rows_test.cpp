@@ -66,7 +66,7 @@ TEST(ChooseRows, PatternsAndNamesAreReadInOrderEachOnce) {
 
 TEST(ChooseRows, WhatIsWantedMustBeThereBeReadableAndOfOneFormat) {
   EXPECT_EQ(choose({"table.csv"}, {"train-*"}).error().code, Code::kNotFound);
-  EXPECT_EQ(choose({"README.md"}, {"README.md"}).error().code, Code::kNotFound);
+  EXPECT_EQ(choose({"README.md"}, {"README.md"}).error().code, Code::kInvalidArgument);
   const auto mixed = choose({"table.csv", "train-1.jsonl"}, {"t*"});
   ASSERT_FALSE(mixed.ok());
   EXPECT_EQ(mixed.error().code, Code::kInvalidArgument);
