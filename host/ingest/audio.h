@@ -1,5 +1,5 @@
 // Sound to mono samples at a wanted rate, within limits: the one door to libsndfile. Reads WAV,
-// FLAC, MP3, Ogg Vorbis and Opus, AIFF. Called by media_check and by engine/data. Memory does not
+// FLAC, MP3, Ogg Vorbis and Opus, AIFF. Called by media_check. Memory does not
 // grow with the length. Knows nothing of spectra.
 #pragma once
 

@@ -1,5 +1,5 @@
 // A film that is a sequence of pictures: a list of files, a folder, or a plain tar. Frames are
-// chosen and made smaller as those of video.h. Called by engine/data.
+// chosen and made smaller as those of video.h. For whatever feeds a model.
 #pragma once
 
 #include <functional>

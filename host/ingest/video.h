@@ -1,7 +1,7 @@
 // Film to a few frames in RGB, within limits: the one door to libavformat, libavcodec and
 // libswscale. Reads MP4 and MOV, Matroska and WebM, AVI, MPEG; nothing but the given bytes is ever
-// opened: no protocol is allowed, no reference to another file is followed. Called by media_check
-// and by engine/data. Frames are not turned by a file's display matrix.
+// opened: no protocol is allowed, no reference to another file is followed. Called by media_check.
+// Frames are not turned by a file's display matrix.
 #pragma once
 
 #include <cstdint>
