@@ -3,6 +3,7 @@
 
 #include <png.h>
 #include <turbojpeg.h>
+#include <webp/decode.h>
 
 #include <algorithm>
 #include <csetjmp>
@@ -84,6 +85,18 @@ uint8_t on_white(uint32_t value, uint32_t alpha) {
   return static_cast<uint8_t>((mixed + (mixed >> 8)) >> 8);
 }
 
+// The image of that size with these pixels, [height, width, 4].
+Image on_white(Image image, const std::vector<uint8_t>& rgba) {
+  const size_t count = rgba.size() / 4;
+  image.pixels.resize(count * 3);
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t c = 0; c < 3; ++c) {
+      image.pixels[i * 3 + c] = on_white(rgba[i * 4 + c], rgba[i * 4 + 3]);
+    }
+  }
+  return image;
+}
+
 Result<Image> decode_png(ByteView bytes, const ImageLimits& limits) {
   PngSource source{bytes, 0, {}};
   PngReader reader;
@@ -107,13 +120,7 @@ Result<Image> decode_png(ByteView bytes, const ImageLimits& limits) {
   std::vector<png_bytep> rows(height);
   for (size_t y = 0; y < height; ++y) rows[y] = rgba.data() + y * width * 4;
   if (!png_pixels(reader, rows.data())) return broken();
-  image.pixels.resize(width * height * 3);
-  for (size_t i = 0; i < width * height; ++i) {
-    for (size_t c = 0; c < 3; ++c) {
-      image.pixels[i * 3 + c] = on_white(rgba[i * 4 + c], rgba[i * 4 + 3]);
-    }
-  }
-  return image;
+  return on_white(std::move(image), rgba);
 }
 
 // --- JPEG ----------------------------------------------------------------------------------------
@@ -151,6 +158,28 @@ Result<Image> decode_jpeg(ByteView bytes, const ImageLimits& limits) {
   return image;
 }
 
+// --- WebP ----------------------------------------------------------------------------------------
+
+Result<Image> decode_webp(ByteView bytes, const ImageLimits& limits) {
+  const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
+  const auto broken = [] {
+    return Error(Code::kDataLoss, "The WebP is damaged.", "Make or copy the file again.");
+  };
+  WebPBitstreamFeatures features;
+  if (WebPGetFeatures(data, bytes.size(), &features) != VP8_STATUS_OK) return broken();
+  if (features.has_animation != 0) {
+    return Error(Code::kUnimplemented, "The WebP is animated.", "Upload its frames or a film.");
+  }
+  MORTISE_TRY(check_size(features.width, features.height, limits));
+  const auto pixels = static_cast<size_t>(features.width) * static_cast<size_t>(features.height);
+  std::vector<uint8_t> rgba(pixels * 4);
+  if (WebPDecodeRGBAInto(data, bytes.size(), rgba.data(), rgba.size(), features.width * 4) ==
+      nullptr) {
+    return broken();
+  }
+  return on_white({features.width, features.height, {}}, rgba);
+}
+
 }  // namespace
 
 Result<Image> decode_image(ByteView bytes, const ImageLimits& limits) {
@@ -162,7 +191,9 @@ Result<Image> decode_image(ByteView bytes, const ImageLimits& limits) {
   if (bytes.size() >= 3 && std::memcmp(bytes.data(), kJpeg, 3) == 0) {
     return decode_jpeg(bytes, limits);
   }
-  return Error(Code::kInvalidArgument, "This is neither a PNG nor a JPEG image.",
+  const std::string_view text = base::as_text(bytes.first(std::min<size_t>(bytes.size(), 12)));
+  if (text.starts_with("RIFF") && text.ends_with("WEBP")) return decode_webp(bytes, limits);
+  return Error(Code::kInvalidArgument, "This is no PNG, JPEG or WebP image.",
                "Convert the image to PNG or JPEG.");
 }
 

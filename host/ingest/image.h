@@ -1,4 +1,5 @@
-// PNG and JPEG to 8-bit RGB, within limits: the one door to libpng and libturbojpeg in host/.
+// PNG, JPEG and WebP to 8-bit RGB, within limits: the one door to libpng, libturbojpeg and libwebp
+// in host/.
 // Called by media_check and by engine/data. Knows nothing of resizing or tensors.
 #pragma once
 
@@ -20,7 +21,7 @@ struct ImageLimits {
 };
 
 // Decodes a whole image. Transparent pixels are laid on white; 16-bit samples are cut to 8; grey
-// and palettes become RGB. Errors: INVALID_ARGUMENT for what is neither PNG nor JPEG; DATA_LOSS for
+// and palettes become RGB. Errors: INVALID_ARGUMENT for what is none of these; DATA_LOSS for
 // a file that is cut or damaged, with the decoder's reason; RESOURCE_EXHAUSTED over the limit.
 // [any]
 base::Result<Image> decode_image(base::ByteView bytes, const ImageLimits& limits = {});

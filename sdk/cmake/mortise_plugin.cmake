@@ -40,22 +40,8 @@ function(mortise_add_plugin name)
     _mortise_add_rust(${name} ${pack} "${arg_SOURCES}" "${arg_MANIFEST}" "${fill}")
     return()
   endif()
-  add_library(${name} MODULE ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE mortise::sdk ${arg_LINKS})
-  get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
-  if("CXX" IN_LIST languages)
-    target_compile_features(${name} PRIVATE cxx_std_17)
-  endif()
-  set_target_properties(${name} PROPERTIES
-    PREFIX "" OUTPUT_NAME ${name} SUFFIX .so LIBRARY_OUTPUT_DIRECTORY ${pack}/lib
-    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
-    POSITION_INDEPENDENT_CODE ON BUILD_RPATH "$ORIGIN" INSTALL_RPATH "$ORIGIN"
-    BUILD_WITH_INSTALL_RPATH ON)
+  mortise_plugin_library(${name} FOLDER ${pack}/lib SOURCES ${arg_SOURCES} LINKS ${arg_LINKS})
   set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/mortise_entry.map)
-  target_link_options(${name} PRIVATE -Wl,--version-script,${map} -Wl,-z,relro,-z,now)
-  if(NOT MORTISE_SANITIZE)
-    target_link_options(${name} PRIVATE -Wl,-z,defs)  # a symbol nobody has: now, not at load
-  endif()
   # Why LINK_DEPENDS: a changed manifest must make the pack again.
   set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS ${map} ${arg_MANIFEST} ${arg_FILES}
                ${arg_LIBRARIES} ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fill_pack.cmake)
@@ -63,6 +49,31 @@ function(mortise_add_plugin name)
   # Built-in packs are installed beside the programs; pack authors have `mortise plugin install`.
   if(CMAKE_CURRENT_SOURCE_DIR MATCHES "/plugins/builtin/[^/]*$")
     install(DIRECTORY ${pack} DESTINATION lib/mortise/packs COMPONENT host)
+  endif()
+endfunction()
+
+# mortise_plugin_library(NAME FOLDER folder SOURCES file... [LINKS target...])
+#
+# The library NAME.so alone, in FOLDER, which exports mortise_entry_1 and nothing else. For the second
+# plugin of a pack: build it into any folder, name $<TARGET_FILE:NAME> in LIBRARIES of
+# mortise_add_plugin, and both in "libraries" and "plugins" of pack.json.
+function(mortise_plugin_library name)
+  cmake_parse_arguments(arg "" "FOLDER" "SOURCES;LINKS" ${ARGN})
+  add_library(${name} MODULE ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE mortise::sdk ${arg_LINKS})
+  get_property(languages GLOBAL PROPERTY ENABLED_LANGUAGES)
+  if("CXX" IN_LIST languages)
+    target_compile_features(${name} PRIVATE cxx_std_17)
+  endif()
+  set_target_properties(${name} PROPERTIES
+    PREFIX "" OUTPUT_NAME ${name} SUFFIX .so LIBRARY_OUTPUT_DIRECTORY ${arg_FOLDER}
+    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+    POSITION_INDEPENDENT_CODE ON BUILD_RPATH "$ORIGIN" INSTALL_RPATH "$ORIGIN"
+    BUILD_WITH_INSTALL_RPATH ON)
+  set(map ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/mortise_entry.map)
+  target_link_options(${name} PRIVATE -Wl,--version-script,${map} -Wl,-z,relro,-z,now)
+  if(NOT MORTISE_SANITIZE)
+    target_link_options(${name} PRIVATE -Wl,-z,defs)  # a symbol nobody has: now, not at load
   endif()
 endfunction()
 

@@ -111,6 +111,10 @@ TEST(Tidy, ThirdPartyHeadersStayBehindTheirDoor) {
       {std::regex("^<(arrow|parquet)/"),
        std::regex("^plugins/builtin/format_parquet/|^tests/unit/packs_parquet/")},
       {std::regex("^<hdf5"), std::regex("^plugins/builtin/format_hdf5/|^tests/unit/packs_hdf5/")},
+      {std::regex("^<(png|turbojpeg|webp/)"),
+       std::regex("^host/ingest/image|^tests/|^plugins/builtin/format_")},
+      {std::regex("^<sndfile"), std::regex("^host/ingest/audio|^tests/(unit/ingest|support)/")},
+      {std::regex("^<lib(av|sw)[a-z]*/"), std::regex("^host/ingest/video|^tests/(unit/ingest|support)/")},
       {std::regex("^<(torch/torch|ATen/ATen|torch/extension)\\.h>"), std::regex("^never$")},
   };
   std::vector<std::string> wrong;

@@ -44,6 +44,8 @@ class ParquetFile {
 
   const std::string& name() const { return name_; }
   const std::vector<Column>& columns() const { return columns_; }
+  // Rows call this column so; it is read by its leaves.
+  void rename(size_t column, std::string name) { columns_[column].name = std::move(name); }
   bool is_ours() const { return is_ours_; }  // absent members are left out, not null
   int row_groups() const;
   int64_t rows(int row_group) const;

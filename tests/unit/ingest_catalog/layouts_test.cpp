@@ -9,6 +9,7 @@
 #include "ingest/catalog/evaluate.h"
 #include "ingest/catalog/folder.h"
 #include "ingest/catalog/import.h"
+#include "tests/support/media_files.h"
 #include "tests/support/png.h"
 #include "tests/support/temp_folder.h"
 #include "tests/unit/ingest_catalog/layouts.h"
@@ -66,7 +67,7 @@ class Layouts : public testing::Test {
     for (const auto& [name, content] : sample.files) {
       write(name, replaced(content, "@PNG", base::to_base64(base::as_bytes(png()))));
     }
-    for (const std::string& name : sample.media) write(name, png());
+    for (const std::string& name : sample.media) write(name, tests::media_named(name));
     EXPECT_TRUE(base::make_folders(files, folder_ / "out").ok());
     MORTISE_ASSIGN(request_.entry, catalog().find(sample.set));
     request_.task = sample.task;

@@ -1,43 +1,18 @@
 // The Parquet pack over files that Arrow writes here: types, media, row groups, bounds, damage, the
 // writer.
-#include <arrow/buffer.h>
-#include <arrow/io/memory.h>
-#include <arrow/json/from_string.h>
-#include <arrow/table.h>
-#include <parquet/arrow/writer.h>
-
 #include <random>
 
 #include "tests/unit/packs_media/media_format_under_test.h"
+#include "tests/unit/packs_parquet/arrow_table.h"
 
 namespace mortise {
 namespace {
 
+using packs_test::parquet_of;
 using Rows = std::vector<std::string>;
 
 const auto kMedium =
     arrow::struct_({arrow::field("bytes", arrow::binary()), arrow::field("path", arrow::utf8())});
-
-struct Column {
-  std::string name;
-  std::shared_ptr<arrow::DataType> type;
-  std::string json;  // of the whole column
-};
-
-std::string parquet_of(const std::vector<Column>& columns, int64_t row_group_rows = 1000,
-                       std::shared_ptr<arrow::KeyValueMetadata> metadata = nullptr) {
-  arrow::FieldVector fields;
-  arrow::ArrayVector arrays;
-  for (const Column& column : columns) {
-    fields.push_back(arrow::field(column.name, column.type));
-    arrays.push_back(arrow::json::ArrayFromJSONString(column.type, column.json).ValueOrDie());
-  }
-  const auto table = arrow::Table::Make(arrow::schema(fields, metadata), arrays);
-  const auto sink = arrow::io::BufferOutputStream::Create().ValueOrDie();
-  EXPECT_TRUE(
-      parquet::arrow::WriteTable(*table, arrow::default_memory_pool(), sink, row_group_rows).ok());
-  return sink->Finish().ValueOrDie()->ToString();
-}
 
 class Parquet : public testing::Test {
  protected:

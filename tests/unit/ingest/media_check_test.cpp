@@ -1,0 +1,42 @@
+#include "ingest/media_check.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/media_files.h"
+#include "tests/unit/ingest/rows.h"
+
+namespace mortise::ingest {
+namespace {
+
+using tests::film_file;
+using tests::wav_file;
+
+// What is said of these bytes under this name; "" for nothing.
+std::string said(const std::string& name, const std::string& bytes) {
+  const LocalFiles files(base::posix_file_ops(), {});
+  MediaCheck check(files);
+  check.take(name, base::as_bytes(bytes));
+  const auto finding = check.check(name, "image_path");
+  return finding ? finding->code + ": " + finding->message : "";
+}
+
+TEST(MediaCheck, GoodMediaOfEachKindPass) {
+  EXPECT_EQ(said("a.png", grey_png(3, 1)), "");
+  EXPECT_EQ(said("a.WAV", wav_file({1, 2, 3}, 16000, 1)), "");
+  EXPECT_EQ(said("a.mp4", film_file("mp4", "mpeg4", {40, 50}, 32, 32, 5)), "");
+  EXPECT_EQ(said("a.bin", "anything"), "");
+}
+
+TEST(MediaCheck, CutAndMisnamedMediaAreNamedWithTheReason) {
+  const std::string sound = wav_file({1, 2, 3}, 16000, 1);
+  EXPECT_EQ(said("a.wav", sound.substr(0, sound.size() - 2)),
+            "media_broken: a.wav: The sound is damaged: it says that it has 50 bytes, but has 48.");
+  const std::string film = film_file("mp4", "mpeg4", {40, 50}, 32, 32, 5);
+  EXPECT_EQ(said("a.mp4", film.substr(0, film.size() / 2)).substr(0, 40),
+            "media_broken: a.mp4: The film is damaged");
+  EXPECT_EQ(said("a.mp4", sound), "media_broken: a.mp4: This is no film that is read here.");
+  EXPECT_EQ(said("a.flac", ""), "media_empty: a.flac is empty.");
+}
+
+}  // namespace
+}  // namespace mortise::ingest
