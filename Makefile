@@ -28,9 +28,13 @@ test-slow: all
 demo: all
 	@python3 tests/e2e/demo.py
 
-# Each prints its figures beside limits that it probes in the same run.
+# Each prints its figures beside limits that it probes in the same run. The training step is compared with
+# the peer's where MORTISE_PEERS and MORTISE_PEERS_ENV say where that lies.
 bench: all
 	@for program in build/bin/bench_*; do echo "== $$program"; OMP_WAIT_POLICY=passive $$program || exit 1; done
+	@echo "== plugin_authors"; python3 tests/bench/plugin_authors.py --clean-build
+	@if [ -n "$$MORTISE_PEERS" ]; then echo "== peers_60m"; python3 tests/bench/peers_60m.py; \
+	 else echo "== peers_60m: not run, MORTISE_PEERS is not set (see tests/bench/peers_60m.py)"; fi
 
 # Twenty seconds of each fuzzer, with sanitizers.
 fuzz: setup

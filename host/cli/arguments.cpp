@@ -48,6 +48,13 @@ Error usage(std::string message, std::string hint) {
   return error;
 }
 
+Result<int64_t> whole_number(std::string_view name, const std::string& word) {
+  int64_t value = 0;
+  const auto read = std::from_chars(word.data(), word.data() + word.size(), value);
+  if (read.ec == std::errc() && read.ptr == word.data() + word.size()) return value;
+  return usage(std::string(name) + " takes a whole number, not \"" + word + "\".", "");
+}
+
 std::string title(const Command& command) {
   std::string out = "mortise " + std::string(command.noun);
   if (!command.verb.empty()) out += " " + std::string(command.verb);
@@ -172,6 +179,7 @@ base::Status take_word(const Command& command, const std::vector<std::string>& w
     }
     value = words[at++];
   }
+  if (option->value == "N") MORTISE_TRY(whole_number(word, value));
   auto& values = out.values[word];
   if (option->take == Take::kOne && !values.empty()) {
     return usage(word + " stands twice.", "Give it once.");
@@ -195,11 +203,7 @@ const std::vector<std::string>& Arguments::all(std::string_view name) const {
 
 Result<int64_t> Arguments::integer(std::string_view name, int64_t fallback) const {
   if (!has(name)) return fallback;
-  const std::string word = text(name);
-  int64_t value = 0;
-  const auto read = std::from_chars(word.data(), word.data() + word.size(), value);
-  if (read.ec == std::errc() && read.ptr == word.data() + word.size()) return value;
-  return usage(std::string(name) + " takes a whole number, not \"" + word + "\".", "");
+  return whole_number(name, text(name));
 }
 
 Result<base::Json> Arguments::pairs(std::string_view name) const {

@@ -18,7 +18,7 @@ enum class Take { kFlag, kOne, kMany };
 
 struct Option {
   std::string_view name;   // "--task-type"; without dashes: a positional, in order
-  std::string_view value;  // what stands in help, "DIR"; empty for a flag
+  std::string_view value;  // what stands in help, "DIR"; "N": a whole number; empty for a flag
   std::string_view help;
   Take take = Take::kOne;
   bool is_required = false;

@@ -14,6 +14,7 @@
 #include "cli/home.h"
 #include "cli/progress.h"
 #include "job/channel.h"
+#include "job/death_record.h"
 #include "job/launch.h"
 #include "job/status.h"
 #include "job/task.h"
@@ -105,12 +106,6 @@ Result<job::StatusLine> follow(const std::string& folder, const base::ProcessIde
   return last;
 }
 
-Error death_error(const std::string& kind, int code) {
-  return Error(Code::kInternal,
-               "The worker died during " + kind + " (exit status " + std::to_string(code) + ").",
-               "Run it again with LOG_LEVEL=debug; if it dies again, a pack or a file is broken.");
-}
-
 }  // namespace
 
 std::string absolute_path(const std::string& path) {
@@ -144,7 +139,13 @@ Result<job::TaskResult> run_local(const LocalTask& local) {
     base::system_clock().sleep_ms(kPollMs);
     code = base::system_process().poll_exit(worker);
   }
-  if (!job::is_final(last.state)) return death_error(local.kind, code.ok() ? *code : -1);
+  if (!job::is_final(last.state)) {
+    const std::string status = code.ok() ? std::to_string(*code) : "unknown";
+    return job::death_error(
+        files, folder.path,
+        "The worker died during " + local.kind + " (exit status " + status + ")",
+        "With LOG_LEVEL=debug the worker says what it does.");
+  }
   if (last.error) return *last.error;
   if (local.shows_output) MORTISE_TRY(copy_output(base::join_path(folder.path, "output")));
   return job::read_result(files, folder.path);

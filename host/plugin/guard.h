@@ -42,23 +42,6 @@ class InputNote {
   char previous_[120];
 };
 
-struct DeathCall {
-  std::string pack, slot, input;
-  int64_t thread = 0;       // kernel's id
-  bool is_culprit = false;  // the thread that got the signal
-};
-
-struct DeathRecord {
-  int signal = 0;                 // 0: no handler ran (killed, or still alive)
-  std::vector<DeathCall> inside;  // calls that had not returned, the culprit's first
-  std::vector<DeathCall> last;    // the last call of each thread that was in none
-
-  // "mortise.metric_bleu 1.0.0 died with SIGSEGV in mortise.metric/1 update on rows 1..32."
-  std::string text() const;
-};
-// Reads what a dead (or living) worker left. Errors: NOT_FOUND; DATA_LOSS when it is not a record.
-base::Result<DeathRecord> read_death_record(const std::string& path);
-
 // Violations of one pack so far, oldest first; all packs when the label is empty. [any]
 std::vector<Violation> violations_of(std::string_view pack_label);
 // Adds one; at most 1,000 are kept. [any]

@@ -142,21 +142,6 @@ std::vector<Registry::Detected> Registry::probe_formats(const FormatSample& samp
   return found;
 }
 
-Result<Registry::Detected> Registry::detect_format(const FormatSample& sample) {
-  const std::vector<Detected> found = probe_formats(sample);
-  if (!found.empty() && found[0].answer.score > 0) return found[0];
-  std::string answers;
-  for (const Detected& one : found) {
-    answers +=
-        "\n  " + one.plugin_id + ": " + std::to_string(one.answer.score) + ", " + one.answer.reason;
-  }
-  return Error(Code::kNotFound,
-               "No format takes " + sample.name +
-                   ". Answers:" + (answers.empty() ? " none" : answers),
-               "Name the format yourself, or install a pack for it.")
-      .at_file(sample.name);
-}
-
 std::vector<std::string> Registry::list(std::string_view kind) const {
   std::set<std::string> ids;
   for (const pack::Listed& listed : pack::list_packs(state_->files(), state_->search)) {

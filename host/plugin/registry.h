@@ -54,13 +54,10 @@ class Registry {  // [any], but the order of used() is that of first use
                                bool want_fused = true);
   base::Result<DeviceOps> open_device_ops(std::string_view plugin_id);
 
-  // The format that is surest about this file. Errors: NOT_FOUND listing every answer when none
-  // scores above 0.
   struct Detected {
     std::string plugin_id;
     ProbeAnswer answer;
   };
-  base::Result<Detected> detect_format(const FormatSample& sample);
   // What every format says about this file, the surest first.
   std::vector<Detected> probe_formats(const FormatSample& sample);
 

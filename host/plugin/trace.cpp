@@ -1,8 +1,4 @@
-// The area behind trace.h and the death record of guard.h.
-//
-// Layout, all little-endian, 4 KiB aligned: head (magic, signal, culprit, counts), names (1,024
-// pairs of pack and slot), threads (256 ThreadTrace). The file is the area itself: MAP_SHARED, so
-// what was stored is in it even when the process ends by SIGKILL.
+// The area behind trace.h: job/death_record.h has its layout. The file is the area itself.
 #include "plugin/trace.h"
 
 #include <pthread.h>
@@ -24,31 +20,10 @@ namespace {
 
 using base::Code;
 using base::Error;
-using base::Result;
 using base::Status;
+using job::DeathArea;
 
-constexpr uint64_t kMagic = 0x3148544145444d00;  // "\0MDEATH1"
-constexpr uint32_t kSlotsMax = 1024;
-constexpr uint32_t kThreadsMax = 256;
-
-struct SlotName {
-  char pack[96];
-  char slot[80];
-};
-
-struct alignas(4096) Area {
-  uint64_t magic = kMagic;
-  uint32_t struct_size = sizeof(Area);
-  volatile int32_t signal = 0;
-  volatile int64_t culprit = 0;
-  std::atomic<uint32_t> slots_count{0};
-  std::atomic<uint32_t> threads_count{0};
-  SlotName slots[kSlotsMax] = {};
-  ThreadTrace threads[kThreadsMax] = {};
-};
-static_assert(sizeof(Area) % 4096 == 0);
-
-Area area;
+DeathArea area;
 ThreadTrace overflow_trace;  // for threads beyond the 256th; not in the record
 std::mutex name_mutex;
 
@@ -74,7 +49,7 @@ bool is_recorded = false;  // the area is mapped from a file
 // the parent's. Only calls that are allowed after fork.
 void after_fork() {
   if (is_recorded) {
-    static Area copy;
+    static DeathArea copy;
     std::memcpy(static_cast<void*>(&copy), static_cast<const void*>(&area), sizeof area);
     void* own = ::mmap(&area, sizeof area, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -129,14 +104,14 @@ void install_handlers() {
 
 uint32_t trace_id(std::string_view pack_label, std::string_view slot) {
   const std::lock_guard lock(name_mutex);
-  SlotName wanted;
+  DeathArea::SlotName wanted;
   copy_name(wanted.pack, pack_label);
   copy_name(wanted.slot, slot);
   const uint32_t count = area.slots_count.load();
   for (uint32_t i = 0; i < count; ++i) {
     if (std::memcmp(&area.slots[i], &wanted, sizeof wanted) == 0) return i + 1;
   }
-  if (count == kSlotsMax) return 0;
+  if (count == DeathArea::kSlotsMax) return 0;
   area.slots[count] = wanted;
   area.slots_count.store(count + 1);
   return count + 1;
@@ -147,7 +122,7 @@ ThreadTrace* claim_trace() {
   (void)registered;
   thread_local TraceOwner owner;
   const int64_t thread = ::syscall(SYS_gettid);
-  for (uint32_t i = 0; i < kThreadsMax; ++i) {
+  for (uint32_t i = 0; i < DeathArea::kThreadsMax; ++i) {
     ThreadTrace& trace = area.threads[i];
     int64_t nobody = 0;
     if (!std::atomic_ref(trace.thread).compare_exchange_strong(nobody, thread)) continue;
@@ -195,87 +170,6 @@ Status start_death_record(const std::string& path) {
   is_recorded = true;
   install_handlers();
   return {};
-}
-
-namespace {
-
-DeathCall call_of(const Area& dead, const ThreadTrace& trace, uint32_t id) {
-  DeathCall call;
-  call.thread = trace.thread;
-  call.is_culprit = dead.signal != 0 && dead.culprit == trace.thread;
-  const auto text = [](const char* chars, size_t size) {
-    return std::string(chars, ::strnlen(chars, size));
-  };
-  call.input = text(trace.input, sizeof trace.input);
-  if (id == 0 || id > std::min(dead.slots_count.load(), kSlotsMax)) return call;
-  const SlotName& name = dead.slots[id - 1];
-  call.pack = text(name.pack, sizeof name.pack);
-  call.slot = text(name.slot, sizeof name.slot);
-  return call;
-}
-
-std::string signal_name(int number) {
-  switch (number) {
-    case SIGSEGV:
-      return "SIGSEGV";
-    case SIGBUS:
-      return "SIGBUS";
-    case SIGFPE:
-      return "SIGFPE";
-    case SIGILL:
-      return "SIGILL";
-    case SIGABRT:
-      return "SIGABRT";
-    default:
-      return "signal " + std::to_string(number);
-  }
-}
-
-}  // namespace
-
-Result<DeathRecord> read_death_record(const std::string& path) {
-  MORTISE_ASSIGN(const std::string bytes,
-                 base::read_file(base::posix_file_ops(), path, 2 * sizeof(Area)));
-  const auto dead = std::make_unique<Area>();
-  if (bytes.size() != sizeof(Area)) {
-    return Error(Code::kDataLoss, "This is not a death record: its size is wrong.").at_file(path);
-  }
-  std::memcpy(static_cast<void*>(dead.get()), bytes.data(), bytes.size());
-  if (dead->magic != kMagic || dead->struct_size != sizeof(Area)) {
-    return Error(Code::kDataLoss, "This is not a death record of this version.").at_file(path);
-  }
-  DeathRecord record;
-  record.signal = dead->signal;
-  const uint32_t threads = std::min(dead->threads_count.load(), kThreadsMax);
-  for (uint32_t i = 0; i < threads; ++i) {
-    const ThreadTrace& trace = dead->threads[i];
-    if (trace.thread == 0) continue;
-    const uint32_t depth = std::min(trace.depth, ThreadTrace::kDepthMax);
-    for (uint32_t level = depth; level-- > 0;) {  // the innermost first
-      record.inside.push_back(call_of(*dead, trace, trace.calls[level]));
-    }
-    if (depth == 0 && trace.last != 0) record.last.push_back(call_of(*dead, trace, trace.last));
-  }
-  std::stable_partition(record.inside.begin(), record.inside.end(),
-                        [](const DeathCall& call) { return call.is_culprit; });
-  return record;
-}
-
-std::string DeathRecord::text() const {
-  if (inside.empty()) {
-    if (signal == 0) return "The process ended outside of any plugin call.";
-    return "The process died with " + signal_name(signal) + " outside of any plugin call.";
-  }
-  const DeathCall& call = inside.front();
-  std::string text = call.pack.empty() ? "A plugin" : call.pack;
-  if (signal != 0 && !call.is_culprit) {
-    text = "The process died with " + signal_name(signal) + " outside of a plugin call, while " +
-           text + " was in " + call.slot;
-  } else {
-    text += signal != 0 ? " died with " + signal_name(signal) : " ended the process or was killed";
-    text += " in " + (call.slot.empty() ? std::string("an unknown slot") : call.slot);
-  }
-  return text + (call.input.empty() ? "." : " on " + call.input + ".");
 }
 
 }  // namespace mortise::plugin

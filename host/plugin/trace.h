@@ -7,17 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "job/death_record.h"
+
 namespace mortise::plugin {
 
-// One thread's part of the area. Written by its thread only, read after death.
-struct ThreadTrace {
-  static constexpr uint32_t kDepthMax = 8;
-  int64_t thread = 0;              // kernel's id; 0: not in use
-  uint32_t depth = 0;              // calls that have not returned; may exceed kDepthMax
-  uint32_t last = 0;               // call that returned last; 0: none
-  uint32_t calls[kDepthMax] = {};  // ids, the outermost first
-  char input[120] = {};
-};
+using job::ThreadTrace;
 
 // Number for a pair of names, 1 or more; the same pair gives the same number. 0 when the tables are
 // full (1,024 pairs). Takes a lock: once a slot, not once a call.

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "job/channel.h"
+#include "job/death_record.h"
 #include "job/error_json.h"
 #include "job/launch.h"
 #include "run/pipeline.h"
@@ -332,16 +333,16 @@ Status Runner::conclude_lost(Watch& watched) {
   if (!watched.ended_because.empty()) how = watched.ended_because;
   const bool rebooted = watched.process.pid == 0;
   if (rebooted) how = "The worker was lost when the server or the machine stopped";
-  if (watched.job.kind == "serve" && watched.job.attempt < options_.attempts_max) {
-    return hub_->jobs().requeue(watched.job, how + "; it is started again");
-  }
   const auto checkpoint = checkpoint_to_resume(*hub_, watched.job);
   const bool can_resume = checkpoint.ok() && !checkpoint->empty();
-  Error error(Code::kAborted, how + ".",
-              can_resume
-                  ? "Continue from its last checkpoint: mortise job resume " + watched.job.id + "."
-                  : "Read its log: mortise job logs " + watched.job.id + ".");
-  return hub_->jobs().finish(watched.job, "failed", how, job::problem_of(error));
+  const Error error = job::death_error(
+      hub_->files(), watched.folder, how,
+      can_resume ? "Continue from its last checkpoint: mortise job resume " + watched.job.id + "."
+                 : "Read its log: mortise job logs " + watched.job.id + ".");
+  if (watched.job.kind == "serve" && watched.job.attempt < options_.attempts_max) {
+    return hub_->jobs().requeue(watched.job, error.message + " It is started again.");
+  }
+  return hub_->jobs().finish(watched.job, "failed", error.message, job::problem_of(error));
 }
 
 void Runner::advance_pipelines() {

@@ -8,10 +8,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <cstring>
+#include <memory>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "job/channel.h"
+#include "job/death_record.h"
 #include "job/result.h"
 #include "job/status.h"
 #include "job/task.h"
@@ -133,6 +136,19 @@ int end(job::StatusWriter& status, const job::StatusLine& last, int code) {
   return status.write(last).ok() ? code : 9;
 }
 
+// As a worker that dies inside a metric leaves it.
+base::Status leave_death_record(const std::string& folder) {
+  const auto area = std::make_unique<job::DeathArea>();
+  std::strcpy(area->slots[0].pack, "com.example.f1 1.0.0");
+  std::strcpy(area->slots[0].slot, "mortise.metric/1 update");
+  area->slots_count = area->threads_count = 1;
+  area->signal = SIGSEGV;
+  area->culprit = 7;
+  area->threads[0] = {.thread = 7, .depth = 1, .last = 0, .calls = {1}, .input = "rows 1..32"};
+  return write_text(base::join_path(folder, job::kDeathRecordFile),
+                    {reinterpret_cast<const char*>(area.get()), sizeof(job::DeathArea)});
+}
+
 int work(const job::Task& task, const std::string& folder, job::StatusWriter& status,
          const job::ChannelServer& channel) {
   const std::string what = task.manifest["x-fake"].as_string();
@@ -144,6 +160,7 @@ int work(const job::Task& task, const std::string& folder, job::StatusWriter& st
   if (!status.write(running).ok()) return 9;
   (void)write_text(folder + "/metrics.jsonl", "{\"step\":1,\"loss\":2.5}\n");
   if (what == "crash") {
+    if (!leave_death_record(folder).ok()) return 9;
     ::signal(SIGSEGV, SIG_DFL);  // a sanitizer would turn it into an exit
     ::raise(SIGSEGV);
   }

@@ -11,6 +11,7 @@
 
 #include "app/mortise-worker/context.h"
 #include "base/log.h"
+#include "job/death_record.h"
 #include "job/exit_code.h"
 #include "pack/find.h"
 #include "plugin/guard.h"
@@ -131,7 +132,7 @@ Result<int> run(const std::string& task_folder) {
   MORTISE_ASSIGN(job::Task task, job::read_task(files, task_folder));
   MORTISE_ASSIGN(auto status, job::StatusWriter::open(files, base::system_clock(), task_folder));
   base::start_log(task.log_level);
-  MORTISE_TRY(plugin::start_death_record(base::join_path(task_folder, "death_record")));
+  MORTISE_TRY(plugin::start_death_record(base::join_path(task_folder, job::kDeathRecordFile)));
   job::StatusLine starting;
   starting.state = job::State::kStarting;
   MORTISE_TRY(status->write(starting));

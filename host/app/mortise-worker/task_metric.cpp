@@ -1,6 +1,7 @@
 // `mortise metric score` in the worker: predictions and references, line by line, through the
 // metric pack.
 #include "app/mortise-worker/context.h"
+#include "plugin/guard.h"
 
 namespace mortise::worker {
 namespace {
@@ -66,6 +67,8 @@ Result<job::TaskResult> metric_score(Context& context) {
     for (size_t i = begin; i < std::min(begin + kBatchRows, predictions.size()); ++i) {
       rows.push_back(scored_row(predictions[i], references[i]));
     }
+    const plugin::InputNote note(context.text("predictions") + " from row " +
+                                 std::to_string(begin + 1));
     auto updated = metric.update(rows, wanted);
     if (!updated.ok()) {
       if (updated.error().row >= 0) updated.error().row += static_cast<int64_t>(begin);

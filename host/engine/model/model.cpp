@@ -228,9 +228,6 @@ Parameter* Model::find_parameter(std::string_view name) {
 Linear* Model::find_linear(std::string_view name) {
   return find_named(linears, name);
 }
-Embedding* Model::find_embedding(std::string_view name) {
-  return find_named(embeddings, name);
-}
 
 base::Result<std::unique_ptr<Model>> build_model(const ModelConfig& config, at::ScalarType dtype,
                                                  const NamedTensors& tensors) {

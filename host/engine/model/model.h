@@ -51,7 +51,6 @@ struct Model {
 
   Parameter* find_parameter(std::string_view name);  // nullptr when absent
   Linear* find_linear(std::string_view name);
-  Embedding* find_embedding(std::string_view name);
 };
 
 struct LoadOptions {

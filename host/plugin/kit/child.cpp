@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/file_ops.h"
 #include "base/json.h"
+#include "job/death_record.h"
 #include "plugin/guard.h"
 #include "plugin/trace.h"
 
@@ -30,7 +31,7 @@ using base::Result;
 constexpr size_t kOutcomeBytesMax = 1u << 20;
 
 std::string record_path(const std::string& folder) {
-  return base::join_path(folder, "death_record");
+  return base::join_path(folder, job::kDeathRecordFile);
 }
 std::string print_path(const std::string& folder) {
   return base::join_path(folder, "printed");
@@ -78,7 +79,7 @@ std::string last_line(const std::string& path) {
 }
 
 std::string death_text(const std::string& folder, int status) {
-  const auto record = read_death_record(record_path(folder));
+  const auto record = job::read_death_record(base::posix_file_ops(), record_path(folder));
   std::string text;
   if (record.ok()) text = record->text();
   if (WIFEXITED(status)) {
@@ -143,7 +144,7 @@ Result<Outcome> run_in_child(const std::function<Outcome()>& body, const std::st
   ::waitpid(child, &status, 0);
   if (is_in_time) return outcome_of(answer, folder, status);
   if (is_cancelled && is_cancelled()) return Error(Code::kCancelled, "The kit was cancelled.");
-  const auto record = read_death_record(record_path(folder));
+  const auto record = job::read_death_record(base::posix_file_ops(), record_path(folder));
   std::string text = "It was not done after " + std::to_string(time_limit_ms) + " ms.";
   if (record.ok() && !record->inside.empty()) text += " " + record->text();
   return Outcome{State::kTimeout, text};

@@ -148,6 +148,8 @@ std::vector<Evil> of_use() {
       metric("exits", "use.succeeds", kCrash, "exit code 3"),
       metric("hangs", "use.succeeds", kTimeout, "mortise.metric/1 update"),
       metric("frees_the_hosts_memory", "use.succeeds", kFail, "rule \"service\""),
+      metric("releases_twice", "use.succeeds", kFail, "freed it twice"),
+      format("lies_about_shapes", "use.succeeds", kFail, "has a child of"),
       metric("releases_its_input", "use.succeeds", kFail, "borrowed"),
       metric("is_random", "use.same_input_gives_same_bytes", kFail, "other answers"),
       metric("needs_an_optional_service", "use.lives_without_optional_services", kCrash, "SIGSEGV"),

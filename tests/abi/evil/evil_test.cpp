@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
 #include <set>
 
 #include "tests/abi/evil/evil_pack.h"
@@ -100,6 +105,37 @@ TEST(Host, FindsNothingInAnEvilPackWithoutAFault) {
     const Report report = run(healthy, folder / "pack", "");
     EXPECT_TRUE(report.ok()) << report_text(report);
   }
+}
+
+// The program itself, as a user meets it: the worker dies, the command says of what.
+TEST(Worker, ThatDiesInAPackSaysPackSlotAndInput) {
+  const auto segfaults = std::find_if(all_evils().begin(), all_evils().end(), [](const Evil& evil) {
+    return std::string(evil.fault) == "segfaults";
+  });
+  const tests::TempFolder folder;
+  std::filesystem::create_directories(folder / "packs");
+  make_evil_pack(*segfaults, folder / "packs/evil");
+  std::ofstream(folder / "predictions.jsonl") << "{\"text\":\"a\"}\n";
+  std::ofstream(folder / "references.jsonl") << "{\"texts\":[\"a\"]}\n";
+  const std::string command =
+      "MORTISE_HOME=" + (folder / "home") + " MORTISE_PACK_PATH=" + (folder / "packs") + " " +
+      MORTISE_PROGRAM + " metric score --json --metric com.example.exact_match --predictions " +
+      (folder / "predictions.jsonl") + " --references " + (folder / "references.jsonl") +
+      " 2>&1 >/dev/null";
+
+  FILE* program = ::popen(command.c_str(), "r");
+  ASSERT_NE(program, nullptr);
+  std::string said;
+  for (int c = std::fgetc(program); c != EOF; c = std::fgetc(program)) said += static_cast<char>(c);
+  const int status = ::pclose(program);
+
+  EXPECT_EQ(WEXITSTATUS(status), 1) << said;
+  const auto error = base::parse_json(said);
+  ASSERT_TRUE(error.ok()) << said;
+  EXPECT_THAT((*error)["detail"].as_string(),
+              HasSubstr("died with SIGSEGV in mortise.metric/1 update on " +
+                        (folder / "predictions.jsonl from row 1: 1 rows.")));
+  EXPECT_THAT((*error)["details"]["pack"].as_string(), HasSubstr("com.example.exact_match"));
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ TEST(Kit, ReportsAFolderWithoutAManifest) {
 
 TEST(Kit, StopsWhenItIsCancelled) {
   KitOptions options;
-  options.root = std::string(MORTISE_PACKS) + "/metric_c_smallest";
+  options.root = std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest";
   options.is_cancelled = [] { return true; };
   const auto report = run_kit(options);
   ASSERT_FALSE(report.ok());
@@ -96,7 +96,7 @@ TEST(Kit, StopsWhenItIsCancelled) {
 
 TEST(Kit, GivesTheSameReportInProcess) {
   KitOptions options;
-  options.root = std::string(MORTISE_PACKS) + "/metric_c_smallest";
+  options.root = std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest";
   options.filter = "metric.";
   const Report outside = run_kit(options).value();
   options.in_process = true;
@@ -131,7 +131,7 @@ TEST(RunInChild, TellsADeathFromATimeOut) {
 
 TEST(ElfFile, ReadsTheExportsOfAPack) {
   const auto facts =
-      read_elf(std::string(MORTISE_PACKS) + "/metric_c_smallest/lib/metric_c_smallest.so");
+      read_elf(std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest/lib/metric_c_smallest.so");
   ASSERT_TRUE(facts.ok()) << facts.error().text();
   EXPECT_THAT(facts->exports, testing::ElementsAre("mortise_entry_1"));
   EXPECT_THAT(facts->run_path, testing::ElementsAre("$ORIGIN"));
@@ -142,7 +142,7 @@ TEST(ElfFile, RefusesCutAndChangedFilesWithoutHarm) {
   const tests::TempFolder folder;
   const std::string path = folder / "cut.so";
   std::ifstream whole_file(
-      std::string(MORTISE_PACKS) + "/metric_c_smallest/lib/metric_c_smallest.so", std::ios::binary);
+      std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest/lib/metric_c_smallest.so", std::ios::binary);
   const std::string whole((std::istreambuf_iterator<char>(whole_file)), {});
   const auto read = [&](const std::string& bytes) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <thread>
 
+#include "job/death_record.h"
 #include "pack_folder.h"
 #include "plugin/error_box.h"
 #include "plugin/guard.h"
@@ -143,7 +144,7 @@ TEST(Guard, CatchesTwoThreadsInASerialInstance) {
 }
 
 // Runs loader_metric_<name> in a child with a death record and reads what it left.
-DeathRecord record_of(const std::string& name, const std::string& path) {
+job::DeathRecord record_of(const std::string& name, const std::string& path) {
   const PackFolder pack("loader_metric_" + name);
   const pid_t child = ::fork();
   if (child == 0) {
@@ -157,13 +158,13 @@ DeathRecord record_of(const std::string& name, const std::string& path) {
   int status = 0;
   ::waitpid(child, &status, 0);
   EXPECT_NE(status, 0);  // a signal, or a code: a sanitizer turns the signal into 1
-  return read_death_record(path).value();
+  return job::read_death_record(base::posix_file_ops(), path).value();
 }
 
 TEST(DeathRecord, NamesPackSlotAndInputAfterASegfault) {
   const TemporaryFolder folder;
 
-  const DeathRecord record = record_of("segfault", folder.path() + "/death");
+  const job::DeathRecord record = record_of("segfault", folder.path() + "/death");
 
   EXPECT_EQ(record.signal, SIGSEGV);
   ASSERT_EQ(record.inside.size(), 1u);
@@ -178,7 +179,7 @@ TEST(DeathRecord, NamesPackSlotAndInputAfterASegfault) {
 TEST(DeathRecord, NamesTheSlotAfterAnAbort) {
   const TemporaryFolder folder;
 
-  const DeathRecord record = record_of("abort", folder.path() + "/death");
+  const job::DeathRecord record = record_of("abort", folder.path() + "/death");
 
   EXPECT_EQ(record.signal, SIGABRT);
   EXPECT_NE(record.text().find("died with SIGABRT in mortise.metric/1 update"), std::string::npos);
@@ -187,7 +188,7 @@ TEST(DeathRecord, NamesTheSlotAfterAnAbort) {
 TEST(DeathRecord, NamesTheSlotThatEndedTheProcess) {
   const TemporaryFolder folder;
 
-  const DeathRecord record = record_of("exit", folder.path() + "/death");
+  const job::DeathRecord record = record_of("exit", folder.path() + "/death");
 
   EXPECT_EQ(record.signal, 0);
   EXPECT_NE(record.text().find("ended the process or was killed in mortise.metric/1 update"),
@@ -198,7 +199,7 @@ TEST(DeathRecord, RefusesAFileThatIsNone) {
   const TemporaryFolder folder;
   std::ofstream(folder.path() + "/death") << "no";
 
-  const auto record = read_death_record(folder.path() + "/death");
+  const auto record = job::read_death_record(base::posix_file_ops(), folder.path() + "/death");
 
   ASSERT_FALSE(record.ok());
   EXPECT_EQ(record.error().code, Code::kDataLoss);

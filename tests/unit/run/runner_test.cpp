@@ -73,11 +73,17 @@ TEST_F(RunnerTest, KeepsTheWorkersOwnError) {
   EXPECT_EQ(job(id).error["row"].as_int(), 7);
 }
 
-TEST_F(RunnerTest, NamesTheSignalThatEndedAWorker) {
+TEST_F(RunnerTest, NamesSignalPackSlotAndInputOfAWorkerThatDied) {
   const std::string id = submit_train("crash");
   ASSERT_TRUE(step_until_state(id, "failed"));
-  EXPECT_NE(job(id).error["detail"].as_string().find("signal 11"), std::string::npos)
-      << job(id).error.dump();
+  const base::Json error = job(id).error;
+  EXPECT_EQ(error["detail"].as_string(),
+            "The worker was ended by signal 11: com.example.f1 1.0.0 died with SIGSEGV in "
+            "mortise.metric/1 update on rows 1..32.");
+  EXPECT_NE(error["hint"].as_string().find("mortise plugin check"), std::string::npos);
+  EXPECT_EQ(error["details"]["pack"].as_string(), "com.example.f1 1.0.0");
+  EXPECT_EQ(error["details"]["slot"].as_string(), "mortise.metric/1 update");
+  EXPECT_EQ(error["details"]["input"].as_string(), "rows 1..32");
 }
 
 TEST_F(RunnerTest, EndsAWorkerThatHoldsMoreMemoryThanItsManifestAllows) {

@@ -41,6 +41,15 @@ mortise_status describe(mortise_format_instance* instance, ArrowSchema* out_sche
   return status;
 }
 
+int (*good_next)(ArrowArrayStream*, ArrowArray*) = nullptr;
+
+// One row more than the columns hold.
+int claim_a_row(ArrowArrayStream* stream, ArrowArray* out) {
+  const int failed = good_next(stream, out);
+  if (failed == 0 && out->release != nullptr) ++out->length;
+  return failed;
+}
+
 mortise_status scan(mortise_format_instance* instance, const mortise_scan_options* options,
                     ArrowArrayStream* out_stream, mortise_error* error) {
   static int scans = 0;
@@ -53,6 +62,10 @@ mortise_status scan(mortise_format_instance* instance, const mortise_scan_option
     return refuse(error, MORTISE_STATUS_RESOURCE_EXHAUSTED, "There were two streams already.");
   }
   const mortise_status status = good->scan(instance, &changed, out_stream, error);
+  if (is("lies_about_shapes") && status == MORTISE_STATUS_OK) {
+    good_next = out_stream->get_next;
+    out_stream->get_next = &claim_a_row;
+  }
   if (!is("takes_any_cursor") || status != MORTISE_STATUS_DATA_LOSS) return status;
   changed.cursor = {nullptr, 0};
   return good->scan(instance, &changed, out_stream, error);

@@ -73,6 +73,11 @@ void call_from_a_thread_of_its_own() {
 void use_memory_badly(mortise_metric_instance* instance) {
   const auto* memory = service<mortise_memory_service>(MORTISE_SERVICE_MEMORY);
   if (is("frees_the_hosts_memory")) memory->free(hello->host, instance);
+  if (is("releases_twice")) {
+    void* block = memory->allocate(hello->host, 100, 0, {nullptr, 0});
+    memory->free(hello->host, block);
+    memory->free(hello->host, block);
+  }
   if (is("leaks_service_memory")) memory->allocate(hello->host, 100, 0, {nullptr, 0});
   if (is("ignores_failed_memory")) {
     void* block = memory->allocate(hello->host, 100, 0, {nullptr, 0});
