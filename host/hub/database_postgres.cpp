@@ -4,6 +4,7 @@
 // encrypted and the server's name checked unless the address says otherwise.
 #include <libpq-fe.h>
 
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <map>
@@ -53,14 +54,9 @@ Code code_of(std::string_view sqlstate) {
   return Code::kInternal;
 }
 
-// libpq's words as part of a sentence: one line, without an end.
+// The first line of libpq's words, as part of a sentence.
 std::string one_line(std::string_view words) {
-  std::string line;
-  for (const char c : words) {
-    const bool is_space = c == '\n' || c == '\t' || c == ' ';
-    if (!is_space) line += c;
-    if (is_space && !line.empty() && line.back() != ' ') line += ' ';
-  }
+  std::string line(words.substr(0, words.find('\n')));
   while (!line.empty() && (line.back() == ' ' || line.back() == '.')) line.pop_back();
   return line;
 }
@@ -246,14 +242,21 @@ class Postgres final : public Engine {
   std::map<std::string, std::string> statements_;
 };
 
+// What stands before `dbname` is what the address may say otherwise.
+constexpr const char* kKeywords[] = {
+    "fallback_application_name", "sslmode", "connect_timeout", "keepalives_idle",
+    "tcp_user_timeout",          "dbname",  "client_encoding", nullptr};
+
+std::array<const char*, std::size(kKeywords)> session_values(const std::string& conninfo) {
+  return {"mortise", "verify-full", "10", "30", "30000", conninfo.c_str(), "UTF8", nullptr};
+}
+
 Error Postgres::not_connected() const {
   const std::string words = one_line(PQerrorMessage(session_));
   Error error(Code::kUnavailable, "There is no connection to the database: " + words + ".",
               "Start PostgreSQL there, or correct `database` in site.json.");
   // The server answers others, so what it refuses is us.
-  const char* const keywords[] = {"dbname", nullptr};
-  const char* const values[] = {conninfo_.c_str(), nullptr};
-  if (PQpingParams(keywords, values, 1) == PQPING_OK) {
+  if (PQpingParams(kKeywords, session_values(conninfo_).data(), 1) == PQPING_OK) {
     error.code = Code::kPermissionDenied;
     error.hint =
         "Look at role, database and pg_hba.conf; a password stands in the file that `passfile` or"
@@ -265,13 +268,7 @@ Error Postgres::not_connected() const {
 Status Postgres::connect() {
   PQfinish(session_);
   statements_.clear();
-  // What stands before `dbname` is what the address may say otherwise.
-  const char* const keywords[] = {
-      "fallback_application_name", "sslmode", "connect_timeout", "keepalives_idle",
-      "tcp_user_timeout",          "dbname",  "client_encoding", nullptr};
-  const char* const values[] = {"mortise", "verify-full",     "10",   "30",
-                                "30000",   conninfo_.c_str(), "UTF8", nullptr};
-  session_ = PQconnectdbParams(keywords, values, 1);
+  session_ = PQconnectdbParams(kKeywords, session_values(conninfo_).data(), 1);
   const auto part = [](const char* text) { return std::string(text == nullptr ? "" : text); };
   place_ = "postgresql://" + part(PQhost(session_)) + ":" + part(PQport(session_)) + "/" +
            part(PQdb(session_));
