@@ -1,6 +1,7 @@
 // See hub.h.
 #include "hub/hub.h"
 
+#include "hub/database_place.h"
 #include "hub/upkeep.h"
 
 namespace mortise::hub {
@@ -25,7 +26,8 @@ Hub::Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::st
       endpoints_(*database_, clock, jobs_) {}
 
 Result<std::unique_ptr<Hub>> Hub::open(base::FileOps& files, base::Clock& clock,
-                                       base::Random& random, const std::string& home) {
+                                       base::Random& random, const std::string& home,
+                                       const std::string& database_address) {
   const std::string database_folder = base::join_path(home, "database");
   MORTISE_TRY(base::make_folders(files, database_folder));
   MORTISE_TRY(base::make_folders(files, base::join_path(home, "jobs")));
@@ -42,7 +44,7 @@ Result<std::unique_ptr<Hub>> Hub::open(base::FileOps& files, base::Clock& clock,
   MORTISE_TRY(keyring->unlock(std::move(root)));
   MORTISE_ASSIGN(auto sealed, store::Store::open(files, random, clock,
                                                  base::join_path(home, "store"), *keyring));
-  MORTISE_ASSIGN(auto database, Database::open(base::join_path(database_folder, "mortise.db")));
+  MORTISE_ASSIGN(auto database, open_database(files, random, home, database_address));
   std::unique_ptr<Hub> hub(new Hub(files, clock, random, home, std::move(database),
                                    std::move(keyring), std::move(sealed)));
   MORTISE_TRY(hub->models_.remove_orphans());

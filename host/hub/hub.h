@@ -1,5 +1,5 @@
-// Everything stored under MORTISE_HOME, opened together: the database, the keys, the sealed store and
-// the parts that speak of them. Made once by app/mortised; run and server get a reference.
+// Everything stored under MORTISE_HOME, opened together: the database, the keys, the sealed store
+// and the parts that speak of them. Made once by app/mortised; run and server get a reference.
 #pragma once
 
 #include <memory>
@@ -19,10 +19,12 @@ namespace mortise::hub {
 
 class Hub {
  public:
-  // Opens or makes the store in `home`. The caller holds the lock of the home: one server at a
-  // time. Errors: as Database::open and FileOps.
+  // Opens or makes the store in `home`, and its database there or at `database`
+  // (postgresql://...). The caller holds the lock of the home: one server at a time. Errors: as
+  // open_database and FileOps.
   static base::Result<std::unique_ptr<Hub>> open(base::FileOps& files, base::Clock& clock,
-                                                 base::Random& random, const std::string& home);
+                                                 base::Random& random, const std::string& home,
+                                                 const std::string& database = {});
 
   base::FileOps& files() { return *files_; }
   base::Clock& clock() { return *clock_; }

@@ -147,8 +147,10 @@ Status Uploads::put_file(const std::string& id, const std::string& name,
   return database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(
         const int64_t changed,
-        connection.run("INSERT OR REPLACE INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM"
-                       " uploads WHERE id = ?1 AND state IN ('open', 'failed')",
+        connection.run("INSERT INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM uploads"
+                       " WHERE id = ?1 AND state IN ('open', 'failed') ON CONFLICT (upload_id,"
+                       " name) DO UPDATE SET file_ref = excluded.file_ref,"
+                       " size_bytes = excluded.size_bytes",
                        {id, name, to_text(file), static_cast<int64_t>(file.size_bytes)}));
     return changed == 1 ? Status() : Status(not_open(upload));
   });

@@ -68,13 +68,16 @@ Answer healthz(Api&, Request&) {
 }
 
 Answer readyz(Api& api, Request&) {
-  const bool database = !api.hub->database().is_degraded();
+  hub::Database& database = api.hub->database();
+  const bool answers = database.read([](hub::Connection&) { return base::Status(); }).ok();
+  const bool writes = answers && !database.is_degraded();
   const bool disk = free_bytes(api.hub->home()) > kHeadroomBytes;
-  const Json state = Json::object({{"ready", database && disk},
-                                   {"database", database ? "ok" : "takes no writes"},
-                                   {"disk", disk ? "ok" : "full"},
-                                   {"isolation_level", "L0"}});
-  return Response::json(state, database && disk ? 200 : 503);
+  const Json state =
+      Json::object({{"ready", writes && disk},
+                    {"database", writes ? "ok" : (answers ? "takes no writes" : "does not answer")},
+                    {"disk", disk ? "ok" : "full"},
+                    {"isolation_level", "L0"}});
+  return Response::json(state, writes && disk ? 200 : 503);
 }
 
 Answer metrics(Api& api, Request&) {

@@ -40,9 +40,9 @@ endfunction()
 
 # mortise_test(NAME [LABELS label...] [LINKS target...] [WHOLE]): one GoogleTest program from the
 # *_test.cpp of the current folder. WHOLE: one ctest entry for the program instead of one a test
-# (for programs whose start is dear).
+# (for programs whose start is dear). LAUNCHER: a program of tests/support that starts it; WHOLE.
 function(mortise_test name)
-  cmake_parse_arguments(arg "WHOLE" "TIMEOUT" "LABELS;LINKS" ${ARGN})
+  cmake_parse_arguments(arg "WHOLE" "TIMEOUT;LAUNCHER" "LABELS;LINKS" ${ARGN})
   find_package(GTest REQUIRED)
   include(GoogleTest)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
@@ -54,7 +54,7 @@ function(mortise_test name)
     set(arg_TIMEOUT 120)
   endif()
   if(arg_WHOLE)
-    add_test(NAME ${name} COMMAND ${name})
+    mortise_launched_test(${name} ${name} "${arg_LAUNCHER}")
     set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
     if("external" IN_LIST arg_LABELS)  # one skipped test makes the program skipped, which .ci/run sees
       set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "\\[  SKIPPED \\]")
@@ -63,6 +63,16 @@ function(mortise_test name)
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
                          PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
   endif()
+endfunction()
+
+# One ctest entry: the program under a launcher of tests/support, which exits 77 when what it needs
+# is not installed.
+function(mortise_launched_test name program launcher)
+  if(launcher)
+    set(launcher ${CMAKE_SOURCE_DIR}/tests/support/${launcher})
+  endif()
+  add_test(NAME ${name} COMMAND ${launcher} $<TARGET_FILE:${program}>)
+  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77)
 endfunction()
 
 # libtorch from the wheel. Its include folder carries its own fmt and protobuf, so it comes after

@@ -40,6 +40,8 @@ class FaultyFileOps final : public base::FileOps {
   void exit_at(int n) { exit_at_ = n; }
   // Call n and every later one fails. A write that is cut has written the first half of its bytes.
   void lose_power_at(int n) { lose_power_at_ = n; }
+  // Every path lies on a network file system.
+  void be_network() { is_network_ = true; }
   bool was_hit() const { return was_hit_; }
   // Cuts every file back to what it held when it was last synced, as a power cut may. What was
   // renamed stays renamed. The files must be closed.
@@ -103,7 +105,7 @@ class FaultyFileOps final : public base::FileOps {
   }
   base::Result<bool> is_network(const std::string& path) override {
     MORTISE_TRY(next("is_network " + path));
-    return inner_.is_network(path);
+    return is_network_ ? base::Result<bool>(true) : inner_.is_network(path);
   }
 
  private:
@@ -174,6 +176,7 @@ class FaultyFileOps final : public base::FileOps {
   int exit_at_ = 0;
   bool is_short_ = false;
   bool was_hit_ = false;
+  bool is_network_ = false;
   base::Error error_;
 };
 

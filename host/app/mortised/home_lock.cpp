@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -20,14 +19,6 @@ using base::Error;
 
 constexpr int64_t kLockWaitMs = 100, kLockPollMs = 5;
 
-bool is_network_file_system(const std::string& folder) {
-  struct statfs facts {};
-  if (::statfs(folder.c_str(), &facts) != 0) return false;
-  constexpr long kNfs = 0x6969, kSmb = 0x517b, kSmb2 = 0xfe534d42, kCifs = 0xff534d42;
-  const long type = facts.f_type;
-  return type == kNfs || type == kSmb || type == kSmb2 || type == kCifs;
-}
-
 // A client that asks whether the lock is held holds it for a moment itself.
 bool lock(int descriptor) {
   for (int64_t waited_ms = 0; waited_ms < kLockWaitMs; waited_ms += kLockPollMs) {
@@ -42,7 +33,8 @@ bool lock(int descriptor) {
 base::Result<HomeLock> HomeLock::take(base::FileOps& files, const std::string& home) {
   const std::string folder = base::join_path(home, "run");
   MORTISE_TRY(base::make_folders(files, folder));
-  if (is_network_file_system(home)) {
+  MORTISE_ASSIGN(const bool is_network, files.is_network(home));
+  if (is_network) {
     return Error(Code::kUnimplemented, "The data root is on a network file system.",
                  "Put MORTISE_HOME on a local disk: the database is not safe elsewhere.")
         .at_file(home);

@@ -77,8 +77,8 @@ void wait_for_end(const sigset_t& signals, const Settings& settings, hub::Hub& h
 Status serve(const Settings& settings, const sigset_t& signals) {
   base::FileOps& files = base::posix_file_ops();
   MORTISE_ASSIGN(HomeLock lock, HomeLock::take(files, settings.home));
-  MORTISE_ASSIGN(auto hub,
-                 hub::Hub::open(files, base::system_clock(), base::system_random(), settings.home));
+  MORTISE_ASSIGN(auto hub, hub::Hub::open(files, base::system_clock(), base::system_random(),
+                                          settings.home, settings.database));
   server::ServerOptions options;
   options.http.address = settings.address;
   options.http.port = settings.port;

@@ -55,6 +55,7 @@ Status read_site(base::FileOps& files, const std::string& path, Settings& settin
   for (const Json& host : site["hosts"].items()) settings.hosts.push_back(host.as_string());
   for (const Json& folder : site["packs"].items()) settings.packs.push_back(folder.as_string());
   settings.home = site["home"].as_string();
+  settings.database = site["database"].as_string();
   settings.log_level = site["log_level"].as_string();
   settings.has_auth = site["enable_auth"].as_bool(true);
   settings.deploy_mode = site["deploy_mode"].as_string();

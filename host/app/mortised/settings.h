@@ -14,7 +14,8 @@ struct Settings {
   std::string address = "127.0.0.1";
   uint16_t port = 7474;
   std::vector<std::string> hosts;
-  std::string home;  // absolute
+  std::string home;      // absolute
+  std::string database;  // postgresql://...; empty: a file in the home
   std::string log_level = "info";
   bool has_auth = true;
   std::string deploy_mode = "private";

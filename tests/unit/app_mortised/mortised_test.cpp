@@ -13,6 +13,7 @@
 #include "base/file_ops.h"
 #include "base/json.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/test_database.h"
 #include "tests/unit/server/raw_client.h"
 
 namespace mortise {
@@ -25,7 +26,9 @@ class MortisedTest : public ::testing::Test {
  protected:
   void SetUp() override {
     ASSERT_TRUE(base::make_folders(posix_file_ops(), home()).ok());
-    const Json site = Json::object({{"worker", MORTISE_FAKE_WORKER}, {"listen", "127.0.0.1:0"}});
+    Json site = Json::object({{"worker", MORTISE_FAKE_WORKER}, {"listen", "127.0.0.1:0"}});
+    const std::string database = tests::new_test_database();
+    if (!database.empty()) site["database"] = database;
     ASSERT_TRUE(
         base::write_file_durably(posix_file_ops(), folder_ / "site.json", site.dump()).ok());
   }

@@ -10,6 +10,7 @@
 
 #include "app/mortised/home_lock.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "tests/support/temp_folder.h"
 
 namespace mortise::daemon {
@@ -66,6 +67,21 @@ TEST_F(SettingsTest, RefuseUnknownKeysOfTheFile) {
   ASSERT_FALSE(settings.ok());
   EXPECT_EQ(settings.error().field, "/lisen");
   EXPECT_EQ(settings.error().file, folder_ / "site.json");
+}
+
+TEST_F(SettingsTest, NameThePostgresDatabaseInTheFileAlone) {
+  const auto read_with = [this](const std::string& database) {
+    return read({"--config", site(base::Json::object({{"database", database}}).dump())});
+  };
+  EXPECT_EQ(read()->database, "");
+  const auto settings = read_with("postgresql://m@db.example/m");
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_EQ(settings->database, "postgresql://m@db.example/m");
+  for (const char* other : {"/data/mortise.db", "mysql://m@db.example/m", ""}) {
+    const auto refused = read_with(other);
+    ASSERT_FALSE(refused.ok()) << other;
+    EXPECT_EQ(refused.error().field, "/database");
+  }
 }
 
 TEST_F(SettingsTest, RefuseWhatCannotBeMeant) {

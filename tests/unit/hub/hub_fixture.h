@@ -5,6 +5,7 @@
 
 #include "hub/hub.h"
 #include "tests/support/temp_folder.h"
+#include "tests/support/test_database.h"
 
 namespace mortise::hub {
 
@@ -14,7 +15,8 @@ class HubFixture : public ::testing::Test {
 
   void open(base::FileOps& files) {
     hub_.reset();
-    auto opened = Hub::open(files, base::system_clock(), base::system_random(), folder_ / "home");
+    auto opened = Hub::open(files, base::system_clock(), base::system_random(), folder_ / "home",
+                            database_);
     ASSERT_TRUE(opened.ok()) << opened.error().text();
     hub_ = std::move(*opened);
   }
@@ -99,6 +101,7 @@ class HubFixture : public ::testing::Test {
   }
 
   tests::TempFolder folder_;
+  const std::string database_ = tests::new_test_database();
   std::unique_ptr<Hub> hub_;
 };
 
