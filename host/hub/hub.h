@@ -1,5 +1,5 @@
-// Everything stored under MORTISE_HOME, opened together: the database, the keys, the sealed store and
-// the parts that speak of them. Made once by app/mortised; run and server get a reference.
+// Everything stored under MORTISE_HOME, opened together: the database, the keys, the sealed store
+// and the parts that speak of them. Made once by app/mortised; run and server get a reference.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include "hub/endpoints.h"
 #include "hub/jobs.h"
 #include "hub/models.h"
+#include "hub/transfers.h"
 #include "hub/uploads.h"
 #include "store/keyring.h"
 #include "store/store.h"
@@ -33,6 +34,7 @@ class Hub {
   Jobs& jobs() { return jobs_; }
   Datasets& datasets() { return datasets_; }
   Uploads& uploads() { return uploads_; }
+  Transfers& transfers() { return transfers_; }
   Models& models() { return models_; }
   Endpoints& endpoints() { return endpoints_; }
   const std::string& home() const { return home_; }
@@ -53,6 +55,7 @@ class Hub {
   Jobs jobs_;
   Datasets datasets_;
   Uploads uploads_;
+  Transfers transfers_;
   Models models_;
   Endpoints endpoints_;
 };
