@@ -20,14 +20,14 @@ constexpr int64_t kLifeNs = 7 * kDayNs;     // after the last byte of one that i
 constexpr int64_t kMemoryNs = 30 * kDayNs;  // how long 410 is answered for one that ended
 
 constexpr const char* kColumns =
-    "SELECT id, owner, upload_id, domain, kind, state, name, purpose, sha256, metadata, concat,"
-    " size_bytes, offset_bytes, file_ref, created_ns, expires_ns FROM transfers ";
+    "SELECT id, owner, upload_id, domain, kind, state, name, purpose, parent, sha256, metadata,"
+    " concat, size_bytes, offset_bytes, file_ref, created_ns, expires_ns FROM transfers ";
 
 Transfer transfer_of(const Row& row) {
   Transfer transfer;
   std::string* const texts[] = {&transfer.id,     &transfer.owner,    &transfer.upload_id,
-                                &transfer.domain, &transfer.kind,  //
-                                &transfer.state,  &transfer.name,     &transfer.purpose,
+                                &transfer.domain, &transfer.kind,     &transfer.state,
+                                &transfer.name,   &transfer.purpose,  &transfer.parent,
                                 &transfer.sha256, &transfer.metadata, &transfer.concat};
   int column = 0;
   for (std::string* text : texts) *text = row.text(column++);
@@ -47,10 +47,10 @@ Error gone(const Transfer& transfer) {
 
 Status insert(Connection& connection, const Transfer& made) {
   MORTISE_TRY(connection.run(
-      "INSERT INTO transfers VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?8, ?9, ?10, ?11, 0, '',"
-      " ?12, ?13)",
+      "INSERT INTO transfers VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0,"
+      " '', ?13, ?14)",
       {made.id, made.owner, made.upload_id, made.domain, made.kind, made.name, made.purpose,
-       made.sha256, made.metadata, made.concat, made.size_bytes, made.created_ns,
+       made.parent, made.sha256, made.metadata, made.concat, made.size_bytes, made.created_ns,
        made.expires_ns}));
   return {};
 }
@@ -59,19 +59,23 @@ Status insert(Connection& connection, const Transfer& made) {
 Status insert_parts(Connection& connection, const Transfer& transfer, int64_t expires_ns,
                     const std::vector<store::ObjectRef>& parts) {
   int64_t end = transfer.offset_bytes;
-  for (const store::ObjectRef& part : parts) {
-    if (part.size_bytes == 0) continue;
-    MORTISE_TRY(connection.run("INSERT INTO transfer_parts VALUES (?1, ?2, ?3)",
-                               {transfer.id, end, to_text(part)}));
-    end += static_cast<int64_t>(part.size_bytes);
-  }
+  for (const auto& part : parts) end += static_cast<int64_t>(part.size_bytes);
   MORTISE_ASSIGN(const int64_t changed,
                  connection.run("UPDATE transfers SET offset_bytes = ?3, expires_ns = ?4"
                                 " WHERE id = ?1 AND offset_bytes = ?2 AND state = 'open'",
                                 {transfer.id, transfer.offset_bytes, end, expires_ns}));
-  if (changed == 1) return {};
-  return Error(Code::kAborted, "The upload " + transfer.id + " was changed by somebody else.",
-               "Ask for its offset and go on from there.");
+  if (changed != 1) {
+    return Error(Code::kAborted, "The upload " + transfer.id + " was changed by somebody else.",
+                 "Ask for its offset and go on from there.");
+  }
+  int64_t begin = transfer.offset_bytes;
+  for (const store::ObjectRef& part : parts) {
+    if (part.size_bytes == 0) continue;
+    MORTISE_TRY(connection.run("INSERT INTO transfer_parts VALUES (?1, ?2, ?3)",
+                               {transfer.id, begin, to_text(part)}));
+    begin += static_cast<int64_t>(part.size_bytes);
+  }
+  return {};
 }
 
 Status check_quota(Connection& connection, const Transfer& wanted, uint64_t room_bytes) {
@@ -125,7 +129,7 @@ Json Transfer::to_json() const {
 
 Status Transfers::place(Transfer& wanted) {
   if (wanted.upload_id.empty()) {
-    MORTISE_ASSIGN(wanted.domain, domains_->id_of("/files/" + wanted.owner));
+    MORTISE_ASSIGN(wanted.domain, domain_of_files(wanted.owner));
     return {};
   }
   MORTISE_ASSIGN(const Upload upload, uploads_->get(wanted.upload_id));
@@ -242,16 +246,17 @@ Status Transfers::complete(Transfer& transfer, const store::ObjectRef& whole) {
   return {};
 }
 
-Result<Transfer> Transfers::concat(Transfer wanted, const std::vector<std::string>& partials) {
-  MORTISE_TRY(place(wanted));
+Result<std::vector<store::ObjectRef>> Transfers::gather(const Transfer& whole,
+                                                        const std::vector<std::string>& partials) {
   std::vector<store::ObjectRef> parts;
-  wanted.size_bytes = 0;
   for (const std::string& id : partials) {
-    MORTISE_ASSIGN(const Transfer partial, get(id, wanted.owner));
-    if (partial.kind != "partial" || partial.domain != wanted.domain) {
+    MORTISE_ASSIGN(const Transfer partial, get(id, whole.owner));
+    if (partial.kind != "partial" || partial.domain != whole.domain ||
+        (whole.kind == "assembly" && partial.parent != whole.id)) {
       return Error(Code::kPermissionDenied,
-                   partial.kind != "partial"
-                       ? "The upload " + id + " is not a partial one."
+                   partial.kind != "partial" ? "The upload " + id + " is not a partial one."
+                   : whole.kind == "assembly"
+                       ? "The part " + id + " belongs to another upload."
                        : "The partial upload " + id + " belongs to another data set.",
                    "Give partial uploads the same dataset or upload in their metadata.");
     }
@@ -260,19 +265,87 @@ Result<Transfer> Transfers::concat(Transfer wanted, const std::vector<std::strin
                    "Send the rest of it first.");
     }
     MORTISE_ASSIGN(parts.emplace_back(), store::parse_object_ref(partial.file_ref));
-    wanted.size_bytes += partial.size_bytes;
   }
+  return parts;
+}
+
+Result<Transfer> Transfers::concat(Transfer wanted, const std::vector<std::string>& partials) {
+  MORTISE_TRY(place(wanted));
+  MORTISE_ASSIGN(const auto parts, gather(wanted, partials));
+  return keep(std::move(wanted), parts, UINT64_MAX);
+}
+
+Status Transfers::assemble(Transfer& assembly, const std::vector<std::string>& partials) {
+  MORTISE_ASSIGN(const auto parts, gather(assembly, partials));
+  int64_t size_bytes = 0;
+  for (const store::ObjectRef& part : parts) size_bytes += static_cast<int64_t>(part.size_bytes);
+  if (size_bytes != assembly.size_bytes) {
+    return Error(Code::kInvalidArgument,
+                 "The parts have " + std::to_string(size_bytes) +
+                     " bytes, the upload was made for " + std::to_string(assembly.size_bytes) + ".",
+                 "Send what is missing, or start a new upload.");
+  }
+  MORTISE_TRY(append(assembly, parts));
+  return finish(assembly);
+}
+
+Result<Transfer> Transfers::keep(Transfer wanted, const std::vector<store::ObjectRef>& parts,
+                                 uint64_t room_bytes) {
+  MORTISE_TRY(place(wanted));
   wanted.id = base::random_hex(*random_, 16);
   wanted.created_ns = clock_->now_ns();
   wanted.expires_ns = wanted.created_ns + kLifeNs;
+  wanted.size_bytes = 0;
+  for (const auto& part : parts) wanted.size_bytes += static_cast<int64_t>(part.size_bytes);
   MORTISE_TRY(database_->write([&](Connection& connection) -> Status {
-    MORTISE_TRY(check_quota(connection, wanted, UINT64_MAX));
+    MORTISE_TRY(check_quota(connection, wanted, room_bytes));
     MORTISE_TRY(insert(connection, wanted));
     return insert_parts(connection, wanted, wanted.expires_ns, parts);
   }));
   MORTISE_ASSIGN(Transfer made, get(wanted.id, wanted.owner));
   MORTISE_TRY(finish(made));
   return made;
+}
+
+Result<std::vector<Transfer>> Transfers::files(const std::string& owner,
+                                               const FilesRequest& request) {
+  if (!request.after.empty()) MORTISE_TRY(get(request.after, owner));
+  const std::string order = request.is_oldest_first ? "ASC" : "DESC";
+  std::vector<Transfer> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        std::string(kColumns) +
+            "WHERE owner = ?1 AND upload_id = '' AND state = 'complete' AND kind <> 'partial'"
+            " AND (?2 = '' OR purpose = ?2) AND (?3 = '' OR (created_ns, id) " +
+            (request.is_oldest_first ? ">" : "<") +
+            " (SELECT created_ns, id FROM transfers WHERE id = ?3)) ORDER BY created_ns " + order +
+            ", id " + order + " LIMIT ?4",
+        {owner, request.purpose, request.after, request.limit},
+        [&](const Row& row) { found.push_back(transfer_of(row)); }));
+    return {};
+  }));
+  return found;
+}
+
+Status Transfers::copy(const Transfer& file, const std::string& upload_id,
+                       const std::string& name) {
+  MORTISE_ASSIGN(const Upload upload, uploads_->get(upload_id));
+  MORTISE_TRY(uploads_->require_open(upload));
+  MORTISE_TRY(base::check_relative_path(name));
+  MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(file.file_ref));
+  MORTISE_ASSIGN(const auto from, domains_->open(file.domain));
+  MORTISE_ASSIGN(const auto to, domains_->open(upload.domain));
+  MORTISE_ASSIGN(const store::ObjectReader object, from->open_object(ref));
+  store::ObjectWriter writer = to->begin();
+  base::Bytes buffer(1u << 20);
+  for (uint64_t at = 0; at < object.size_bytes();) {
+    MORTISE_ASSIGN(const size_t got, object.read_at(at, buffer));
+    MORTISE_TRY(writer.write(base::ByteView(buffer).first(got)));
+    at += got;
+  }
+  MORTISE_ASSIGN(const store::ObjectRef copied, writer.finish());
+  MORTISE_TRY(to->sync());
+  return uploads_->put_file(upload_id, name, copied);
 }
 
 Status Transfers::remove(const Transfer& transfer) {

@@ -29,6 +29,7 @@ struct Transfer {
   std::string state;      // open | complete | removed | expired
   std::string name;       // of the file
   std::string purpose;    // OpenAI's
+  std::string parent;     // of a partial: the assembly that it is for; else ""
   std::string sha256;     // what the whole must have, hex; "": not said
   std::string metadata, concat;  // the headers as the client sent them
   int64_t size_bytes = -1;       // of the whole; -1: not known yet
@@ -39,6 +40,13 @@ struct Transfer {
   bool is_whole() const { return offset_bytes == size_bytes; }
   bool may_expire() const { return state == "open" || kind == "partial"; }
   base::Json to_json() const;
+};
+
+struct FilesRequest {   // which stored files
+  std::string purpose;  // "": any
+  std::string after;    // the id of the last one seen
+  bool is_oldest_first = false;
+  int64_t limit = 10'000;
 };
 
 class Transfers {  // [any]; one caller at a time for each transfer
@@ -68,6 +76,18 @@ class Transfers {  // [any]; one caller at a time for each transfer
   // A transfer that is complete at once, from complete partials of the same owner and domain, in
   // this order; the partials stay. Errors: NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION.
   base::Result<Transfer> concat(Transfer wanted, const std::vector<std::string>& partials);
+  // The same for an assembly, whose size was said when it was made: INVALID_ARGUMENT for another.
+  base::Status assemble(Transfer& assembly, const std::vector<std::string>& partials);
+  // A transfer that is complete at once, of objects that are durable already, in its domain.
+  base::Result<Transfer> keep(Transfer wanted, const std::vector<store::ObjectRef>& parts,
+                              uint64_t room_bytes);
+  // The domain of what belongs to no upload.
+  base::Result<std::string> domain_of_files(const std::string& owner) {
+    return domains_->id_of("/files/" + owner);
+  }
+  base::Result<std::vector<Transfer>> files(const std::string& owner, const FilesRequest& request);
+  // A stored file into an upload, whose key is another: it is sealed again. Errors: of the upload.
+  base::Status copy(const Transfer& file, const std::string& upload_id, const std::string& name);
   // Also the file that it became, while its upload is open. Errors: FAILED_PRECONDITION for a
   // bundle that is complete.
   base::Status remove(const Transfer& transfer);
@@ -75,6 +95,8 @@ class Transfers {  // [any]; one caller at a time for each transfer
   base::Status expire();
 
  private:
+  base::Result<std::vector<store::ObjectRef>> gather(const Transfer& whole,
+                                                     const std::vector<std::string>& partials);
   base::Status place(Transfer& wanted);
   base::Status complete(Transfer& transfer, const store::ObjectRef& whole);
   Database* database_;

@@ -99,6 +99,17 @@ Answer create_endpoint(Api& api, Request& request);
 Answer show_endpoint(Api& api, Request& request);
 Answer delete_endpoint(Api& api, Request& request);
 
+Answer create_file(Api& api, Request& request);
+Answer list_stored_files(Api& api, Request& request);
+Answer show_file(Api& api, Request& request);
+Answer download_file(Api& api, Request& request);
+Answer delete_file(Api& api, Request& request);
+Answer create_assembly(Api& api, Request& request);
+Answer create_part(Api& api, Request& request);
+Answer complete_assembly(Api& api, Request& request);
+Answer cancel_assembly(Api& api, Request& request);
+Answer add_stored_file(Api& api, Request& request);
+
 Answer openai_models(Api& api, Request& request);
 Answer openai_model(Api& api, Request& request);
 Answer openai_chat(Api& api, Request& request);

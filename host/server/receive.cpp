@@ -28,11 +28,6 @@ Result<Receiver> Receiver::begin(Api& api, hub::Transfer& transfer,
 }
 
 Status Receiver::take(ByteView piece) {
-  if (lease_->is_wanted()) {
-    return Error(Code::kAborted, "Another request took the upload over.",
-                 "Ask for its offset and go on from there.")
-        .with("status", "423");
-  }
   if (checksum_.algorithm == "sha1") sha1_.update(piece);
   if (checksum_.algorithm == "sha256") sha256_.update(piece);
   while (!piece.empty()) {
@@ -46,7 +41,10 @@ Status Receiver::take(ByteView piece) {
       MORTISE_TRY(settle());
     }
   }
-  return {};
+  if (!lease_->is_wanted()) return {};
+  return Error(Code::kAborted, "Another request took the upload over.",
+               "Ask for its offset and go on from there.")
+      .with("status", "423");
 }
 
 Status Receiver::seal() {

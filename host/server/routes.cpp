@@ -35,6 +35,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/v1/uploads/{id}", show_upload, kRead, kUpload},
     {"DELETE", "/api/v1/uploads/{id}", delete_upload, kDelete, kUpload},
     {"GET", "/api/v1/uploads/{id}/files", list_upload_files, kRead, kUpload},
+    {"POST", "/api/v1/uploads/{id}/files", add_stored_file, kWrite, kUpload},
     {"DELETE", "/api/v1/uploads/{id}/files/{name...}", delete_upload_file, kWrite, kUpload},
     {"POST", "/api/v1/uploads/{id}/commit", commit_upload, kWrite, kUpload},
 
@@ -65,6 +66,16 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/models", openai_models, kUse, kEndpoint},
     {"GET", "/v1/models/{name}", openai_model, kUse, kEndpoint},
     {"POST", "/v1/chat/completions", openai_chat, kUse, kEndpoint},
+
+    {"GET", "/v1/files", list_stored_files, kRead, kUpload},
+    {"POST", "/v1/files", create_file, kWrite, kUpload},
+    {"GET", "/v1/files/{id}", show_file, kRead, kUpload},
+    {"DELETE", "/v1/files/{id}", delete_file, kDelete, kUpload},
+    {"GET", "/v1/files/{id}/content", download_file, kRead, kUpload},
+    {"POST", "/v1/uploads", create_assembly, kWrite, kUpload},
+    {"POST", "/v1/uploads/{id}/parts", create_part, kWrite, kUpload},
+    {"POST", "/v1/uploads/{id}/complete", complete_assembly, kWrite, kUpload},
+    {"POST", "/v1/uploads/{id}/cancel", cancel_assembly, kWrite, kUpload},
 };
 
 std::string_view next_part(std::string_view& rest) {
