@@ -28,6 +28,7 @@ Result<Receiver> Receiver::begin(Api& api, hub::Transfer& transfer,
 }
 
 Status Receiver::take(ByteView piece) {
+  const uint64_t size_bytes = piece.size();
   if (checksum_.algorithm == "sha1") sha1_.update(piece);
   if (checksum_.algorithm == "sha256") sha256_.update(piece);
   while (!piece.empty()) {
@@ -42,6 +43,9 @@ Status Receiver::take(ByteView piece) {
     }
   }
   if (!lease_->is_wanted()) return {};
+  // What has arrived is taken along; a sender that is still at it does not hold the other up.
+  late_bytes_ += size_bytes;
+  if (late_bytes_ <= kLateBytes) return {};
   return Error(Code::kAborted, "Another request took the upload over.",
                "Ask for its offset and go on from there.")
       .with("status", "423");

@@ -9,6 +9,7 @@
 namespace mortise::server {
 
 constexpr uint64_t kDurableBytes = 4u << 20;  // what is lost at most when everything dies at once
+constexpr uint64_t kLateBytes = 8u << 20;     // about what a socket holds
 constexpr uint64_t kTransferBytesMax = UINT64_C(1) << 40;
 
 // Takes bytes to the end of a transfer. With a checksum all of them or none are kept. [serial]
@@ -18,7 +19,7 @@ class Receiver {
   static base::Result<Receiver> begin(Api& api, hub::Transfer& transfer,
                                       const TransferLocks::Lease& lease, TusChecksum checksum);
   // Errors: RESOURCE_EXHAUSTED (413) past the transfer's size, ABORTED (423) when another request
-  // wants the transfer, of the store.
+  // wants the transfer and more than a socketful has come since, of the store.
   base::Status take(base::ByteView piece);
   // What has come so far is durable and counted, unless a checksum is to come.
   base::Status settle();
@@ -38,7 +39,7 @@ class Receiver {
   std::shared_ptr<store::Domain> domain_;
   std::optional<store::ObjectWriter> writer_;
   std::vector<store::ObjectRef> sealed_;  // not counted yet
-  uint64_t taken_bytes_ = 0;
+  uint64_t late_bytes_ = 0;               // since another request wanted the transfer
   base::Sha1 sha1_;
   base::Sha256 sha256_;
 };

@@ -9,7 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-PROGRAMS = Path(os.environ.get("MORTISE_PROGRAMS", "build/bin"))
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAMS = Path(os.environ.get("MORTISE_PROGRAMS", ROOT / "build/bin"))
 
 
 class TusServer:

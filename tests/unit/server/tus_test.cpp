@@ -295,10 +295,10 @@ TEST_F(TusTest, HandsAStaleRequestOverToTheOneThatResumes) {
              "Authorization: Bearer " + kToken +
              "\r\nContent-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\n"
              "Content-Length: 10\r\n\r\n01234");
-  for (int i = 0; i < 500 && patch(path, 0, "x").status != 423; ++i) {
+  for (int i = 0; i < 500 && patch(path, 9, "x").status != 423; ++i) {
     base::system_clock().sleep_ms(10);
   }
-  EXPECT_EQ(patch(path, 0, "x").status, 423);
+  EXPECT_EQ(patch(path, 9, "x").status, 423);
   const int64_t begin = base::system_clock().monotonic_ns();
   EXPECT_EQ(offset_of(path), "5");
   EXPECT_LT(base::system_clock().monotonic_ns() - begin, INT64_C(5'000'000'000));
