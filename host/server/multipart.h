@@ -1,5 +1,5 @@
 // multipart/form-data taken apart as it comes: a form with a file in it, as OpenAI's clients send.
-// Holds the head of a part, never its content. Plain text in, calls out; fuzzed.
+// Holds the head of a part, never its content. Plain text in, calls out.
 #pragma once
 
 #include <functional>
