@@ -165,6 +165,23 @@ Digest Sha256::finish() {
   return digest;
 }
 
+struct Sha1::State {
+  std::unique_ptr<EVP_MD_CTX, DigestFree> context{EVP_MD_CTX_new()};
+};
+Sha1::Sha1() : state_(std::make_unique<State>()) {
+  require(EVP_DigestInit_ex(state_->context.get(), EVP_sha1(), nullptr) == 1, "SHA-1");
+}
+Sha1::~Sha1() = default;
+Sha1::Sha1(Sha1&&) noexcept = default;
+void Sha1::update(ByteView data) {
+  require(EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) == 1, "SHA-1");
+}
+std::array<std::byte, 20> Sha1::finish() {
+  std::array<std::byte, 20> digest;
+  require(EVP_DigestFinal_ex(state_->context.get(), out(digest), nullptr) == 1, "SHA-1");
+  return digest;
+}
+
 Result<Digest> sha256_file(const std::string& path) {
   MORTISE_ASSIGN(auto file, posix_file_ops().open(path, OpenMode::kRead));
   Sha256 hash;

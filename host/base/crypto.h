@@ -42,6 +42,18 @@ class Sha256 {  // incremental; [serial]
   struct State;
   std::unique_ptr<State> state_;
 };
+class Sha1 {  // incremental, for clients that send nothing better; [serial]
+ public:
+  Sha1();
+  ~Sha1();
+  Sha1(Sha1&&) noexcept;
+  void update(ByteView data);
+  std::array<std::byte, 20> finish();  // once
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 Result<Digest> sha256_file(const std::string& path);
 
 // ed25519 over exact bytes; keys and signatures in their raw form.

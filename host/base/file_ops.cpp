@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -252,6 +253,13 @@ std::string parent_of(const std::string& path) {
 }
 
 }  // namespace
+
+Result<DiskSpace> disk_space(const std::string& path) {
+  struct statvfs facts {};
+  if (::statvfs(path.c_str(), &facts) != 0) return errno_error("measure the disk", path);
+  return DiskSpace{static_cast<uint64_t>(facts.f_blocks) * facts.f_frsize,
+                   static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize};
+}
 
 FileOps& posix_file_ops() {
   static PosixFileOps instance;

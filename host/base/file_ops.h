@@ -64,6 +64,12 @@ class FileOps {
 
 FileOps& posix_file_ops();
 
+// Of the disk that an existing path lies on; free is what an ordinary user may still write.
+struct DiskSpace {
+  uint64_t total_bytes = 0, free_bytes = 0;
+};
+Result<DiskSpace> disk_space(const std::string& path);
+
 // The steps that keep a promise, in the right order.
 Result<std::string> read_file(FileOps& files, const std::string& path,
                               uint64_t size_bytes_max = UINT64_C(1) << 30);

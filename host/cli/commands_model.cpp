@@ -31,7 +31,7 @@ Result<Json> import_folder(Http& http, const std::string& name, const std::strin
   }
   MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", Json::object({{"name", name}})));
   const std::string& id = upload["id"].as_string();
-  MORTISE_TRY(send_files(http, "/api/v1/uploads/" + id, files));
+  MORTISE_TRY(send_files(http, id, files));
   Json request = Json::object({{"name", name}, {"upload", id}});
   if (arguments.has("--description")) request["description"] = arguments.text("--description");
   if (arguments.has("--base")) request["base"] = arguments.text("--base");

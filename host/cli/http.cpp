@@ -10,6 +10,7 @@
 #include <ostream>
 #include <vector>
 
+#include "base/crypto.h"
 #include "base/file_ops.h"
 #include "job/error_json.h"
 
@@ -113,15 +114,39 @@ Status Http::remove(const std::string& path) {
   return {};
 }
 
-Result<Json> Http::put_file(const std::string& path, const std::string& file,
-                            const std::function<void(uint64_t)>& sent) {
-  MORTISE_ASSIGN(auto source, base::posix_file_ops().open(file, base::OpenMode::kRead));
-  MORTISE_ASSIGN(const uint64_t size, source->size());
-  return guarded(server_, [&]() -> Result<Json> {
+Result<std::string> Http::create_transfer(const std::string& upload_id, const std::string& name,
+                                          uint64_t size_bytes) {
+  return guarded(server_, [&]() -> Result<std::string> {
     Poco::Net::HTTPClientSession session(server_.host, server_.port);
     set_timeouts(session);
-    HTTPRequest request = request_for(server_, "PUT", path);
-    request.setContentType("application/octet-stream");
+    HTTPRequest request = request_for(server_, "POST", "/api/v1/uploads");
+    request.set("Tus-Resumable", "1.0.0");
+    request.set("Upload-Length", std::to_string(size_bytes));
+    request.set("Upload-Metadata", "upload " + base::to_base64(base::as_bytes(upload_id)) +
+                                       ",filename " + base::to_base64(base::as_bytes(name)));
+    request.setContentLength(0);
+    session.sendRequest(request);
+    HTTPResponse response;
+    std::istream& stream = session.receiveResponse(response);
+    MORTISE_ASSIGN(const std::string text, read_all(stream));
+    if (response.getStatus() >= 400) return problem(response, text);
+    return response.get("Location");
+  });
+}
+
+Status Http::send_file(const std::string& upload_id, const std::string& name,
+                       const std::string& file, const std::function<void(uint64_t)>& sent) {
+  MORTISE_ASSIGN(auto source, base::posix_file_ops().open(file, base::OpenMode::kRead));
+  MORTISE_ASSIGN(const uint64_t size, source->size());
+  MORTISE_ASSIGN(const std::string path, create_transfer(upload_id, name, size));
+  if (size == 0) return {};
+  return guarded(server_, [&]() -> Status {
+    Poco::Net::HTTPClientSession session(server_.host, server_.port);
+    set_timeouts(session);
+    HTTPRequest request = request_for(server_, "PATCH", path);
+    request.set("Tus-Resumable", "1.0.0");
+    request.set("Upload-Offset", "0");
+    request.setContentType("application/offset+octet-stream");
     request.setContentLength64(static_cast<Poco::Int64>(size));
     std::ostream& stream = session.sendRequest(request);
     std::vector<std::byte> piece(kPieceBytes);
@@ -135,7 +160,8 @@ Result<Json> Http::put_file(const std::string& path, const std::string& file,
       offset += got;
       if (sent) sent(offset);
     }
-    return answer_of(session);
+    MORTISE_TRY(answer_of(session));
+    return {};
   });
 }
 

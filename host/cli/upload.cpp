@@ -65,15 +65,16 @@ Result<int> upload_files(const Arguments& arguments, const Json& options,
                          const std::vector<UploadFile>& files, const std::string& rows_path) {
   MORTISE_ASSIGN(Http http, connect());
   MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", options));
-  const std::string path = "/api/v1/uploads/" + upload["id"].as_string();
-  MORTISE_TRY(send(http, path, files));
+  const std::string& id = upload["id"].as_string();
+  const std::string path = "/api/v1/uploads/" + id;
+  MORTISE_TRY(send(http, id, files));
   MORTISE_ASSIGN(Json ended, check(http, path));
   MORTISE_ASSIGN(Json after, http.get(path));
   // A rows file alone brings the files that its rows name, as `dataset check` finds them.
   const auto more =
       rows_path.empty() ? std::vector<UploadFile>() : beside(rows_path, after["result"]["report"]);
   if (ended["state"].as_string() == "failed" && !more.empty()) {
-    MORTISE_TRY(send(http, path, more));
+    MORTISE_TRY(send(http, id, more));
     MORTISE_ASSIGN(ended, check(http, path));
     MORTISE_ASSIGN(after, http.get(path));
   }

@@ -24,12 +24,12 @@ bool is_over(const Json& job) {
 
 }  // namespace
 
-Status send_files(Http& http, const std::string& upload_path,
+Status send_files(Http& http, const std::string& upload_id,
                   const std::vector<std::pair<std::string, std::string>>& files) {
   Progress progress;
   int64_t done = 0;
   for (const auto& [name, path] : files) {
-    MORTISE_TRY(http.put_file(upload_path + "/files/" + escape_path(name), path, {}));
+    MORTISE_TRY(http.send_file(upload_id, name, path, {}));
     progress.show("upload", ++done, static_cast<int64_t>(files.size()));
   }
   return {};

@@ -11,8 +11,8 @@
 
 namespace mortise::cli {
 
-// PUTs each {name, path} below upload_path + "/files/".
-base::Status send_files(Http& http, const std::string& upload_path,
+// Sends each {name, path} as a file of the upload.
+base::Status send_files(Http& http, const std::string& upload_id,
                         const std::vector<std::pair<std::string, std::string>>& files);
 
 // Follows the job until it is over; the job as it is then.

@@ -22,6 +22,7 @@ Hub::Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::st
       jobs_(*database_, clock, random),
       datasets_(*database_, clock, random, domains_),
       uploads_(*database_, clock, random, jobs_, domains_),
+      transfers_(*database_, clock, random, domains_, uploads_),
       models_(*database_, files, clock, random, base::join_path(home_, "models")),
       endpoints_(*database_, clock, jobs_) {}
 

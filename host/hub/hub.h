@@ -11,6 +11,7 @@
 #include "hub/endpoints.h"
 #include "hub/jobs.h"
 #include "hub/models.h"
+#include "hub/transfers.h"
 #include "hub/uploads.h"
 #include "store/keyring.h"
 #include "store/store.h"
@@ -35,6 +36,7 @@ class Hub {
   Jobs& jobs() { return jobs_; }
   Datasets& datasets() { return datasets_; }
   Uploads& uploads() { return uploads_; }
+  Transfers& transfers() { return transfers_; }
   Models& models() { return models_; }
   Endpoints& endpoints() { return endpoints_; }
   const std::string& home() const { return home_; }
@@ -55,6 +57,7 @@ class Hub {
   Jobs jobs_;
   Datasets datasets_;
   Uploads uploads_;
+  Transfers transfers_;
   Models models_;
   Endpoints endpoints_;
 };

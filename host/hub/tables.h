@@ -34,6 +34,17 @@ CREATE TABLE upload_tables (
   upload_id TEXT NOT NULL REFERENCES uploads(id), number INTEGER NOT NULL, files_ref TEXT NOT NULL,
   files_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, PRIMARY KEY (upload_id, number))
   STRICT, WITHOUT ROWID;
+CREATE TABLE transfers (
+  id TEXT PRIMARY KEY, owner TEXT NOT NULL, upload_id TEXT NOT NULL, domain TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('file', 'bundle', 'partial', 'assembly')),
+  state TEXT NOT NULL CHECK (state IN ('open', 'complete', 'removed', 'expired')),
+  name TEXT NOT NULL, purpose TEXT NOT NULL, parent TEXT NOT NULL, sha256 TEXT NOT NULL,
+  metadata TEXT NOT NULL, concat TEXT NOT NULL, size_bytes INTEGER NOT NULL, offset_bytes INTEGER NOT NULL,
+  file_ref TEXT NOT NULL, created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL) STRICT;
+CREATE INDEX transfers_by_state ON transfers (state, expires_ns);
+CREATE TABLE transfer_parts (
+  transfer_id TEXT NOT NULL REFERENCES transfers(id), begin_bytes INTEGER NOT NULL,
+  part_ref TEXT NOT NULL, PRIMARY KEY (transfer_id, begin_bytes)) STRICT, WITHOUT ROWID;
 CREATE TABLE models (
   id TEXT PRIMARY KEY, name TEXT NOT NULL, number INTEGER NOT NULL,
   kind TEXT NOT NULL CHECK (kind IN ('model', 'adapter')), base TEXT NOT NULL,

@@ -60,7 +60,11 @@ Result<std::vector<std::pair<std::string, std::string>>> live_objects(Database& 
           "SELECT 'object', f.file_ref FROM upload_files f JOIN uploads u ON u.id = f.upload_id"
           " WHERE u.domain = ?1",
           "SELECT 'names', t.files_ref FROM upload_tables t JOIN uploads u ON u.id = t.upload_id"
-          " WHERE u.domain = ?1"}) {
+          " WHERE u.domain = ?1",
+          "SELECT 'object', p.part_ref FROM transfer_parts p JOIN transfers t ON"
+          " t.id = p.transfer_id WHERE t.domain = ?1",
+          "SELECT 'object', file_ref FROM transfers WHERE domain = ?1 AND state = 'complete' AND"
+          " (upload_id = '' OR kind = 'partial')"}) {
       MORTISE_TRY(connection.run(statement, {domain}, add));
     }
     return {};
@@ -85,6 +89,12 @@ Status mark_shredded(Hub& hub, const std::string& domain) {
     MORTISE_TRY(
         connection.run("UPDATE versions SET state = 'shredded' WHERE domain = ?1", {domain}));
     MORTISE_TRY(connection.run("UPDATE uploads SET state = 'removed' WHERE domain = ?1", {domain}));
+    MORTISE_TRY(
+        connection.run("DELETE FROM transfer_parts WHERE transfer_id IN"
+                       " (SELECT id FROM transfers WHERE domain = ?1)",
+                       {domain}));
+    MORTISE_TRY(
+        connection.run("UPDATE transfers SET state = 'removed' WHERE domain = ?1", {domain}));
     MORTISE_TRY(connection.run("DELETE FROM domains WHERE id = ?1", {domain}));
     return {};
   });
@@ -94,6 +104,7 @@ Status mark_shredded(Hub& hub, const std::string& domain) {
 
 Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& options) {
   store::CompactFacts total;
+  MORTISE_TRY(hub.transfers().expire());
   MORTISE_ASSIGN(const auto ids, hub.keyring().list());
   MORTISE_ASSIGN(const auto busy, domains_of_running_jobs(hub));
   for (const std::string& id : ids) {

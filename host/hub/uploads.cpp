@@ -63,6 +63,12 @@ Error not_open(const Upload& upload) {
                upload.state == "checking" ? "Wait for its check." : "Start a new upload.");
 }
 
+Error takes_no_change(const std::string& id) {
+  return Error(Code::kFailedPrecondition,
+               "The upload " + id + " is being checked, is over, or does not exist.",
+               "Wait for its check, or start a new upload.");
+}
+
 }  // namespace
 
 Json Upload::to_json() const {
@@ -102,6 +108,22 @@ Result<Upload> Uploads::create(const std::string& name, const Json& options) {
   return get(id);
 }
 
+Result<Upload> Uploads::join(const std::string& name, const std::string& task_type) {
+  const std::lock_guard lock(join_mutex_);
+  std::string id;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(
+        connection.run("SELECT id FROM uploads WHERE name = ?1 AND state = 'open' ORDER BY "
+                       "created_ns DESC LIMIT 1",
+                       {name}, [&id](const Row& row) { id = row.text(0); }));
+    return {};
+  }));
+  if (!id.empty()) return get(id);
+  Json options = Json::object();
+  if (!task_type.empty()) options["task_type"] = task_type;
+  return create(name, options);
+}
+
 Result<Upload> Uploads::get(const std::string& id) {
   std::vector<Upload> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
@@ -139,37 +161,42 @@ Result<Page<store::NamedObject>> Uploads::files(const std::string& id, const Pag
   return page_of_names(table, page);
 }
 
-Status Uploads::put_file(const std::string& id, const std::string& name,
-                         const store::ObjectRef& file) {
-  MORTISE_TRY(base::check_relative_path(name));
-  MORTISE_ASSIGN(const Upload upload, get(id));
-  if (!is_open(upload)) return not_open(upload);
-  return database_->write([&](Connection& connection) -> Status {
-    MORTISE_ASSIGN(
-        const int64_t changed,
-        connection.run("INSERT INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM uploads"
-                       " WHERE id = ?1 AND state IN ('open', 'failed') ON CONFLICT (upload_id,"
-                       " name) DO UPDATE SET file_ref = excluded.file_ref,"
-                       " size_bytes = excluded.size_bytes",
-                       {id, name, to_text(file), static_cast<int64_t>(file.size_bytes)}));
-    return changed == 1 ? Status() : Status(not_open(upload));
-  });
+Status Uploads::require_open(const Upload& upload) const {
+  return is_open(upload) ? Status() : Status(not_open(upload));
 }
 
-Status Uploads::put_table(const std::string& id, const store::ObjectRef& table,
-                          uint64_t files_count, uint64_t content_bytes) {
-  MORTISE_ASSIGN(const Upload upload, get(id));
-  if (!is_open(upload)) return not_open(upload);
-  return database_->write([&](Connection& connection) -> Status {
-    MORTISE_ASSIGN(
-        const int64_t changed,
-        connection.run("INSERT INTO upload_tables SELECT ?1, (SELECT coalesce(max(number), 0) + 1"
-                       " FROM upload_tables WHERE upload_id = ?1), ?2, ?3, ?4 FROM uploads"
-                       " WHERE id = ?1 AND state IN ('open', 'failed')",
-                       {id, to_text(table), static_cast<int64_t>(files_count),
-                        static_cast<int64_t>(content_bytes)}));
-    return changed == 1 ? Status() : Status(not_open(upload));
-  });
+Status Uploads::put_file(Connection& connection, const std::string& id, const std::string& name,
+                         const store::ObjectRef& file) {
+  MORTISE_TRY(base::check_relative_path(name));
+  MORTISE_ASSIGN(const int64_t changed,
+                 connection.run("INSERT INTO upload_files SELECT ?1, ?2, ?3, ?4 FROM uploads"
+                                " WHERE id = ?1 AND state IN ('open', 'failed')"
+                                " ON CONFLICT (upload_id, name) DO UPDATE SET"
+                                " file_ref = excluded.file_ref, size_bytes = excluded.size_bytes",
+                                {id, name, to_text(file), static_cast<int64_t>(file.size_bytes)}));
+  return changed == 1 ? Status() : Status(takes_no_change(id));
+}
+
+Status Uploads::put_file(const std::string& id, const std::string& name,
+                         const store::ObjectRef& file) {
+  return database_->write(
+      [&](Connection& connection) { return put_file(connection, id, name, file); });
+}
+
+Status Uploads::put_table(Connection& connection, const std::string& id,
+                          const store::NamesWritten& table) {
+  MORTISE_ASSIGN(
+      const int64_t changed,
+      connection.run("INSERT INTO upload_tables SELECT ?1, (SELECT coalesce(max(number), 0) + 1"
+                     " FROM upload_tables WHERE upload_id = ?1), ?2, ?3, ?4 FROM uploads"
+                     " WHERE id = ?1 AND state IN ('open', 'failed')",
+                     {id, to_text(table.ref), static_cast<int64_t>(table.count),
+                      static_cast<int64_t>(table.content_bytes)}));
+  return changed == 1 ? Status() : Status(takes_no_change(id));
+}
+
+Status Uploads::put_table(const std::string& id, const store::NamesWritten& table) {
+  return database_->write([&](Connection& connection) { return put_table(connection, id, table); });
 }
 
 Result<store::ObjectRef> Uploads::gather_files(const Upload& upload) {
@@ -185,16 +212,16 @@ Result<store::ObjectRef> Uploads::gather_files(const Upload& upload) {
       const auto ref = store::parse_object_ref(row.text(1));
       if (status.ok()) status = ref.ok() ? singles.add(row.text(0), *ref) : Status(ref.error());
     };
-    MORTISE_TRY(connection.run(
-        "SELECT name, file_ref FROM upload_files WHERE upload_id = ?1 ORDER BY name",
-        {upload.id}, each));
-    MORTISE_TRY(connection.run(
-        "SELECT files_ref FROM upload_tables WHERE upload_id = ?1 ORDER BY number", {upload.id},
-        [&](const Row& row) {
-          const auto ref = store::parse_object_ref(row.text(0));
-          if (ref.ok()) refs.push_back(*ref);
-          if (!ref.ok() && status.ok()) status = ref.error();
-        }));
+    MORTISE_TRY(
+        connection.run("SELECT name, file_ref FROM upload_files WHERE upload_id = ?1 ORDER BY name",
+                       {upload.id}, each));
+    MORTISE_TRY(
+        connection.run("SELECT files_ref FROM upload_tables WHERE upload_id = ?1 ORDER BY number",
+                       {upload.id}, [&](const Row& row) {
+                         const auto ref = store::parse_object_ref(row.text(0));
+                         if (ref.ok()) refs.push_back(*ref);
+                         if (!ref.ok() && status.ok()) status = ref.error();
+                       }));
     return {};
   }));
   MORTISE_TRY(status);
@@ -212,7 +239,7 @@ Result<store::ObjectRef> Uploads::gather_files(const Upload& upload) {
 
 Status Uploads::remove_file(const std::string& id, const std::string& name) {
   MORTISE_ASSIGN(const Upload upload, get(id));
-  if (!is_open(upload)) return not_open(upload);
+  MORTISE_TRY(require_open(upload));
   return database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(
         const int64_t changed,
@@ -235,16 +262,22 @@ Status Uploads::remove(const std::string& id) {
                        {id}));
     MORTISE_TRY(connection.run("DELETE FROM upload_files WHERE upload_id = ?1", {id}));
     MORTISE_TRY(connection.run("DELETE FROM upload_tables WHERE upload_id = ?1", {id}));
+    MORTISE_TRY(
+        connection.run("DELETE FROM transfer_parts WHERE transfer_id IN"
+                       " (SELECT id FROM transfers WHERE upload_id = ?1)",
+                       {id}));
+    MORTISE_TRY(
+        connection.run("UPDATE transfers SET state = 'removed' WHERE upload_id = ?1", {id}));
     return {};
   });
 }
 
 Result<Job> Uploads::begin_check(const std::string& id) {
   MORTISE_ASSIGN(const Upload upload, get(id));
-  if (!is_open(upload)) return not_open(upload);
+  MORTISE_TRY(require_open(upload));
   if (upload.files_count == 0) {
     return Error(Code::kFailedPrecondition, "The upload " + id + " has no files.",
-                 "PUT at least the file with the rows.");
+                 "Send at least the file with the rows.");
   }
   MORTISE_ASSIGN(const job::Manifest manifest, check_manifest_of(upload));
   MORTISE_ASSIGN(const store::ObjectRef files, gather_files(upload));
@@ -263,9 +296,9 @@ Result<Job> Uploads::begin_check(const std::string& id) {
 
 Status Uploads::set_result(Connection& connection, const std::string& id, const char* state,
                            const Json& result, const std::string& report_ref) {
-  MORTISE_TRY(connection.run(
-      "UPDATE uploads SET state = ?2, result = ?3, report_ref = ?4 WHERE id = ?1",
-      {id, std::string(state), result.dump(), report_ref}));
+  MORTISE_TRY(
+      connection.run("UPDATE uploads SET state = ?2, result = ?3, report_ref = ?4 WHERE id = ?1",
+                     {id, std::string(state), result.dump(), report_ref}));
   return {};
 }
 

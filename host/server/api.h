@@ -2,6 +2,7 @@
 // routes.cpp is the one table that names them.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "hub/hub.h"
@@ -9,13 +10,17 @@
 
 namespace mortise::server {
 
+class TransferLocks;
+
 struct Api {
   hub::Hub* hub = nullptr;
   std::string token;  // the owner's; empty: ENABLE_AUTH=false
   std::string version;
   std::string device;                // of jobs that name none
   int64_t started_ns = 0;            // monotonic
+  int64_t headroom_bytes = -1;       // of the disk, kept free of uploads; -1: 5 %, at most 10 GiB
   const HttpServer* http = nullptr;  // for its figures
+  std::shared_ptr<TransferLocks> locks;
 };
 
 using Answer = base::Result<Response>;
@@ -62,10 +67,15 @@ Answer create_upload(Api& api, Request& request);
 Answer show_upload(Api& api, Request& request);
 Answer delete_upload(Api& api, Request& request);
 Answer list_upload_files(Api& api, Request& request);
-Answer put_upload_file(Api& api, Request& request);
-Answer put_upload_bundle(Api& api, Request& request);
 Answer delete_upload_file(Api& api, Request& request);
 Answer commit_upload(Api& api, Request& request);
+
+bool is_tus(const Request& request);  // by its headers
+Answer tus_options(Api& api, Request& request);
+Answer create_transfer(Api& api, Request& request);
+Answer head_transfer(Api& api, Request& request);
+Answer patch_transfer(Api& api, Request& request);
+Answer delete_transfer(Api& api, Request& request);
 
 Answer list_models(Api& api, Request& request);
 Answer create_model(Api& api, Request& request);
@@ -88,6 +98,17 @@ Answer list_endpoints(Api& api, Request& request);
 Answer create_endpoint(Api& api, Request& request);
 Answer show_endpoint(Api& api, Request& request);
 Answer delete_endpoint(Api& api, Request& request);
+
+Answer create_file(Api& api, Request& request);
+Answer list_stored_files(Api& api, Request& request);
+Answer show_file(Api& api, Request& request);
+Answer download_file(Api& api, Request& request);
+Answer delete_file(Api& api, Request& request);
+Answer create_assembly(Api& api, Request& request);
+Answer create_part(Api& api, Request& request);
+Answer complete_assembly(Api& api, Request& request);
+Answer cancel_assembly(Api& api, Request& request);
+Answer add_stored_file(Api& api, Request& request);
 
 Answer openai_models(Api& api, Request& request);
 Answer openai_model(Api& api, Request& request);

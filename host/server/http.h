@@ -31,6 +31,8 @@ class BodyReader {
   // `take`. Once only.
   virtual base::Status read(uint64_t size_bytes_max,
                             const std::function<base::Status(base::ByteView)>& take) = 0;
+  // From another thread: read() ends soon with what has arrived, as if the client had gone.
+  virtual void interrupt() = 0;
 };
 
 struct Request {

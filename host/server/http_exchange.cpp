@@ -1,6 +1,9 @@
 // See http_exchange.h.
 #include "server/http_exchange.h"
 
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/StreamSocket.h>
+
 #include <array>
 #include <charconv>
 
@@ -25,7 +28,7 @@ int64_t now_ns() {
 class PocoBody final : public BodyReader {
  public:
   PocoBody(Poco::Net::HTTPServerRequest& request, const HttpOptions& options)
-      : request_(&request), options_(&options) {
+      : request_(static_cast<Poco::Net::HTTPServerRequestImpl*>(&request)), options_(&options) {
     if (request.hasContentLength()) size_ = static_cast<uint64_t>(request.getContentLength64());
     rest_ = size_;
   }
@@ -41,6 +44,14 @@ class PocoBody final : public BodyReader {
       return error.with("status", "413");
     }
     return read_some(rest_, take);
+  }
+
+  void interrupt() override {
+    try {
+      request_->socket().shutdownReceive();
+    } catch (const Poco::Exception&) {
+      // the connection has broken by itself
+    }
   }
 
   // False when what is left could not be taken off the connection.
@@ -64,7 +75,7 @@ class PocoBody final : public BodyReader {
         return Error(Code::kInvalidArgument,
                      "The body ended after " + std::to_string(size_ - rest_) + " of " +
                          std::to_string(size_) + " bytes.",
-                     "Send it again; nothing of it was kept.");
+                     "The connection broke: send it again.");
       }
       rest_ -= got;
       MORTISE_TRY(take(std::as_bytes(std::span(piece.data(), got))));
@@ -78,7 +89,7 @@ class PocoBody final : public BodyReader {
     return {};
   }
 
-  Poco::Net::HTTPServerRequest* request_;
+  Poco::Net::HTTPServerRequestImpl* request_;  // the server makes no others
   const HttpOptions* options_;
   uint64_t size_ = 0, rest_ = 0;
 };
@@ -134,7 +145,8 @@ Status send_content(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServer
   read_range(request.get("Range", ""), content.size_bytes, begin, end);
   std::vector<std::byte> buffer(256u << 10);
   const auto read = [&](uint64_t at) {
-    return content.read_at(at, std::span(buffer).first(std::min<uint64_t>(buffer.size(), end - at)));
+    return content.read_at(at,
+                           std::span(buffer).first(std::min<uint64_t>(buffer.size(), end - at)));
   };
   // The first piece is read before the head goes out: what cannot be read is an error response.
   size_t got = 0;

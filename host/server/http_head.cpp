@@ -111,6 +111,13 @@ Status read_query(std::string_view text, Request& request) {
   return {};
 }
 
+Status check_method(const std::string& method) {
+  static const std::vector<std::string> kMethods = {"GET",   "HEAD",   "POST",   "PUT",
+                                                    "PATCH", "DELETE", "OPTIONS"};
+  if (std::find(kMethods.begin(), kMethods.end(), method) != kMethods.end()) return {};
+  return refused(501, "The method of the request is not known.");
+}
+
 }  // namespace
 
 int status_of(const Error& error) {
@@ -121,22 +128,20 @@ int status_of(const Error& error) {
 }
 
 Status check_framing(const Poco::Net::HTTPServerRequest& request, const HttpOptions& options) {
-  static const std::vector<std::string> kMethods = {"GET",   "HEAD",   "POST",   "PUT",
-                                                    "PATCH", "DELETE", "OPTIONS"};
   if (request.getVersion() != "HTTP/1.1" && request.getVersion() != "HTTP/1.0") {
     return refused(505, "The server speaks HTTP/1.1.");
   }
-  const std::string& method = request.getMethod();
-  if (std::find(kMethods.begin(), kMethods.end(), method) == kMethods.end()) {
-    return refused(501, "The method of the request is not known.");
-  }
+  MORTISE_TRY(check_method(request.getMethod()));
   MORTISE_TRY(check_lengths(request));
   return check_host(request, options);
 }
 
 Result<Request> read_head(const Poco::Net::HTTPServerRequest& from) {
   Request request;
-  request.method = from.getMethod();
+  // For clients behind something that lets GET and POST pass only. Everything after this sees the
+  // method that is meant.
+  request.method = from.get("X-HTTP-Method-Override", from.getMethod());
+  MORTISE_TRY(check_method(request.method));
   std::string_view uri = from.getURI();
   if (uri.empty() || uri[0] != '/') {
     return Error(Code::kInvalidArgument, "The address of the request does not begin with \"/\".");

@@ -26,14 +26,17 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/v1/datasets/{reference}/media", list_media, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/media/{name...}", download_media, kRead, kDataset},
 
+    {"OPTIONS", "/api/v1/uploads", tus_options, kPublic, kUpload},
     {"GET", "/api/v1/uploads", list_uploads, kRead, kUpload},
     {"POST", "/api/v1/uploads", create_upload, kWrite, kUpload},
+    {"OPTIONS", "/api/v1/uploads/{id}", tus_options, kPublic, kUpload},
+    {"HEAD", "/api/v1/uploads/{id}", head_transfer, kWrite, kUpload},
+    {"PATCH", "/api/v1/uploads/{id}", patch_transfer, kWrite, kUpload},
     {"GET", "/api/v1/uploads/{id}", show_upload, kRead, kUpload},
     {"DELETE", "/api/v1/uploads/{id}", delete_upload, kDelete, kUpload},
     {"GET", "/api/v1/uploads/{id}/files", list_upload_files, kRead, kUpload},
-    {"PUT", "/api/v1/uploads/{id}/files/{name...}", put_upload_file, kWrite, kUpload},
+    {"POST", "/api/v1/uploads/{id}/files", add_stored_file, kWrite, kUpload},
     {"DELETE", "/api/v1/uploads/{id}/files/{name...}", delete_upload_file, kWrite, kUpload},
-    {"PUT", "/api/v1/uploads/{id}/bundle", put_upload_bundle, kWrite, kUpload},
     {"POST", "/api/v1/uploads/{id}/commit", commit_upload, kWrite, kUpload},
 
     {"POST", "/api/v1/store/{verb}", care_for_store, kWrite, kServer},
@@ -63,6 +66,16 @@ constexpr Route kRoutes[] = {
     {"GET", "/v1/models", openai_models, kUse, kEndpoint},
     {"GET", "/v1/models/{name}", openai_model, kUse, kEndpoint},
     {"POST", "/v1/chat/completions", openai_chat, kUse, kEndpoint},
+
+    {"GET", "/v1/files", list_stored_files, kRead, kUpload},
+    {"POST", "/v1/files", create_file, kWrite, kUpload},
+    {"GET", "/v1/files/{id}", show_file, kRead, kUpload},
+    {"DELETE", "/v1/files/{id}", delete_file, kDelete, kUpload},
+    {"GET", "/v1/files/{id}/content", download_file, kRead, kUpload},
+    {"POST", "/v1/uploads", create_assembly, kWrite, kUpload},
+    {"POST", "/v1/uploads/{id}/parts", create_part, kWrite, kUpload},
+    {"POST", "/v1/uploads/{id}/complete", complete_assembly, kWrite, kUpload},
+    {"POST", "/v1/uploads/{id}/cancel", cancel_assembly, kWrite, kUpload},
 };
 
 std::string_view next_part(std::string_view& rest) {
@@ -104,17 +117,20 @@ bool match_path(std::string_view path_template, std::string_view path,
 }
 
 base::Result<const Route*> find_route(Request& request) {
-  const std::string method = request.method == "HEAD" ? "GET" : request.method;
+  const Route* found = nullptr;
   std::string allowed;
   for (const Route& route : kRoutes) {
     std::map<std::string, std::string> parameters;
     if (!match_path(route.path, request.path, parameters)) continue;
-    if (route.method == method) {
+    const bool is_own = route.method == request.method;
+    if (is_own || (found == nullptr && request.method == "HEAD" && route.method == "GET")) {
       request.parameters = std::move(parameters);
-      return &route;
+      found = &route;
+      if (is_own) return found;
     }
     allowed += (allowed.empty() ? "" : ", ") + std::string(route.method);
   }
+  if (found != nullptr) return found;
   if (allowed.empty()) {
     return base::Error(base::Code::kNotFound, "There is nothing at " + request.path + ".",
                        "/openapi.yaml lists all paths.");

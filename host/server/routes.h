@@ -28,7 +28,7 @@ std::span<const Route> routes();
 bool match_path(std::string_view path_template, std::string_view path,
                 std::map<std::string, std::string>& parameters);
 
-// The route of a request, its parameters filled in. HEAD goes where GET goes. Errors: NOT_FOUND;
+// The route of a request, its parameters filled in. HEAD without a route of its own goes where GET goes. Errors: NOT_FOUND;
 // 405 naming the methods that the path has.
 base::Result<const Route*> find_route(Request& request);
 

@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "job/error_json.h"
 #include "server/routes.h"
+#include "server/transfer_locks.h"
+#include "server/tus.h"
 
 namespace mortise::server {
 namespace {
@@ -17,11 +19,14 @@ using base::Result;
 using base::Status;
 
 constexpr std::string_view kTokenPrefix = "mrt_";
+constexpr std::string_view kHeaderDetail = "header:";  // a detail that goes out as a header
 
 Response error_response(const std::string& path, const Error& error) {
   const int status = status_of(error);
   Error shown = error;
-  std::erase_if(shown.details, [](const auto& detail) { return detail.first == "status"; });
+  std::erase_if(shown.details, [](const auto& detail) {
+    return detail.first == "status" || detail.first.starts_with(kHeaderDetail);
+  });
   Response response;
   response.status = status;
   if (path.starts_with("/v1/")) {
@@ -32,6 +37,12 @@ Response error_response(const std::string& path, const Error& error) {
   }
   for (const auto& [key, value] : error.details) {
     if (key == "allow") response.headers.emplace_back("Allow", value);
+    if (key.starts_with(kHeaderDetail)) {
+      response.headers.emplace_back(key.substr(kHeaderDetail.size()), value);
+    }
+  }
+  if (path.starts_with("/api/v1/uploads")) {
+    response.headers.emplace_back("Tus-Resumable", kTusVersion);
   }
   return response;
 }
@@ -94,8 +105,13 @@ Result<std::unique_ptr<Server>> Server::start(hub::Hub& hub, const ServerOptions
                  "Leave ENABLE_AUTH at true, or listen at 127.0.0.1.");
   }
   std::unique_ptr<Server> server(new Server);
-  server->api_ = {
-      &hub, options.token, options.version, options.device, hub.clock().monotonic_ns(), nullptr};
+  server->api_ = {.hub = &hub,
+                  .token = options.token,
+                  .version = options.version,
+                  .device = options.device,
+                  .started_ns = hub.clock().monotonic_ns(),
+                  .headroom_bytes = options.headroom_bytes,
+                  .locks = std::make_shared<TransferLocks>()};
   HttpOptions http = options.http;
   if (http.hosts.empty()) {
     http.hosts = is_loopback(http.address)

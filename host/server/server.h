@@ -14,7 +14,8 @@ struct ServerOptions {
   HttpOptions http;   // hosts is filled from the address when empty
   std::string token;  // empty: no authentication (loopback only)
   std::string version;
-  std::string device = "cpu";  // of jobs that name none
+  std::string device = "cpu";   // of jobs that name none
+  int64_t headroom_bytes = -1;  // as Api's
 };
 
 class Server {

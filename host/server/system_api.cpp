@@ -1,6 +1,5 @@
 // Health, figures, the description of the API, and the parts that all topics share. See api.h.
-#include <sys/statvfs.h>
-
+#include "base/file_ops.h"
 #include "schemas/schemas.h"
 #include "server/api.h"
 
@@ -12,9 +11,8 @@ using base::Json;
 constexpr uint64_t kHeadroomBytes = 256u << 20;
 
 uint64_t free_bytes(const std::string& folder) {
-  struct statvfs facts {};
-  if (::statvfs(folder.c_str(), &facts) != 0) return 0;
-  return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
+  const auto disk = base::disk_space(folder);
+  return disk.ok() ? disk->free_bytes : 0;
 }
 
 Response plain(std::string text, std::string type, int status = 200) {
@@ -41,9 +39,9 @@ Response names_response(const hub::Page<store::NamedObject>& page) {
                                   {"object", to_text(entry.ref)},
                                   {"size_bytes", entry.ref.size_bytes}}));
   }
-  return Response::json(Json::object(
-      {{"items", std::move(items)},
-       {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}}));
+  return Response::json(
+      Json::object({{"items", std::move(items)},
+                    {"next_cursor", page.next_cursor.empty() ? Json() : Json(page.next_cursor)}}));
 }
 
 base::Result<Content> sealed_content(Api& api, const std::string& domain,

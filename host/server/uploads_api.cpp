@@ -1,10 +1,8 @@
 // /api/v1/uploads and /api/v1/models. See api.h.
 #include <algorithm>
-#include <optional>
 
 #include "base/file_ops.h"
 #include "server/api.h"
-#include "store/tar_reader.h"
 
 namespace mortise::server {
 namespace {
@@ -13,27 +11,6 @@ using base::Code;
 using base::Error;
 using base::Json;
 using base::Status;
-
-constexpr uint64_t kFileBytesMax = UINT64_C(1) << 40;
-
-// "X-Content-SHA256: hex" of the client, compared with what arrived.
-Status check_digest(const Request& request, const std::string& sha256) {
-  const std::string claimed = request.header("x-content-sha256");
-  if (claimed.empty() || claimed == sha256) return {};
-  Error error(
-      Code::kDataLoss,
-      "The bytes that arrived have SHA-256 " + sha256 + ", X-Content-SHA256 says " + claimed + ".",
-      "Send the file again; nothing of it was kept.");
-  return error.with("status", "460");
-}
-
-base::Result<hub::Upload> open_upload(Api& api, const Request& request) {
-  MORTISE_ASSIGN(hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
-  if (upload.state == "open" || upload.state == "failed") return upload;
-  return Error(Code::kFailedPrecondition,
-               "The upload " + upload.id + " is " + upload.state + " and takes no files.",
-               "Start a new upload.");
-}
 
 Status check_members(const Json& body, std::initializer_list<std::string_view> known) {
   for (const auto& [key, value] : body.members()) {
@@ -55,6 +32,7 @@ Answer list_uploads(Api& api, Request& request) {
 }
 
 Answer create_upload(Api& api, Request& request) {
+  if (is_tus(request)) return create_transfer(api, request);
   MORTISE_ASSIGN(Json body, request.read_json());
   MORTISE_TRY(check_members(body, {"name", "task_type", "modalities", "description", "labels",
                                    "map", "rows", "max_bad_rows", "draft", "patch", "format"}));
@@ -66,9 +44,17 @@ Answer create_upload(Api& api, Request& request) {
   return response;
 }
 
-// The report of its check stands in the result; it rests sealed with the files.
+// An upload, or one transfer. The report of its check stands in the result; it rests sealed with
+// the files.
 Answer show_upload(Api& api, Request& request) {
-  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
+  const auto found = api.hub->uploads().get(request.parameter("id"));
+  if (!found.ok()) {
+    if (found.error().code != Code::kNotFound) return found.error();
+    MORTISE_ASSIGN(const hub::Transfer transfer,
+                   api.hub->transfers().get(request.parameter("id"), request.subject));
+    return Response::json(transfer.to_json());
+  }
+  const hub::Upload& upload = *found;
   Json json = upload.to_json();
   if (!upload.report_ref.empty()) {
     MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(upload.report_ref));
@@ -80,64 +66,17 @@ Answer show_upload(Api& api, Request& request) {
 }
 
 Answer delete_upload(Api& api, Request& request) {
-  MORTISE_TRY(api.hub->uploads().remove(request.parameter("id")));
-  return no_content();
+  if (is_tus(request)) return delete_transfer(api, request);
+  const Status removed = api.hub->uploads().remove(request.parameter("id"));
+  if (removed.ok()) return no_content();
+  if (removed.error().code == Code::kNotFound) return delete_transfer(api, request);
+  return removed.error();
 }
 
 Answer list_upload_files(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::PageRequest page, page_of(request));
   MORTISE_ASSIGN(const auto files, api.hub->uploads().files(request.parameter("id"), page));
   return names_response(files);
-}
-
-// The body is sealed as it comes; the answer is given once it is safe on the disk.
-Answer put_upload_file(Api& api, Request& request) {
-  const std::string name = request.parameter("name");
-  MORTISE_TRY(base::check_relative_path(name));
-  MORTISE_ASSIGN(const hub::Upload upload, open_upload(api, request));
-  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
-  store::ObjectWriter writer = domain->begin();
-  base::Sha256 hash;
-  MORTISE_TRY(request.body->read(kFileBytesMax, [&](base::ByteView piece) {
-    hash.update(piece);
-    return writer.write(piece);
-  }));
-  const std::string sha256 = base::to_hex(hash.finish());
-  MORTISE_TRY(check_digest(request, sha256));
-  MORTISE_ASSIGN(const store::ObjectRef file, writer.finish());
-  MORTISE_TRY(domain->sync());
-  MORTISE_TRY(api.hub->uploads().put_file(upload.id, name, file));
-  return Response::json(
-      Json::object({{"name", name},
-                    {"object", to_text(file)},
-                    {"digest", "sha256:" + sha256},  // of what arrived; it is kept nowhere
-                    {"size_bytes", file.size_bytes}}));
-}
-
-// A tar stream: every file of it becomes a file of the upload, all or none.
-Answer put_upload_bundle(Api& api, Request& request) {
-  MORTISE_ASSIGN(const hub::Upload upload, open_upload(api, request));
-  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
-  std::vector<store::NamedObject> files;
-  std::optional<store::ObjectWriter> writer;
-  store::TarReader reader({.begin_file = [&](const std::string& name, uint64_t) -> Status {
-                             files.push_back({name, {}});
-                             writer.emplace(domain->begin());
-                             return {};
-                           },
-                           .data = [&](base::ByteView piece) { return writer->write(piece); },
-                           .end_file = [&]() -> Status {
-                             MORTISE_ASSIGN(files.back().ref, writer->finish());
-                             return {};
-                           }});
-  MORTISE_TRY(
-      request.body->read(kFileBytesMax, [&](base::ByteView piece) { return reader.take(piece); }));
-  MORTISE_TRY(reader.finish());
-  MORTISE_ASSIGN(const store::NamesWritten table, store::write_names(domain, std::move(files)));
-  MORTISE_TRY(domain->sync());
-  MORTISE_TRY(api.hub->uploads().put_table(upload.id, table.ref, table.count, table.content_bytes));
-  MORTISE_ASSIGN(const hub::Upload after, api.hub->uploads().get(upload.id));
-  return Response::json(after.to_json());
 }
 
 Answer delete_upload_file(Api& api, Request& request) {

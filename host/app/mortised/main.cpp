@@ -88,6 +88,7 @@ Status serve(const Settings& settings, const sigset_t& signals) {
   }
   options.version = kVersion;
   options.device = settings.device;
+  options.headroom_bytes = settings.headroom_bytes;
   MORTISE_ASSIGN(const std::string token,
                  server::owner_token(files, base::system_random(), settings.home));
   if (settings.has_auth) options.token = token;

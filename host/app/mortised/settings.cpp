@@ -62,6 +62,7 @@ Status read_site(base::FileOps& files, const std::string& path, Settings& settin
   settings.worker = site["worker"].as_string();
   settings.threads = static_cast<int>(site["threads"].as_int());
   settings.lease_ms = site["lease_seconds"].as_int() * 1000;
+  settings.headroom_bytes = site["headroom_bytes"].as_int(-1);
   settings.compute_slots = static_cast<int>(site["slots"]["compute"].as_int(1));
   settings.ingest_slots = static_cast<int>(site["slots"]["ingest"].as_int(1));
   settings.serve_slots = static_cast<int>(site["slots"]["serve"].as_int(4));

@@ -40,14 +40,14 @@ class DatasetHub:
             options["rows"] = rows_name
         upload = self.server.post("/api/v1/uploads", options)
         place = f"/api/v1/uploads/{upload['id']}"
-        self._send(place, files)
+        self._send(upload["id"], files)
         try:
             return self._check(place)
         except MortiseError as failure:
             more = _beside(Path(path), failure.problem.get("report") or {}) if rows_name else []
             if not more:
                 raise
-        self._send(place, more)
+        self._send(upload["id"], more)
         return self._check(place)
 
     def _check(self, place: str) -> str:
@@ -60,7 +60,7 @@ class DatasetHub:
             raise MortiseError({**failure.problem, "report": result.get("report")}) from None
         return str(self.server.get(place)["result"]["reference"])
 
-    def _send(self, place: str, files: list[tuple[str, Path]]) -> None:
+    def _send(self, upload: str, files: list[tuple[str, Path]]) -> None:
         """Many small files travel as one tar stream, a few large ones by themselves."""
         small = [(name, file) for name, file in files if file.stat().st_size <= _SMALL_BYTES]
         if len(small) < _BUNDLE_FROM:
@@ -68,7 +68,7 @@ class DatasetHub:
         bundled = {name for name, _ in small}
         for name, file in files:
             if name not in bundled:
-                self.server.put_file(f"{place}/files/{quote(name)}", file)
+                self.server.send_file(file, upload=upload, filename=name)
         if not small:
             return
         with tempfile.TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ class DatasetHub:
             with tarfile.open(bundle, "w", format=tarfile.PAX_FORMAT) as tar:
                 for name, file in small:
                     tar.add(file, arcname=name, recursive=False)
-            self.server.put_file(place + "/bundle", bundle)
+            self.server.send_file(bundle, upload=upload, bundle="tar")
 
     def list(self, query: str | None = None) -> list[dict[str, Any]]:
         """All data sets, or those whose name, description or labels hold the words."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -69,8 +70,9 @@ class Server:
         return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
     def _open(self, method: str, path: str, body: Any = None, kind: str = "application/json",
-              length: int | None = None) -> Any:
-        request = urllib.request.Request(self.url + path, data=body, method=method)
+              length: int | None = None, headers: Mapping[str, str] | None = None) -> Any:
+        request = urllib.request.Request(self.url + path, data=body, method=method,
+                                         headers=dict(headers or {}))
         request.add_header("Authorization", "Bearer " + self._token)
         if body is not None:
             request.add_header("Content-Type", kind)
@@ -118,13 +120,22 @@ class Server:
     def post(self, path: str, body: Any = None) -> Any:
         return self.request("POST", path, {} if body is None else body)
 
-    def put_file(self, path: str, file: str | os.PathLike[str]) -> Any:
-        """Sends a file as it is; the answer says that it is on the server's disk."""
+    def send_file(self, file: str | os.PathLike[str], **metadata: str) -> str:
+        """Sends a file by tus: created with its metadata, then one PATCH. Returns the path of the
+        transfer; the file is on the server's disk then."""
+        tus = {"Tus-Resumable": "1.0.0"}
+        pairs = (f"{key} {base64.b64encode(value.encode('utf-8')).decode('ascii')}".strip()
+                 for key, value in metadata.items())
         with open(file, "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            data = stream if size else b""
-            with self._open("PUT", path, data, "application/octet-stream", size) as answer:
-                return json.loads(answer.read())
+            with self._open("POST", "/api/v1/uploads", b"", "application/offset+octet-stream", 0, {
+                    **tus, "Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}) as made:
+                path = str(made.headers["Location"])
+            if size:
+                with self._open("PATCH", path, stream, "application/offset+octet-stream", size,
+                                {**tus, "Upload-Offset": "0"}):
+                    pass
+        return path
 
     def download(self, path: str, file: str | os.PathLike[str]) -> None:
         with self._open("GET", path) as answer, open(file, "wb") as out:

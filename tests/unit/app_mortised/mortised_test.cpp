@@ -79,6 +79,19 @@ class MortisedTest : public ::testing::Test {
                 "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
     return client.receive();
   }
+  // By tus, whole in its creation.
+  server::RawAnswer send_file(const std::string& upload, const std::string& name,
+                              const std::string& text) {
+    server::RawClient client(port_);
+    client.send("POST /api/v1/uploads?upload=" + upload +
+                " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer " +
+                token_ + "\r\nTus-Resumable: 1.0.0\r\nUpload-Metadata: filename " +
+                base::to_base64(base::as_bytes(name)) +
+                "\r\nContent-Type: application/offset+octet-stream\r\nUpload-Length: " +
+                std::to_string(text.size()) + "\r\nContent-Length: " + std::to_string(text.size()) +
+                "\r\n\r\n" + text);
+    return client.receive();
+  }
   Json json(const server::RawAnswer& answer) {
     auto value = base::parse_json(answer.body);
     return value.ok() ? *value : Json();
@@ -89,7 +102,7 @@ class MortisedTest : public ::testing::Test {
   std::string import_model() {
     const std::string id =
         json(call("POST", "/api/v1/uploads", R"({"name":"m"})"))["id"].as_string();
-    call("PUT", "/api/v1/uploads/" + id + "/files/config.json", "{}");
+    send_file(id, "config.json", "{}");
     return json(call("POST", "/api/v1/models", R"({"upload":")" + id + "\"}"))["reference"]
         .as_string();
   }
@@ -106,7 +119,7 @@ TEST_F(MortisedTest, LosesNothingItAcknowledgedWhenItIsKilled) {
   std::mt19937 random(seed);
   ASSERT_NO_FATAL_FAILURE(start());
   const std::string id = json(call("POST", "/api/v1/uploads", R"({"name":"x"})"))["id"].as_string();
-  std::map<std::string, std::string> acknowledged;  // name -> object
+  std::map<std::string, int64_t> acknowledged;  // name -> bytes
   int number = 0;
   for (int round = 0; round < 10; ++round) {
     const int64_t delay_ms = std::uniform_int_distribution<int64_t>(1, 120)(random);
@@ -116,20 +129,20 @@ TEST_F(MortisedTest, LosesNothingItAcknowledgedWhenItIsKilled) {
     });
     for (;;) {
       const std::string name = "f" + std::to_string(number++);
-      const auto answer = call("PUT", "/api/v1/uploads/" + id + "/files/" + name, name);
+      const auto answer = send_file(id, name, name);
       if (answer.status == 0) break;  // it is dead
-      if (answer.status == 200) acknowledged[name] = json(answer)["object"].as_string();
+      if (answer.status == 201) acknowledged[name] = static_cast<int64_t>(name.size());
     }
     killer.join();
     end(SIGKILL);
     ASSERT_NO_FATAL_FAILURE(start());
-    std::map<std::string, std::string> found;
+    std::map<std::string, int64_t> found;
     const Json listed = json(call("GET", "/api/v1/uploads/" + id + "/files?limit=1000"));
     for (const Json& item : listed["items"].items()) {
-      found[item["name"].as_string()] = item["object"].as_string();
+      found[item["name"].as_string()] = item["size_bytes"].as_int();
     }
-    for (const auto& [name, object] : acknowledged) {
-      ASSERT_EQ(found[name], object) << name << " in round " << round;
+    for (const auto& [name, size_bytes] : acknowledged) {
+      ASSERT_EQ(found[name], size_bytes) << name << " in round " << round;
     }
     const Json scrubbed = json(call("POST", "/api/v1/store/scrub", "{}"));
     EXPECT_EQ(scrubbed["findings"].size(), 0u) << scrubbed.dump();

@@ -73,7 +73,7 @@ TEST_F(UploadsTest, TakeManyFilesAsOneTableAndAFileByItselfWins) {
   const std::string id = upload_of("chest");
   const auto table = store::write_names(
       domain("chest"), {{"b.png", sealed("chest", "B")}, {"rows.jsonl", sealed("chest", "old")}});
-  ASSERT_TRUE(hub_->uploads().put_table(id, table->ref, table->count, table->content_bytes).ok());
+  ASSERT_TRUE(hub_->uploads().put_table(id, *table).ok());
 
   EXPECT_EQ(names_of(id), (std::vector<std::string>{"b.png", "images/a.png", "rows.jsonl"}));
   EXPECT_EQ(hub_->uploads().get(id)->files_count, 4);

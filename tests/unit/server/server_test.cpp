@@ -1,80 +1,11 @@
-#include "server/server.h"
-
-#include <signal.h>
 #include <sys/stat.h>
 
-#include <cstdio>
-
-#include "run/runner.h"
-#include "tests/unit/hub/hub_fixture.h"
-#include "tests/unit/server/raw_client.h"
+#include "tests/unit/server/server_fixture.h"
 
 namespace mortise::server {
 namespace {
 
 using base::Json;
-
-constexpr const char* kToken = "mrt_0123456789abcdef0123456789abcdef";
-
-// A server over a hub, with the fake worker behind a runner of its own.
-class ServerTest : public hub::HubFixture {
- protected:
-  void SetUp() override {
-    hub::HubFixture::SetUp();
-    ServerOptions options;
-    options.token = kToken;
-    auto started = Server::start(*hub_, options);
-    ASSERT_TRUE(started.ok()) << started.error().text();
-    server_ = std::move(*started);
-    run::RunnerOptions run_options;
-    run_options.worker_program = MORTISE_FAKE_WORKER;
-    run_options.poll_ms = 10;
-    run_options.task.lease_ms = 60'000;
-    runner_ = std::make_unique<run::Runner>(*hub_, base::system_process(), base::system_clock(),
-                                            run_options);
-    runner_->start();
-  }
-  void TearDown() override {
-    runner_.reset();
-    server_.reset();
-    const auto running = hub_->jobs().list({"running", "", ""}, {1000, ""});
-    for (const hub::Job& job : running->items) {
-      if (job.process.pid != 0) (void)base::system_process().signal(job.process, SIGKILL);
-    }
-  }
-
-  RawAnswer call(const std::string& method, const std::string& path, const std::string& body = "",
-                 const std::string& token = kToken) {
-    RawClient client(server_->port());
-    client.send(method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
-                (token.empty() ? "" : "Authorization: Bearer " + token + "\r\n") +
-                "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-    return client.receive(20'000);
-  }
-  Json json(const RawAnswer& answer) {
-    auto value = base::parse_json(answer.body);
-    EXPECT_TRUE(value.ok()) << answer.body;
-    return value.ok() ? *value : Json();
-  }
-  std::string wait_for_job(const std::string& id) {
-    for (int i = 0; i < 2000; ++i) {
-      const std::string state = hub_->jobs().get(id)->state;
-      if (state != "queued" && state != "running") return state;
-      base::system_clock().sleep_ms(10);
-    }
-    return "still running";
-  }
-  std::string import_model() {
-    const std::string id =
-        json(call("POST", "/api/v1/uploads", R"({"name":"m"})"))["id"].as_string();
-    EXPECT_EQ(call("PUT", "/api/v1/uploads/" + id + "/files/config.json", "{}").status, 200);
-    const Json model = json(call("POST", "/api/v1/models", R"({"upload":")" + id + "\"}"));
-    return model["reference"].as_string();
-  }
-
-  std::unique_ptr<Server> server_;
-  std::unique_ptr<run::Runner> runner_;
-};
 
 TEST_F(ServerTest, AsksForItsToken) {
   EXPECT_EQ(call("GET", "/api/v1/datasets", "", "").status, 401);
@@ -117,10 +48,10 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   const RawAnswer created =
       call("POST", "/api/v1/uploads", R"({"name":"chest","task_type":"vqa"})");
   ASSERT_EQ(created.status, 201);
-  const std::string path = "/api/v1/uploads/" + json(created)["id"].as_string();
-  ASSERT_EQ(call("PUT", path + "/files/rows.jsonl", "{}\n{}\n").status, 200);
-  const Json file = json(call("PUT", path + "/files/images/a.png", "PNG"));
-  EXPECT_EQ(file["size_bytes"].as_int(), 3);
+  const std::string id = json(created)["id"].as_string();
+  const std::string path = "/api/v1/uploads/" + id;
+  ASSERT_EQ(send_file(id, "rows.jsonl", "{}\n{}\n").status, 201);
+  ASSERT_EQ(send_file(id, "images/a.png", "PNG").status, 201);
   const RawAnswer committed = call("POST", path + "/commit");
   ASSERT_EQ(committed.status, 202);
   EXPECT_EQ(wait_for_job(json(committed)["id"].as_string()), "done");
@@ -147,53 +78,6 @@ TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   EXPECT_EQ(call("GET", "/api/v1/datasets/chest@1").status, 404);
   EXPECT_EQ(call("POST", "/api/v1/store/shred", R"({"dataset":"chest"})").status, 404);
   EXPECT_EQ(call("POST", "/api/v1/store/defragment", "{}").status, 404);
-}
-
-TEST_F(ServerTest, TakesAFolderAsABundleWholeOrNotAtAll) {
-  const std::string id =
-      json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();
-  std::string block(512, '\0');
-  block.replace(0, 12, "images/a.png");
-  block.replace(124, 11, "00000000003");
-  block[156] = '0';
-  block.replace(148, 8, "        ");
-  unsigned sum = 0;
-  for (const char c : block) sum += static_cast<unsigned char>(c);
-  char text[8];
-  std::snprintf(text, sizeof text, "%06o", sum);
-  block.replace(148, 7, text, 7);
-  const std::string archive = block + "PNG" + std::string(509, '\0');
-  const std::string path = "/api/v1/uploads/" + id + "/bundle";
-  EXPECT_EQ(call("PUT", path, archive).status, 400) << "it has no end mark";
-  EXPECT_TRUE(names_of(id).empty());
-  const Json after = json(call("PUT", path, archive + std::string(1024, '\0')));
-  EXPECT_EQ(after["files_count"].as_int(), 1);
-  EXPECT_EQ(names_of(id), std::vector<std::string>{"images/a.png"});
-  EXPECT_EQ(after["size_bytes"].as_int(), 3);
-}
-
-TEST_F(ServerTest, RefusesAnUploadOfBadNamesAndDigests) {
-  const std::string id =
-      json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();
-  const std::string path = "/api/v1/uploads/" + id + "/files/";
-  EXPECT_EQ(call("PUT", path + "..%2F..%2Fx", "x").status, 400);
-  EXPECT_EQ(call("PUT", "/api/v1/uploads/none/files/x", "x").status, 404);
-  RawClient client(server_->port());
-  client.send("PUT " + path + "x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + kToken +
-              "\r\nX-Content-SHA256: 00\r\nContent-Length: 1\r\n\r\nx");
-  EXPECT_EQ(client.receive().status, 460);
-  EXPECT_TRUE(names_of(id).empty());
-}
-
-TEST_F(ServerTest, KeepsNothingOfAFileThatWasCutOff) {
-  const std::string id =
-      json(call("POST", "/api/v1/uploads", R"({"name":"chest"})"))["id"].as_string();
-  RawClient client(server_->port());
-  client.send("PUT /api/v1/uploads/" + id + "/files/x HTTP/1.1\r\nHost: localhost\r\n" +
-              "Authorization: Bearer " + kToken + "\r\nContent-Length: 100\r\n\r\nhalf");
-  client.end_sending();
-  EXPECT_EQ(client.receive().status, 400);
-  EXPECT_TRUE(names_of(id).empty());
 }
 
 TEST_F(ServerTest, FollowsAJobToItsEnd) {
