@@ -30,6 +30,7 @@ demo: all
 
 # Each prints its figures beside limits that it probes in the same run.
 bench: all
+	@echo "== mortise bench check"; build/bin/mortise bench check
 	@for program in build/bin/bench_*; do echo "== $$program"; OMP_WAIT_POLICY=passive $$program || exit 1; done
 
 # Twenty seconds of each fuzzer, with sanitizers.

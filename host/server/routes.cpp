@@ -29,6 +29,7 @@ constexpr Route kRoutes[] = {
     {"GET", "/api/v1/uploads", list_uploads, kRead, kUpload},
     {"POST", "/api/v1/uploads", create_upload, kWrite, kUpload},
     {"GET", "/api/v1/uploads/{id}", show_upload, kRead, kUpload},
+    {"GET", "/api/v1/uploads/{id}/report", show_upload_report, kRead, kUpload},
     {"DELETE", "/api/v1/uploads/{id}", delete_upload, kDelete, kUpload},
     {"GET", "/api/v1/uploads/{id}/files", list_upload_files, kRead, kUpload},
     {"PUT", "/api/v1/uploads/{id}/files/{name...}", put_upload_file, kWrite, kUpload},

@@ -52,7 +52,7 @@ class Dataset {  // [any] once open
   std::vector<uint64_t> offsets_;  // of each line, and the end
 };
 
-// Splits by is_held_out: indices of the rows to train on, and of the others. ratio 0: all train.
+// Splits by job::is_held_out: indices of the rows to train on, and of the others. ratio 0: all train.
 struct Split {
   std::vector<uint64_t> train, held_out;
 };
