@@ -31,6 +31,7 @@ demo: all
 # Each prints its figures beside limits that it probes in the same run. The training step is compared with
 # the peer's where MORTISE_PEERS and MORTISE_PEERS_ENV say where that lies.
 bench: all
+	@echo "== mortise bench check"; build/bin/mortise bench check
 	@for program in build/bin/bench_*; do echo "== $$program"; OMP_WAIT_POLICY=passive $$program || exit 1; done
 	@echo "== plugin_authors"; python3 tests/bench/plugin_authors.py --clean-build
 	@if [ -n "$$MORTISE_PEERS" ]; then echo "== peers_60m"; python3 tests/bench/peers_60m.py; \

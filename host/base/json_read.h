@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "base/json_tape.h"
 #include "base/result.h"
 
 namespace mortise::base {
@@ -18,6 +19,8 @@ class RowReader {  // [serial]; keeps its buffers from row to row
   RowReader(RowReader&&) noexcept;
   RowReader& operator=(RowReader&&) noexcept;
 
+  // One JSON value laid flat, valid until the next call. Errors: as parse.
+  Result<TapeValue> scan(std::string_view row);
   // One JSON value, without its line end. Errors: as parse_json, byte_offset within the row.
   Result<Json> parse(std::string_view row);
   // The same, for row `row_number` (from 1) that begins at `row_offset` of its file: errors name

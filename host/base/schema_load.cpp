@@ -377,7 +377,14 @@ Result<Schema> Schema::load(const Json& document, const std::vector<Json>& other
   state->resources[""] = &state->root();
   for (const auto& each : state->documents) MORTISE_TRY(loader.walk(*each, "", ""));
   MORTISE_TRY(loader.set_references());
+  state->acceptor = compile_acceptor(*state);
   return Schema(std::move(state));
+}
+
+bool Schema::surely_accepts(TapeValue value) const {
+  const SchemaAcceptor& acceptor = state_->acceptor;
+  if (acceptor.nodes.empty()) return false;
+  return acceptor.accepts(static_cast<int32_t>(acceptor.nodes.size()) - 1, value);
 }
 
 }  // namespace mortise::base

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/pattern.h"
 #include "base/schema.h"
+#include "base/schema_accept.h"
 
 namespace mortise::base {
 
@@ -45,12 +46,16 @@ struct Schema::State {
   std::map<std::string, const Json*> dynamic_anchors;  // the same, "$dynamicAnchor" only
   std::map<std::string, Pattern, std::less<>> patterns;
   SchemaOptions options;
+  SchemaAcceptor acceptor;       // the fast way for values that are right
   bool has_unevaluated = false;  // only then is it noted what was evaluated
 
   const Json& root() const { return *documents.front(); }
   // The schema that `reference` names, seen from a schema with this base; nullptr when none.
   const Json* resolve(const std::string& base, const std::string& reference) const;
 };
+
+// The program of schema_accept.h for a loaded schema; empty when it cannot say all of it.
+SchemaAcceptor compile_acceptor(const Schema::State& state);
 
 // RFC 3986, section 5.2, for the URIs that schemas use.
 std::string resolve_uri(const std::string& base, const std::string& reference);

@@ -54,6 +54,17 @@ Result<Json> json_of(const Arguments& arguments, std::string_view name, Json fal
 Result<int> dataset_check(const Arguments& arguments) {
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
+  MORTISE_ASSIGN(const int64_t length, arguments.integer("--max-length", 0));
+  if (length > 0 && !arguments.has("--tokenizer")) {
+    return Error(Code::kInvalidArgument, "--max-length counts tokens and needs a tokenizer.",
+                 "Give --tokenizer DIR_OR_FILE.")
+        .with("exit_code", "2");
+  }
+  if (arguments.has("--out") && !arguments.has("--patch")) {
+    return Error(Code::kInvalidArgument, "--out is where --patch writes its mended copy.",
+                 "Add --patch, or leave --out away.")
+        .with("exit_code", "2");
+  }
   MORTISE_ASSIGN(Json config, json_of(arguments, "--format-config", Json::object()));
   Json rows = Json::array();
   for (const std::string& name : arguments.all("--rows")) rows.push_back(name);
@@ -65,8 +76,17 @@ Result<int> dataset_check(const Arguments& arguments) {
                              {"task_type", arguments.text("--task-type")},
                              {"map", std::move(map)},
                              {"max_bad_rows", bad},
-                             {"patch", arguments.has("--patch")}});
+                             {"patch", arguments.has("--patch")},
+                             {"tokenizer", path_of(arguments, "--tokenizer")},
+                             {"max_length", length},
+                             {"report", path_of(arguments, "--report")},
+                             {"out", path_of(arguments, "--out")}});
   return run({.kind = "dataset.check", .arguments = std::move(given)});
+}
+
+Result<int> bench_check(const Arguments& arguments) {
+  MORTISE_ASSIGN(const int64_t rows, arguments.integer("--rows", 100'000));
+  return run({.kind = "bench.check", .arguments = Json::object({{"rows", rows}})});
 }
 
 Result<int> tokenizer(const Arguments& arguments, const char* kind, bool reads_input) {
@@ -249,8 +269,17 @@ void add_tensor_commands(std::vector<Command>& out) {
                   {"--media", "DIR", "where the rows' files are"},
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "accept so many with --patch (0)"},
-                  {"--patch", "", "apply mechanical patches, leave bad rows out", Take::kFlag}},
+                  {"--patch", "", "apply mechanical patches, leave bad rows out", Take::kFlag},
+                  {"--out", "DIR", "with --patch: the mended rows and the report go here"},
+                  {"--report", "FILE.html", "the report as a page that needs no server"},
+                  {"--tokenizer", "DIR_OR_FILE", "also count the tokens of each row"},
+                  {"--max-length", "N", "name the rows that have more tokens"}},
                  dataset_check});
+  out.push_back({"bench",
+                 "check",
+                 "How fast rows are checked here; one JSON line.",
+                 {{"--rows", "N", "rows of about 620 bytes (100000)"}},
+                 bench_check});
 }
 
 }  // namespace

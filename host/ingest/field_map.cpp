@@ -92,7 +92,8 @@ Result<Json> choose_layout(const std::string& task, const std::vector<Json>& sam
   }
   return Error(Code::kInvalidArgument,
                "The rows could be \"" + best["name"].as_string() + "\" or \"" + rival + "\".",
-               hint + ".");
+               hint + ".")
+      .with("finding", "mapping_unsure");
 }
 
 const Json* value_at(const Json& row, const std::string& source) {
@@ -184,7 +185,8 @@ Result<FieldMap> propose_field_map(
                    "The columns \"" + found[0] + "\" and \"" + found[1] + "\" could both be \"" +
                        target + "\".",
                    "Choose with --map " + target + "=" + found[0] + ".")
-          .at_field(found[0]);
+          .at_field(found[0])
+          .with("finding", "mapping_unsure");
     }
     if (found.empty()) continue;
     map.columns.emplace_back(target, found[0]);

@@ -14,11 +14,13 @@ Json Finding::to_json() const {
   out["message"] = message;
   out["hint"] = hint;
   out["patch"] = patch;
+  if (is_mended) out["mended"] = true;
   return out;
 }
 
 void Report::add(Finding finding) {
-  ++codes[finding.code];
+  const int64_t count = ++codes[finding.code];
+  if (finding.severity == "warning" && count > kWarningsMax) return;
   if (findings.size() < kFindingsMax) findings.push_back(std::move(finding));
 }
 
@@ -39,6 +41,7 @@ Json Report::to_json() const {
   for (const Finding& finding : findings) listed.push_back(finding.to_json());
   return Json::object({{"task_type", task_type},
                        {"rows_file", rows_file},
+                       {"accepted", accepted},
                        {"rows_count", rows_count},
                        {"bad_rows_count", bad_rows_count},
                        {"media_count", media_count},
@@ -46,6 +49,7 @@ Json Report::to_json() const {
                        {"mapping", mapping},
                        {"layout", layout},
                        {"codes", counts},
+                       {"statistics", statistics},
                        {"findings", listed},
                        {"unused_media", json_of(unused_media)},
                        {"missing_media", json_of(missing_media)}});

@@ -21,6 +21,7 @@ struct Finding {
   std::string field;               // JSON pointer in the row
   std::string message;             // whole sentence
   std::string hint;                // what to do
+  bool is_mended = false;          // the patch was applied
   base::Json patch;                // RFC 6902 array when the fix is mechanical, else null
 
   base::Json to_json() const;
@@ -31,17 +32,20 @@ struct Report {
   std::string rows_file;  // several: their names with ", " between
   int64_t rows_count = 0;
   int64_t bad_rows_count = 0;
+  bool accepted = false;
   int64_t media_count = 0;
   uint64_t media_size_bytes = 0;
   base::Json mapping = base::Json::object();  // target -> source
   base::Json layout;                          // {name, confidence} when the rows' layout is known
   std::map<std::string, int64_t> codes;       // how often each code was found
-  std::vector<Finding> findings;              // at most kFindingsMax, in row order
+  base::Json statistics;                      // of the whole set; see set_check
+  std::vector<Finding> findings;              // in row order, those of the set last
   std::vector<std::string> unused_media;      // files of the upload that no row names
   std::vector<std::string> missing_media;     // what rows name and the upload has not, sorted
 
   static constexpr size_t kFindingsMax = 1000;
-  void add(Finding finding);  // counts it; keeps it while there is room
+  static constexpr int64_t kWarningsMax = 100;  // kept of one code
+  void add(Finding finding);                    // counts it; keeps it while there is room
   base::Json to_json() const;
 };
 

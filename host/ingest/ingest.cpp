@@ -5,10 +5,15 @@
 #include <optional>
 #include <set>
 
+#include "base/json_patch.h"
 #include "base/json_read.h"
+#include "base/json_tape.h"
+#include "ingest/check_table.h"
 #include "ingest/media_check.h"
 #include "ingest/media_intake.h"
+#include "ingest/media_rules.h"
 #include "ingest/row_check.h"
+#include "ingest/tape_shape.h"
 
 namespace mortise::ingest {
 
@@ -22,22 +27,18 @@ namespace {
 
 constexpr size_t kSampleRows = 100;     // rows that the mapping is proposed from
 constexpr size_t kUnusedListed = 1000;  // files that no row names, in the report
-// Replaces what a mechanical patch replaces; only "replace" of a member is ever proposed.
-void apply_patch(Json& row, const Json& patch) {
-  for (const Json& step : patch.items()) {
-    const std::string& path = step["path"].as_string();
-    if (path.size() > 1) row[path.substr(1)] = step["value"];
-  }
-}
-
 // A row on its way: what it says, where it stood, which media were made for it.
 struct Taken {
   Json json;
-  size_t file = 0;
-  int64_t row = 0;  // from 1, in its file
-  int64_t byte_offset = -1;
+  RowPlace place;
   std::vector<std::string> media;
 };
+
+bool has_error(const std::vector<Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.severity == "error" && !finding.is_mended;
+  });
+}
 
 // The state of one run.
 class Ingest {
@@ -46,34 +47,72 @@ class Ingest {
       : request_(request),
         check_(std::move(check)),
         media_(*request.upload),
-        intake_(*request.upload, media_, request.media) {}
+        intake_(*request.upload, media_, request.media),
+        media_rules_(media_),
+        set_(request.set,
+             [this](Finding finding, const RowPlace& place) { tell(std::move(finding), place); }) {}
 
   Status read_all(RowSource& source, const IngestHooks& hooks);
-  Result<IngestResult> finish();
+  Result<IngestResult> finish(RowSource& source);
 
  private:
   Status begin_rows();
-  Status take(const Taken& taken);
   Status read_row(const RowSource::Row& source);
+  Result<bool> take_plain(base::TapeValue row, const RowPlace& place);
+  Status take(const Taken& taken);
+  std::vector<Finding> judge(const Json& row);
+  void mend(Json& row, std::vector<Finding>& findings);
+  Status keep(const Json& row, const Taken& taken);
+  void tell(Finding finding, const RowPlace& place);
+  Status look_again(RowSource& source);
+  void sum_up();
   const std::string& file_name(size_t file) const { return request_.rows_names[file]; }
 
   const IngestRequest& request_;
   RowCheck check_;
   MediaCheck media_;
   MediaIntake intake_;
+  MediaRules media_rules_;
+  SetCheck set_;
   base::RowReader reader_;
+  base::Tape tape_;  // of the row that is judged
   std::optional<FieldMap> map_;
-  std::vector<Taken> sample_;  // rows read before the mapping is known
-  size_t last_file_ = 0;       // of the row that was read last
-  int64_t last_row_ = 0, rows_read_ = 0;
+  std::optional<TapeShape> shape_;  // once map_ is known
+  bool is_unsure_ = false;          // the mapping is not known: the user is asked
+  std::vector<Taken> sample_;       // rows read before the mapping is known
+  RowPlace last_;                   // of the row that was read last
+  int64_t rows_read_ = 0;
   std::set<std::string> used_, missing_;
   Report report_;
 };
 
+void Ingest::tell(Finding finding, const RowPlace& place) {
+  if (place.row > 0) {
+    if (request_.rows_names.size() > 1) finding.file = file_name(place.file);
+    finding.row = place.row;
+    finding.byte_offset = place.byte_offset;
+  }
+  report_.add(std::move(finding));
+}
+
+// An unclear mapping is a finding that names the candidates and the flag that decides.
 Status Ingest::begin_rows() {
   std::vector<Json> rows;
   for (const Taken& taken : sample_) rows.push_back(taken.json);
-  MORTISE_ASSIGN(map_, propose_field_map(request_.task_type, rows, request_.overrides));
+  auto map = propose_field_map(request_.task_type, rows, request_.overrides);
+  if (!map.ok()) {
+    for (const auto& [name, code] : map.error().details) {
+      if (name != "finding") continue;
+      Finding unsure = make_finding(code, map.error().field, map.error().message);
+      unsure.hint = map.error().hint;
+      tell(std::move(unsure), {});
+      is_unsure_ = true;
+      return {};
+    }
+    return map.error();
+  }
+  map_ = std::move(*map);
+  shape_.emplace(*map_);
   report_.mapping = map_->to_json();
   if (!map_->layout.empty()) {
     report_.layout = Json::object({{"name", map_->layout}, {"confidence", map_->confidence}});
@@ -83,51 +122,92 @@ Status Ingest::begin_rows() {
   return {};
 }
 
+// Findings of a row in canonical form, its media among them; tape_ is the row afterwards.
+std::vector<Finding> Ingest::judge(const Json& row) {
+  tape_.set(row);
+  std::vector<Finding> findings = check_.check(row, tape_.root());
+  const auto named = media_of(row);
+  for (const auto& [field, name] : named) {
+    if (auto broken = media_.check(name, field)) findings.push_back(std::move(*broken));
+    if (media_.is_missing(name)) missing_.insert(name);
+  }
+  if (!has_error(findings)) media_rules_.check(tape_.root(), named, findings);
+  return findings;
+}
+
+// Applies what is mechanical; the row may still be wrong afterwards, and is then judged as it is.
+void Ingest::mend(Json& row, std::vector<Finding>& findings) {
+  bool is_changed = false;
+  for (Finding& finding : findings) {
+    if (finding.patch.is_null()) continue;
+    finding.is_mended = base::apply_patch(row, finding.patch).ok();
+    is_changed = is_changed || finding.is_mended;
+  }
+  if (!is_changed) return;
+  for (Finding& left : judge(row)) {
+    if (left.severity == "error") findings.push_back(std::move(left));
+  }
+}
+
 Status Ingest::take(const Taken& taken) {
   ++report_.rows_count;
   auto mapped = apply_field_map(*map_, taken.json);
   std::vector<Finding> findings;
   if (!mapped.ok()) {
-    Finding made;
-    made.code = "row_unreadable";
-    made.field = mapped.error().field;
-    made.message = mapped.error().message;
-    made.hint = mapped.error().hint;
-    findings.push_back(std::move(made));
+    findings.push_back(
+        make_finding("row_unreadable", mapped.error().field, mapped.error().message));
+    if (!mapped.error().hint.empty()) findings.back().hint = mapped.error().hint;
   } else {
-    findings = check_.check(*mapped);
-    for (const auto& [field, name] : media_of(*mapped)) {
-      if (auto broken = media_.check(name, field)) findings.push_back(std::move(*broken));
-      if (media_.is_missing(name)) missing_.insert(name);
+    findings = judge(*mapped);
+    if (request_.patch) mend(*mapped, findings);
+  }
+  const bool is_bad = has_error(findings);
+  for (Finding& finding : findings) tell(std::move(finding), taken.place);
+  if (!is_bad) return keep(*mapped, taken);
+  ++report_.bad_rows_count;
+  return intake_.drop(taken.media);
+}
+
+Status Ingest::keep(const Json& row, const Taken& taken) {
+  std::vector<std::string> pictures;
+  for (const auto& [field, name] : media_of(row)) {
+    used_.insert(name);
+    const MediumFacts& facts = media_.facts(name);
+    if (facts.width > 0 && facts.seconds == 0) {
+      pictures.push_back(facts.looks_like.empty() ? name : facts.looks_like);
     }
   }
-  const bool is_bad = std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.severity == "error";
-  });
-  for (Finding& finding : findings) {
-    if (request_.rows_names.size() > 1) finding.file = file_name(taken.file);
-    finding.row = taken.row;
-    finding.byte_offset = taken.byte_offset;
-    if (request_.patch && mapped.ok()) apply_patch(*mapped, finding.patch);
-    report_.add(std::move(finding));
-  }
-  if (is_bad) {
-    ++report_.bad_rows_count;
-    return intake_.drop(taken.media);
-  }
-  for (const auto& [field, name] : media_of(*mapped)) used_.insert(name);
-  return request_.rows == nullptr ? Status() : request_.rows->add(mapped->canonical());
+  std::optional<std::string> canonical;
+  if (request_.rows != nullptr || !taken.media.empty()) canonical = row.canonical();
+  if (request_.rows != nullptr) MORTISE_TRY(request_.rows->add(*canonical));
+  return set_.add(tape_.root(), taken.place, pictures, std::move(canonical));
+}
+
+// The short way of a text row that is good and need not be written: no value is built. False when
+// the row has to go the long way.
+Result<bool> Ingest::take_plain(base::TapeValue row, const RowPlace& place) {
+  const auto shaped = shape_->shape(row);
+  if (!shaped || !check_.surely_accepts(*shaped)) return false;
+  ++report_.rows_count;
+  MORTISE_TRY(set_.add(*shaped, place, {}, std::nullopt));
+  return true;
 }
 
 Status Ingest::read_row(const RowSource::Row& source) {
-  last_row_ = source.file == last_file_ ? last_row_ + 1 : 1;
-  last_file_ = source.file;
-  auto value = reader_.parse(source.text);
+  last_.row = source.file == last_.file ? last_.row + 1 : 1;
+  last_.file = source.file;
+  last_.byte_offset = source.byte_offset;
+  last_.number = static_cast<uint32_t>(rows_read_);
+  auto value = reader_.scan(source.text);
   if (!value.ok()) {
-    return std::move(value.error()).at_file(file_name(last_file_)).at_row(last_row_);
+    return std::move(value.error()).at_file(file_name(last_.file)).at_row(last_.row);
   }
-  Taken taken{std::move(*value), last_file_, last_row_, source.byte_offset, {}};
   ++rows_read_;
+  if (map_ && request_.rows == nullptr && source.media.empty()) {
+    MORTISE_ASSIGN(const bool is_taken, take_plain(*value, last_));
+    if (is_taken) return {};
+  }
+  Taken taken{value->to_json(), last_, {}};
   MORTISE_ASSIGN(taken.media, intake_.take(taken.json, source.media, rows_read_));
   if (map_) return take(taken);
   sample_.push_back(std::move(taken));
@@ -136,7 +216,7 @@ Status Ingest::read_row(const RowSource::Row& source) {
 
 Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
   RowSource::Row row;
-  while (true) {
+  while (!is_unsure_) {
     MORTISE_ASSIGN(const bool more, source.next(row));
     if (!more) break;
     MORTISE_TRY(read_row(row));
@@ -150,18 +230,58 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
                  "Upload a file with one JSON object a line.")
         .at_file(file_name(0));
   }
-  if (!map_) MORTISE_TRY(begin_rows());
+  if (!map_ && !is_unsure_) MORTISE_TRY(begin_rows());
   if (hooks.progress) hooks.progress(rows_read_);
   return {};
 }
 
-Result<IngestResult> Ingest::finish() {
-  IngestResult result;
+// Reads once more, only to learn on which side of the holdout the rows lie that others copy.
+Status Ingest::look_again(RowSource& source) {
+  const std::vector<uint32_t> wanted = set_.wanted();
+  if (wanted.empty()) return {};
+  MORTISE_ASSIGN(const bool is_again, source.rewind());
+  if (!is_again) return {};
+  RowSource::Row row;
+  uint32_t number = 0;
+  for (auto next = wanted.begin(); next != wanted.end(); ++number) {
+    MORTISE_ASSIGN(const bool more, source.next(row));
+    if (!more) break;
+    if (number != *next) continue;
+    ++next;
+    const auto json = reader_.parse(row.text);
+    if (!json.ok()) continue;  // the file changed meanwhile: the row is another one
+    if (const auto mapped = apply_field_map(*map_, *json); mapped.ok()) {
+      set_.learn(number, mapped->canonical());
+    }
+  }
+  return {};
+}
+
+void Ingest::sum_up() {
   report_.task_type = request_.task_type;
   for (const std::string& name : request_.rows_names) {
     report_.rows_file += (report_.rows_file.empty() ? "" : ", ") + name;
   }
   report_.media_count = static_cast<int64_t>(used_.size());
+  report_.missing_media.assign(missing_.begin(), missing_.end());
+  for (const std::string& name : used_) {
+    report_.media_size_bytes += media_.facts(name).size_bytes;
+  }
+  const auto place = [](const Finding& finding) {
+    return std::pair(finding.row < 0, finding.row < 0 ? 0 : finding.byte_offset);
+  };
+  if (request_.rows_names.size() > 1) return;  // byte offsets are of several files
+  std::stable_sort(report_.findings.begin(), report_.findings.end(),
+                   [&](const Finding& a, const Finding& b) { return place(a) < place(b); });
+}
+
+Result<IngestResult> Ingest::finish(RowSource& source) {
+  IngestResult result;
+  if (!is_unsure_) {
+    MORTISE_TRY(look_again(source));
+    MORTISE_ASSIGN(report_.statistics, set_.finish(*request_.upload));
+  }
+  sum_up();
   MORTISE_TRY(request_.upload->visit([&](const std::string& name) -> Status {
     const bool is_listed = report_.unused_media.size() < kUnusedListed;
     const bool is_rows = std::find(request_.rows_names.begin(), request_.rows_names.end(), name) !=
@@ -171,12 +291,11 @@ Result<IngestResult> Ingest::finish() {
     }
     return {};
   }));
-  report_.missing_media.assign(missing_.begin(), missing_.end());
-  for (const std::string& name : used_) report_.media_size_bytes += media_.size_bytes(name);
   result.used_media.assign(used_.begin(), used_.end());
   const int64_t bad = report_.bad_rows_count;
   result.accepted =
       bad < report_.rows_count && (bad == 0 || (request_.patch && bad <= request_.max_bad_rows));
+  report_.accepted = result.accepted;
   result.report = std::move(report_);
   return result;
 }
@@ -188,7 +307,7 @@ Result<IngestResult> run_ingest(RowSource& source, const IngestRequest& request,
   MORTISE_ASSIGN(RowCheck check, RowCheck::open(request.task_type));
   Ingest run(request, std::move(check));
   MORTISE_TRY(run.read_all(source, hooks));
-  return run.finish();
+  return run.finish(source);
 }
 
 }  // namespace mortise::ingest

@@ -13,6 +13,7 @@
 #include "ingest/field_map.h"
 #include "ingest/finding.h"
 #include "ingest/media_sink.h"
+#include "ingest/set_check.h"
 #include "ingest/upload_files.h"
 #include "plugin/media_cells.h"
 
@@ -31,6 +32,8 @@ class RowSource {
   };
   // False at the end. Errors: as the format pack gives them, with file, row and byte.
   virtual base::Result<bool> next(Row& row) = 0;
+  // Begins again at the first row; false for a source that cannot.
+  virtual base::Result<bool> rewind() { return false; }
 };
 
 struct IngestRequest {
@@ -42,6 +45,7 @@ struct IngestRequest {
   const UploadFiles* upload = nullptr;  // required
   RowSink* rows = nullptr;              // null: only check, keep nothing
   MediaSink* media = nullptr;
+  SetCheckOptions set;
 };
 
 struct IngestHooks {
@@ -49,17 +53,17 @@ struct IngestHooks {
   std::function<bool()> is_cancelled;               // may be empty
 };
 
-// Reads everything, then decides. Good rows and what came inside the rows file go to the sinks as they
-// come. The report comes back whether the data set is accepted or not. accepted is false when more
-// than max_bad_rows rows are bad, or when rows are bad and patch is off.
+// Reads everything, then decides. Good rows and what came inside the rows file go to the sinks as
+// they come. The report comes back whether the data set is accepted or not. accepted is false when
+// more than max_bad_rows rows are bad, or when rows are bad and patch is off.
 struct IngestResult {
   Report report;
   bool accepted = false;
   std::vector<std::string> used_media;  // sorted names
 };
 
-// Errors: those of the source; CANCELLED; INVALID_ARGUMENT for an unknown task type, an unclear
-// mapping or an upload without rows.
+// An unclear mapping is a finding, and nothing more is read. Errors: those of the source;
+// CANCELLED; INVALID_ARGUMENT for an unknown task type or an upload without rows.
 base::Result<IngestResult> run_ingest(RowSource& source, const IngestRequest& request,
                                       const IngestHooks& hooks);
 

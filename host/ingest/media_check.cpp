@@ -8,7 +8,9 @@
 
 #include "base/file_ops.h"
 #include "ingest/audio.h"
+#include "ingest/check_table.h"
 #include "ingest/image.h"
+#include "ingest/row_rules.h"
 #include "ingest/video.h"
 
 namespace mortise::ingest {
@@ -25,30 +27,44 @@ bool is_one_of(std::string_view ending, std::initializer_list<std::string_view> 
   return std::find(endings.begin(), endings.end(), ending) != endings.end();
 }
 
-base::Status read_sound(base::ByteView bytes) {
+base::Status read_picture(base::ByteView bytes, MediumFacts& facts, uint64_t& hash) {
+  MORTISE_ASSIGN(const Image image, decode_image(bytes));
+  facts.width = image.width;
+  facts.height = image.height;
+  hash = picture_hash(image);
+  return {};
+}
+
+base::Status read_sound(base::ByteView bytes, MediumFacts& facts) {
   MORTISE_ASSIGN(AudioReader reader, AudioReader::open(ByteSource::of_bytes(bytes)));
   std::array<float, 4096> samples{};
+  int64_t count = 0;
   for (size_t got = 1; got > 0;) {
     MORTISE_ASSIGN(got, reader.read(samples));
+    count += static_cast<int64_t>(got);
   }
+  facts.seconds = static_cast<double>(count) / reader.facts().rate;
   return {};
 }
 
-base::Status read_film(base::ByteView bytes) {
+base::Status read_film(base::ByteView bytes, MediumFacts& facts) {
   MORTISE_ASSIGN(Video film, Video::open(ByteSource::of_bytes(bytes)));
   MORTISE_TRY(film.sample({.frames_max = 1}));
+  facts.width = film.facts().width;
+  facts.height = film.facts().height;
+  facts.seconds = film.facts().seconds;
   return {};
 }
 
-// Reads it as what its name says it is; a name of another kind is taken as it is.
-base::Status read_medium(const std::string& ending, base::ByteView bytes) {
-  if (is_one_of(ending, {"png", "jpg", "jpeg", "webp"})) {
-    MORTISE_TRY(decode_image(bytes));
-  } else if (is_one_of(ending, {"wav", "flac", "mp3", "ogg", "opus", "aiff"})) {
-    MORTISE_TRY(read_sound(bytes));
-  } else if (is_one_of(ending, {"mp4", "mov", "mkv", "webm", "avi"})) {
-    MORTISE_TRY(read_film(bytes));
+// Reads it as what its name says it is; a name of another kind is taken as it is. hash: of a
+// picture, else left alone.
+base::Status read_medium(const std::string& ending, base::ByteView bytes, MediumFacts& facts,
+                         uint64_t& hash) {
+  if (is_one_of(ending, {"png", "jpg", "jpeg", "webp"})) return read_picture(bytes, facts, hash);
+  if (is_one_of(ending, {"wav", "flac", "mp3", "ogg", "opus", "aiff"})) {
+    return read_sound(bytes, facts);
   }
+  if (is_one_of(ending, {"mp4", "mov", "mkv", "webm", "avi"})) return read_film(bytes, facts);
   return {};
 }
 
@@ -69,12 +85,11 @@ base::Result<std::string> read_all(base::File& file) {
   return bytes;
 }
 
-Finding finding(const char* code, std::string message, std::string hint) {
-  Finding made;
-  made.code = code;
-  made.message = std::move(message);
-  made.hint = std::move(hint);
-  return made;
+// "a\\b.png" and "./a.png" as the upload has them.
+std::string plain_name(std::string name) {
+  std::replace(name.begin(), name.end(), '\\', '/');
+  while (name.starts_with("./")) name.erase(0, 2);
+  return name;
 }
 
 }  // namespace
@@ -83,31 +98,43 @@ std::optional<Finding> MediaCheck::check(const std::string& name, const std::str
   auto known = known_.find(name);
   if (known == known_.end()) known = known_.emplace(name, inspect(name)).first;
   std::optional<Finding> answer = known->second;
-  if (answer) answer->field = field;
+  if (!answer) return answer;
+  answer->field = field;
+  if (answer->patch.is_string()) answer->patch = replace_patch(field, answer->patch);
   return answer;
 }
 
-uint64_t MediaCheck::size_bytes(const std::string& name) const {
-  const auto found = sizes_.find(name);
-  return found == sizes_.end() ? 0 : found->second;
+const MediumFacts& MediaCheck::facts(const std::string& name) const {
+  static const MediumFacts unknown;
+  const auto found = facts_.find(name);
+  return found == facts_.end() ? unknown : found->second;
+}
+
+// The patch, as yet the name alone, is there when the upload has the file under a plainer name.
+std::optional<Finding> MediaCheck::misnamed(const std::string& name, const base::Error& why) const {
+  Finding made =
+      make_finding("media_name", "", "\"" + name + "\" is no name of a medium: " + why.message);
+  const std::string plain = plain_name(name);
+  if (plain != name && base::check_relative_path(plain).ok()) {
+    const auto there = files_.contains(plain);
+    if (there.ok() && *there) made.patch = plain;
+  }
+  return made;
 }
 
 std::optional<Finding> MediaCheck::inspect(const std::string& name) {
   if (const auto safe = base::check_relative_path(name); !safe.ok()) {
-    return finding("media_name", "\"" + name + "\" is no name of a medium: " + safe.error().message,
-                   safe.error().hint);
+    return misnamed(name, safe.error());
   }
   auto file = files_.open(name);
   if (!file.ok() && file.error().code == base::Code::kNotFound) {
     missing_.insert(name);
-    return finding(
-        "media_missing", "The row names " + name + ", which is not in the upload.",
-        "Add the file with --media DIR, or drop the row with --max-bad-rows and --patch.");
+    return make_finding("media_missing", "",
+                        "The row names " + name + ", which is not in the upload.");
   }
   const auto bytes = file.ok() ? read_all(**file) : base::Result<std::string>(file.error());
   if (!bytes.ok()) {
-    return finding("media_unreadable", name + " cannot be read: " + bytes.error().message,
-                   "Upload the file again.");
+    return make_finding("media_unreadable", "", name + " cannot be read: " + bytes.error().message);
   }
   return judge(name, base::as_bytes(*bytes));
 }
@@ -117,12 +144,17 @@ void MediaCheck::take(const std::string& name, base::ByteView bytes) {
 }
 
 std::optional<Finding> MediaCheck::judge(const std::string& name, base::ByteView bytes) {
-  if (bytes.empty()) return finding("media_empty", name + " is empty.", "Upload the file again.");
-  if (const auto read = read_medium(ending_of(name), bytes); !read.ok()) {
-    return finding("media_broken", name + ": " + read.error().message,
-                   read.error().hint.empty() ? "Upload the file again." : read.error().hint);
+  if (bytes.empty()) return make_finding("media_empty", "", name + " is empty.");
+  MediumFacts facts;
+  uint64_t hash = 0;
+  if (const auto read = read_medium(ending_of(name), bytes, facts, hash); !read.ok()) {
+    Finding made = make_finding("media_broken", "", name + ": " + read.error().message);
+    if (!read.error().hint.empty()) made.hint = read.error().hint;
+    return made;
   }
-  sizes_[name] = bytes.size();
+  facts.size_bytes = bytes.size();
+  if (hash != 0) facts.looks_like = pictures_.add(name, hash);
+  facts_[name] = std::move(facts);
   return std::nullopt;
 }
 

@@ -10,9 +10,18 @@
 
 #include "base/crypto.h"
 #include "ingest/finding.h"
+#include "ingest/pictures.h"
 #include "ingest/upload_files.h"
 
 namespace mortise::ingest {
+
+// What is known of a medium that is good.
+struct MediumFacts {
+  uint64_t size_bytes = 0;
+  int64_t width = 0, height = 0;  // 0 for sound, and where it was not decoded
+  double seconds = 0;             // 0 for pictures, and where the file does not tell
+  std::string looks_like;         // the first medium with this picture; "" for none
+};
 
 class MediaCheck {
  public:
@@ -24,16 +33,18 @@ class MediaCheck {
   bool is_missing(const std::string& name) const { return missing_.contains(name); }
   // A medium that is in no file of the upload: what check() will say of its name is found out now.
   void take(const std::string& name, base::ByteView bytes);
-  uint64_t size_bytes(const std::string& name) const;  // 0 for a name that was never good
+  const MediumFacts& facts(const std::string& name) const;  // all 0 for one that was never good
 
  private:
   std::optional<Finding> inspect(const std::string& name);
+  std::optional<Finding> misnamed(const std::string& name, const base::Error& why) const;
   std::optional<Finding> judge(const std::string& name, base::ByteView bytes);
 
   const UploadFiles& files_;
   std::set<std::string> missing_;  // asked for and not in the upload
   std::map<std::string, std::optional<Finding>> known_;
-  std::map<std::string, uint64_t> sizes_;
+  std::map<std::string, MediumFacts> facts_;
+  PictureIndex pictures_;
 };
 
 }  // namespace mortise::ingest

@@ -33,6 +33,14 @@ base::Result<bool> PluginRows::next_batch() {
   return true;
 }
 
+base::Result<bool> PluginRows::rewind() {
+  stream_.reset();
+  format_.reset();
+  batch_.clear();
+  file_ = next_in_batch_ = 0;
+  return true;
+}
+
 base::Result<bool> PluginRows::next(Row& row) {
   if (next_in_batch_ == batch_.size()) {
     MORTISE_ASSIGN(const bool more, next_batch());

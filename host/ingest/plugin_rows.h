@@ -20,6 +20,7 @@ class PluginRows final : public RowSource {
   PluginRows(size_t files_count, OpenFile open, std::string root)
       : open_(std::move(open)), root_(std::move(root)), count_(files_count) {}
   base::Result<bool> next(Row& row) override;
+  base::Result<bool> rewind() override;
 
  private:
   base::Result<bool> next_batch();

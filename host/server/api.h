@@ -65,6 +65,7 @@ Answer care_for_store(Api& api, Request& request);
 Answer list_uploads(Api& api, Request& request);
 Answer create_upload(Api& api, Request& request);
 Answer show_upload(Api& api, Request& request);
+Answer show_upload_report(Api& api, Request& request);
 Answer delete_upload(Api& api, Request& request);
 Answer list_upload_files(Api& api, Request& request);
 Answer delete_upload_file(Api& api, Request& request);

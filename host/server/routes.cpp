@@ -33,6 +33,7 @@ constexpr Route kRoutes[] = {
     {"HEAD", "/api/v1/uploads/{id}", head_transfer, kWrite, kUpload},
     {"PATCH", "/api/v1/uploads/{id}", patch_transfer, kWrite, kUpload},
     {"GET", "/api/v1/uploads/{id}", show_upload, kRead, kUpload},
+    {"GET", "/api/v1/uploads/{id}/report", show_upload_report, kRead, kUpload},
     {"DELETE", "/api/v1/uploads/{id}", delete_upload, kDelete, kUpload},
     {"GET", "/api/v1/uploads/{id}/files", list_upload_files, kRead, kUpload},
     {"POST", "/api/v1/uploads/{id}/files", add_stored_file, kWrite, kUpload},

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/file_ops.h"
+#include "job/report_page.h"
 #include "server/api.h"
 
 namespace mortise::server {
@@ -21,6 +22,14 @@ Status check_members(const Json& body, std::initializer_list<std::string_view> k
     }
   }
   return {};
+}
+
+// What the check found; it rests sealed with the files.
+base::Result<Json> report_of(Api& api, const hub::Upload& upload) {
+  MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(upload.report_ref));
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+  MORTISE_ASSIGN(const std::string text, domain->read_all(ref));
+  return base::parse_json(text);
 }
 
 }  // namespace
@@ -57,12 +66,28 @@ Answer show_upload(Api& api, Request& request) {
   const hub::Upload& upload = *found;
   Json json = upload.to_json();
   if (!upload.report_ref.empty()) {
-    MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(upload.report_ref));
-    MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
-    MORTISE_ASSIGN(const std::string text, domain->read_all(ref));
-    MORTISE_ASSIGN(json["result"]["report"], base::parse_json(text));
+    MORTISE_ASSIGN(json["result"]["report"], report_of(api, upload));
   }
   return Response::json(json);
+}
+
+// Errors: NOT_FOUND before the check has ended.
+Answer show_upload_report(Api& api, Request& request) {
+  const std::string format = request.query_value("format");
+  if (!format.empty() && format != "json" && format != "html") {
+    return Error(Code::kInvalidArgument, "The report has no format \"" + format + "\".",
+                 "Formats are json and html.")
+        .at_field("format");
+  }
+  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
+  if (upload.report_ref.empty()) return hub::not_found("report of the upload", upload.id);
+  MORTISE_ASSIGN(const Json report, report_of(api, upload));
+  if (format != "html") return Response::json(report);
+  Response response;
+  response.content_type = "text/html; charset=utf-8";
+  response.headers.emplace_back("Content-Security-Policy", job::kReportPagePolicy);
+  response.body = job::report_page(report);
+  return response;
 }
 
 Answer delete_upload(Api& api, Request& request) {

@@ -192,7 +192,7 @@ std::string tar_file(const std::vector<std::pair<std::string, std::string>>& fil
 std::string media_named(const std::string& name) {
   const std::string ending = name.substr(name.rfind('.') + 1);
   const std::vector<float> tone(1600, 0.25F);
-  if (ending == "png" || ending == "jpg") return png_of(2, {9, 9, 9});
+  if (ending == "png" || ending == "jpg") return png_of(140, {9, 9, 9});
   if (ending == "wav") return wav_file({1, 2, 3}, 16000, 1);
   if (ending == "flac") return sound_file(SF_FORMAT_FLAC | SF_FORMAT_PCM_16, tone, 16000, 1);
   if (ending == "ogg") return sound_file(SF_FORMAT_OGG | SF_FORMAT_VORBIS, tone, 16000, 1);

@@ -54,7 +54,8 @@ struct Context {
   // Tells the watcher how far it is; steps_total -1 when unknown.
   void progress(std::string_view phase, int64_t step, int64_t steps_total) const;
   std::string output_path(std::string_view name) const;
-  // The domain that a data set or an upload lies in. Errors: FAILED_PRECONDITION when there is none.
+  // The domain that a data set or an upload lies in. Errors: FAILED_PRECONDITION when there is
+  // none.
   base::Result<const OpenDomain*> sealed() const;
   std::shared_ptr<store::Domain> domain_or_null() const {
     return domains.empty() ? nullptr : domains[0].domain;
@@ -72,6 +73,11 @@ base::Status list_files(base::FileOps& files, const std::string& root, const std
 // What is installed beside the programs: <prefix>/share/mortise/NAME.
 base::Result<std::string> shared_path(std::string_view name);
 
+// The tokenizer of a folder or file of this machine; granted as "tokenizer". Errors: those of the
+// pack.
+base::Result<plugin::Tokenizer> open_local_tokenizer(Context& context, const std::string& path,
+                                                     const base::Json& config);
+
 using TaskFunction = base::Result<job::TaskResult> (*)(Context&);
 
 // The tasks, by the kind in task.json. nullptr for an unknown one.
@@ -83,6 +89,7 @@ base::Result<job::TaskResult> task_evaluate(Context& context);
 base::Result<job::TaskResult> task_export(Context& context);
 base::Result<job::TaskResult> task_serve(Context& context);
 base::Result<job::TaskResult> dataset_check(Context& context);
+base::Result<job::TaskResult> bench_check(Context& context);
 base::Result<job::TaskResult> dataset_catalog(Context& context);
 base::Result<job::TaskResult> dataset_import(Context& context);
 base::Result<job::TaskResult> tokenizer_encode(Context& context);

@@ -5,9 +5,11 @@
 
 #include "app/mortise-worker/context.h"
 #include "ingest/choose_rows.h"
+#include "ingest/folder_output.h"
 #include "ingest/ingest.h"
 #include "ingest/plugin_rows.h"
 #include "ingest/sealed_output.h"
+#include "job/report_page.h"
 
 namespace mortise::worker {
 namespace {
@@ -156,6 +158,50 @@ Result<std::vector<std::string>> rows_candidates(const ingest::UploadFiles& file
   return names;
 }
 
+// A mended copy never lies over what is there.
+Status check_new_folder(Context& context, const std::string& out) {
+  if (out.empty()) return {};
+  MORTISE_ASSIGN(const bool there, context.files.exists(out));
+  if (!there) return base::make_folders(context.files, out);
+  return base::Error(base::Code::kAlreadyExists, out + " is there already.",
+                     "Name a folder that is not, with --out.");
+}
+
+// Tokens of texts through a tokenizer pack, as a job would count them.
+class PluginCounter final : public ingest::TokenCounter {
+ public:
+  explicit PluginCounter(plugin::Tokenizer tokenizer) : tokenizer_(std::move(tokenizer)) {}
+  Result<std::vector<int64_t>> count(std::span<const std::string> texts) override {
+    MORTISE_ASSIGN(const auto encoded, tokenizer_.encode_batch(texts));
+    std::vector<int64_t> counts;
+    for (const auto& ids : encoded) counts.push_back(static_cast<int64_t>(ids.size()));
+    return counts;
+  }
+
+ private:
+  plugin::Tokenizer tokenizer_;
+};
+
+// tokenizer: a folder or file of this machine; "" counts nothing.
+Result<std::unique_ptr<PluginCounter>> open_counter(Context& context, const std::string& path) {
+  if (path.empty()) return std::unique_ptr<PluginCounter>();
+  MORTISE_ASSIGN(plugin::Tokenizer tokenizer, open_local_tokenizer(context, path, Json::object()));
+  return std::make_unique<PluginCounter>(std::move(tokenizer));
+}
+
+// The mended copy, under out: rows.jsonl and media/ only for an accepted set, the report always.
+Status write_copy(Context& context, const std::string& out, const ingest::IngestResult& ingested,
+                  ingest::FolderOutput& output) {
+  if (ingested.accepted) {
+    MORTISE_TRY(output.finish());
+  } else {
+    MORTISE_TRY(base::remove_tree(context.files, out));
+    MORTISE_TRY(base::make_folders(context.files, out));
+  }
+  return base::write_file_durably(context.files, base::join_path(out, "report.json"),
+                                  ingested.report.to_json().dump(2) + "\n");
+}
+
 }  // namespace
 
 // Reads sealed files, seals what it makes: rows, media and the report are objects of the upload's
@@ -196,8 +242,8 @@ Result<job::TaskResult> task_ingest(Context& context) {
   return result;
 }
 
-// arguments: {path, rows [], format {id, config}, media?, task_type, map {}, max_bad_rows, patch};
-// path is a rows file or a folder.
+// arguments: {path, rows [], format {id, config}, media?, task_type, map {}, max_bad_rows, patch,
+// tokenizer?, max_length, report?, out?}; path is a rows file or a folder.
 Result<job::TaskResult> dataset_check(Context& context) {
   const std::string path = context.text("path");
   const Json& format = context.argument("format");
@@ -229,8 +275,21 @@ Result<job::TaskResult> dataset_check(Context& context) {
   source.request.overrides = overrides_of(context.argument("map"));
   source.request.max_bad_rows = context.argument("max_bad_rows").as_int();
   source.request.patch = context.argument("patch").as_bool();
+  MORTISE_ASSIGN(const auto counter, open_counter(context, context.text("tokenizer")));
+  source.request.set.tokens = counter.get();
+  source.request.set.length_max = context.argument("max_length").as_int();
+  const std::string out = context.text("out"), page = context.text("report");
+  MORTISE_TRY(check_new_folder(context, out));
+  ingest::FolderOutput output(context.files, out);
+  if (!out.empty()) source.request.rows = &output;
+  if (!out.empty()) source.request.media = &output;
   MORTISE_ASSIGN(const auto ingested, read_source(context, source, format["config"]));
   job::TaskResult result = result_of(ingested, false);
+  if (!out.empty()) MORTISE_TRY(write_copy(context, out, ingested, output));
+  if (!page.empty()) {
+    MORTISE_TRY(
+        base::write_file_durably(context.files, page, job::report_page(ingested.report.to_json())));
+  }
   MORTISE_TRY(context.print(ingested.report.to_json().dump(2) + "\n"));
   return result;
 }

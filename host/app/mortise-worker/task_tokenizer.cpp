@@ -17,15 +17,9 @@ constexpr size_t kBatchTexts = 1024;
 
 // arguments: {tokenizer: folder or file, pattern?}
 Result<plugin::Tokenizer> open(Context& context) {
-  const std::string path = context.text("tokenizer");
   Json config = Json::object();
   if (!context.text("pattern").empty()) config["pattern"] = context.text("pattern");
-  const bool is_folder = context.files.list(path).ok();
-  const size_t slash = path.rfind('/');
-  const std::string folder = is_folder ? path : path.substr(0, slash);
-  MORTISE_TRY(context.services.grant("tokenizer", folder));
-  const std::string uri = is_folder ? "tokenizer" : "tokenizer/" + path.substr(slash + 1);
-  return context.registry.open_tokenizer(kTokenizerId, uri, config);
+  return open_local_tokenizer(context, context.text("tokenizer"), config);
 }
 
 // Gives the lines of the spooled standard input to `take` in batches, one JSON value a line.
@@ -101,6 +95,16 @@ Json tokenizer_config(const Json& special_tokens) {
 }
 
 }  // namespace
+
+Result<plugin::Tokenizer> open_local_tokenizer(Context& context, const std::string& path,
+                                               const Json& config) {
+  const bool is_folder = context.files.list(path).ok();
+  const size_t slash = path.rfind('/');
+  const std::string folder = is_folder ? path : path.substr(0, slash);
+  MORTISE_TRY(context.services.grant("tokenizer", folder));
+  const std::string uri = is_folder ? "tokenizer" : "tokenizer/" + path.substr(slash + 1);
+  return context.registry.open_tokenizer(kTokenizerId, uri, config);
+}
 
 Result<job::TaskResult> tokenizer_encode(Context& context) {
   MORTISE_ASSIGN(const plugin::Tokenizer tokenizer, open(context));

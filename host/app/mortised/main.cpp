@@ -9,6 +9,7 @@
 #include "app/mortised/home_lock.h"
 #include "app/mortised/settings.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "hub/hub.h"
 #include "job/exit_code.h"
 #include "job/launch.h"
@@ -20,7 +21,6 @@ namespace {
 
 using base::Status;
 
-constexpr const char* kVersion = "0.1.0";
 constexpr int64_t kIdleEndNs = INT64_C(600) * 1'000'000'000;
 
 const char* variable(const char* name) {
@@ -86,7 +86,7 @@ Status serve(const Settings& settings, const sigset_t& signals) {
     options.http.hosts = settings.hosts;
     options.http.hosts.push_back(settings.address);
   }
-  options.version = kVersion;
+  options.version = base::kVersion;
   options.device = settings.device;
   options.headroom_bytes = settings.headroom_bytes;
   MORTISE_ASSIGN(const std::string token,

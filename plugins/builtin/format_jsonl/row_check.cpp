@@ -3,6 +3,8 @@
 
 #include <mortise/cpp/utf8.hpp>
 
+#include "row_scan.h"
+
 namespace mortise::format_jsonl {
 namespace {
 
@@ -34,6 +36,7 @@ std::string_view trimmed(std::string_view line) {
 }
 
 void check_row(std::string_view line) {
+  if (is_surely_row(line)) return;
   try {
     sdk::JsonLimits limits;
     limits.depth = kDepthMax;

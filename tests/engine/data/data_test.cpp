@@ -12,6 +12,7 @@
 #include "engine/data/image_prepare.h"
 #include "engine/data/packing.h"
 #include "engine/data/sampler.h"
+#include "job/holdout.h"
 
 namespace mortise::engine {
 namespace {
@@ -51,10 +52,10 @@ TEST(IsHeldOut, SplitsNearTheRatioAndTheSameWayEachTime) {
   int held = 0;
   for (int i = 0; i < 4000; ++i) {
     const std::string row = "{\"text\":\"" + std::to_string(i) + "\"}";
-    held += is_held_out(row, 0.25, 7) ? 1 : 0;
-    EXPECT_EQ(is_held_out(row, 0.25, 7), is_held_out(row, 0.25, 7));
-    EXPECT_FALSE(is_held_out(row, 0, 7));
-    EXPECT_LE(is_held_out(row, 0.1, 7), is_held_out(row, 0.25, 7));
+    held += job::is_held_out(row, 0.25, 7) ? 1 : 0;
+    EXPECT_EQ(job::is_held_out(row, 0.25, 7), job::is_held_out(row, 0.25, 7));
+    EXPECT_FALSE(job::is_held_out(row, 0, 7));
+    EXPECT_LE(job::is_held_out(row, 0.1, 7), job::is_held_out(row, 0.25, 7));
   }
   EXPECT_NEAR(held, 1000, 120);
 }

@@ -70,7 +70,9 @@ TEST_F(IngestTest, AMissingImageNamesRowByteFieldAndRemedy) {
   const auto result = run({kGood, R"({"image":"gone.png","query":"What?","response":"This."})"});
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_FALSE(result->accepted);
-  ASSERT_EQ(result->report.findings.size(), 1u);
+  ASSERT_EQ(result->report.findings.size(), 2u);
+  EXPECT_EQ(result->report.findings[1].code, "license_absent");  // of the set, so it stands last
+  EXPECT_EQ(result->report.findings[1].row, -1);
   const Finding& found = result->report.findings[0];
   EXPECT_EQ(found.code, "media_missing");
   EXPECT_EQ(found.row, 2);
@@ -174,7 +176,10 @@ class TwoFiles final : public RowSource {
 
 TEST_F(IngestTest, InSeveralFilesAFindingNamesItsFileAndTheRowThere) {
   request_.rows_names = {"a.jsonl", "b.jsonl"};
-  TwoFiles source({kGood, kGood, kGood, R"({"image":"good.png","query":"q"})"});
+  const auto good = [](const std::string& answer) {
+    return R"({"image":"good.png","license":"CC0","query":"What?","response":")" + answer + "\"}";
+  };
+  TwoFiles source({good("a"), good("b"), good("c"), R"({"image":"good.png","query":"q"})"});
   const auto result = run_ingest(source, request_, {});
   ASSERT_TRUE(result.ok()) << result.error().text();
   ASSERT_EQ(result->report.findings.size(), 1u);

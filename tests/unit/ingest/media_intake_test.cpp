@@ -141,7 +141,7 @@ TEST_F(MediaIntakeTest, ABrokenPictureMakesItsRowBadAndLeavesNoFile) {
 
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_TRUE(result->accepted);
-  ASSERT_EQ(result->report.findings.size(), 1u);
+  ASSERT_EQ(result->report.findings.size(), 2u);
   EXPECT_EQ(result->report.findings[0].code, "media_broken");
   EXPECT_EQ(result->report.findings[0].row, 2);
   EXPECT_EQ(written("cut.png"), "(none)");

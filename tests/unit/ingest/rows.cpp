@@ -41,6 +41,14 @@ std::string zlib_stored(const std::string& data) {
   return out + data + big_endian((b << 16) | a);
 }
 
+std::string png_of(int size, const std::string& raw) {
+  std::string header = big_endian(static_cast<uint32_t>(size));
+  header += header;
+  header += std::string("\x08\x00\x00\x00\x00", 5);
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("IDAT", zlib_stored(raw)) +
+         chunk("IEND", "");
+}
+
 }  // namespace
 
 std::string grey_png(int size, int value) {
@@ -49,11 +57,16 @@ std::string grey_png(int size, int value) {
     raw += '\0';
     raw.append(static_cast<size_t>(size), static_cast<char>(value));
   }
-  std::string header = big_endian(static_cast<uint32_t>(size));
-  header += header;
-  header += std::string("\x08\x00\x00\x00\x00", 5);
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("IDAT", zlib_stored(raw)) +
-         chunk("IEND", "");
+  return png_of(size, raw);
+}
+
+std::string sloping_png(int size, int value) {
+  std::string raw;
+  for (int y = 0; y < size; ++y) {
+    raw += '\0';
+    for (int x = 0; x < size; ++x) raw += static_cast<char>(value + (size - 1 - x) * 200 / size);
+  }
+  return png_of(size, raw);
 }
 
 }  // namespace mortise::ingest

@@ -18,7 +18,7 @@ inline base::Json json(const std::string& text) {
 // Gives the rows it was made with; the error, if any, comes after them.
 class FakeRows final : public RowSource {
  public:
-  explicit FakeRows(std::deque<std::string> rows) : rows_(std::move(rows)) {}
+  explicit FakeRows(std::deque<std::string> rows) : rows_(rows), all_(std::move(rows)) {}
   void fail_at_end(base::Error error) { error_ = std::move(error); }
   // Media of row `index` (from 0).
   void add_media(size_t index, std::vector<plugin::MediaField> media) {
@@ -36,9 +36,15 @@ class FakeRows final : public RowSource {
     rows_.pop_front();
     return true;
   }
+  base::Result<bool> rewind() override {
+    rows_ = all_;
+    index_ = 0;
+    offset_ = 0;
+    return true;
+  }
 
  private:
-  std::deque<std::string> rows_;
+  std::deque<std::string> rows_, all_;
   std::map<size_t, std::vector<plugin::MediaField>> media_;
   size_t index_ = 0;
   base::Error error_;
@@ -65,5 +71,7 @@ struct MemoryOutput final : public RowSink, public MediaSink {
 
 // A PNG of `size` x `size` pixels, 8-bit grey, all of one value.
 std::string grey_png(int size, int value);
+// The same, brighter from right to left, with `value` added everywhere.
+std::string sloping_png(int size, int value);
 
 }  // namespace mortise::ingest

@@ -191,9 +191,9 @@ const Samples kImported = {
      "grounding",
      {{"gt_img_1.txt",
        "\xEF\xBB\xBF"
-       "377,117,463,117,465,130,378,130,Genaxis, Theatre\n"}},
+       "77,117,133,117,135,130,78,130,Genaxis, Theatre\n"}},
      {"img_1.jpg"},
-     {R"({"image_path":"img_1.jpg","objects":{"bbox":[[377,117,465,130]],"ref":["Genaxis, Theatre"]}})"}},
+     {R"({"image_path":"img_1.jpg","objects":{"bbox":[[77,117,135,130]],"ref":["Genaxis, Theatre"]}})"}},
     {"librispeech-tree",
      "librispeech",
      "asr",

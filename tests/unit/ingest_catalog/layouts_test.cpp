@@ -22,7 +22,7 @@ using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 
 std::string png() {
-  return tests::png_of(2, {9, 9, 9});
+  return tests::png_of(140, {9, 9, 9});
 }
 
 std::string replaced(std::string text, const std::string& word, const std::string& by) {

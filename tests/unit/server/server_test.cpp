@@ -56,6 +56,12 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   ASSERT_EQ(committed.status, 202);
   EXPECT_EQ(wait_for_job(json(committed)["id"].as_string()), "done");
   EXPECT_EQ(json(call("GET", path))["result"]["reference"].as_string(), "chest@1");
+  const RawAnswer page = call("GET", path + "/report?format=html");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_NE(page.body.find("</html>"), page.body.npos);
+  EXPECT_EQ(page.body.find("<script"), page.body.npos);
+  EXPECT_TRUE(json(call("GET", path + "/report")).is_object());
+  EXPECT_EQ(call("GET", path + "/report?format=pdf").status, 400);
   const Json rows = json(call("GET", "/api/v1/datasets/chest/rows?offset=1"));
   ASSERT_EQ(rows["items"].size(), 1u);
   EXPECT_EQ(rows["items"].at(0)["n"].as_int(), 2);
