@@ -1,7 +1,7 @@
 // One sweep finds where each line begins; afterwards a row is one read.
 #include "engine/data/dataset.h"
 
-#include "engine/data/sampler.h"
+#include "job/split.h"
 
 namespace mortise::engine {
 namespace {
@@ -136,7 +136,7 @@ base::Result<Split> split_rows(const Dataset& dataset, double ratio, uint64_t se
     bool held_out = false;
     if (ratio > 0) {
       MORTISE_ASSIGN(const std::string text, dataset.line(i));
-      held_out = is_held_out(text, ratio, seed);
+      held_out = job::is_held_out(text, ratio, seed);
     }
     (held_out ? split.held_out : split.train).push_back(i);
   }

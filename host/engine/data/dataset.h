@@ -44,7 +44,7 @@ class Dataset {  // [any] once open
 
   std::string rows_path_, folder_, task_type_;
   base::Json info_;
-  std::optional<store::RowTable> table_;          // sealed rows
+  std::optional<store::RowTable> table_;            // sealed rows
   std::shared_ptr<store::TableFiles> media_table_;  // sealed media
   base::FileOps* media_files_ = nullptr;
   std::map<std::string, std::string> media_;
@@ -52,7 +52,8 @@ class Dataset {  // [any] once open
   std::vector<uint64_t> offsets_;  // of each line, and the end
 };
 
-// Splits by is_held_out: indices of the rows to train on, and of the others. ratio 0: all train.
+// Splits by job::is_held_out: indices of the rows to train on, and of the others. ratio 0: all
+// train.
 struct Split {
   std::vector<uint64_t> train, held_out;
 };

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -36,9 +35,5 @@ class Sampler {  // [serial]
   SamplerCursor cursor_;
   std::vector<uint64_t> order_;  // of cursor_.epoch
 };
-
-// Whether a row is held out: a keyed hash of its canonical text decides, so the same row falls on
-// the same side in every version of a data set. ratio 0 .. <1.
-bool is_held_out(std::string_view canonical_row, double ratio, uint64_t seed);
 
 }  // namespace mortise::engine
