@@ -40,8 +40,8 @@ Upload upload_of(const Row& row) {
 // The ingest job that checks this upload.
 Result<job::Manifest> check_manifest_of(const Upload& upload) {
   Json ingest = Json::object({{"upload", upload.id}});
-  for (const char* key :
-       {"rows", "modalities", "map", "labels", "max_bad_rows", "draft", "patch"}) {
+  for (const char* key : {"rows", "modalities", "map", "labels", "max_bad_rows", "draft", "patch",
+                          "change", "parent", "parent_newest"}) {
     if (const Json* value = upload.options.find(key)) ingest[key] = *value;
   }
   Json manifest = Json::object({{"kind", "ingest"}, {"name", upload.name}, {"ingest", ingest}});
@@ -183,16 +183,16 @@ Result<store::ObjectRef> Uploads::gather_files(const Upload& upload) {
       const auto ref = store::parse_object_ref(row.text(1));
       if (status.ok()) status = ref.ok() ? singles.add(row.text(0), *ref) : Status(ref.error());
     };
-    MORTISE_TRY(connection.run(
-        "SELECT name, file_ref FROM upload_files WHERE upload_id = ?1 ORDER BY name",
-        {upload.id}, each));
-    MORTISE_TRY(connection.run(
-        "SELECT files_ref FROM upload_tables WHERE upload_id = ?1 ORDER BY number", {upload.id},
-        [&](const Row& row) {
-          const auto ref = store::parse_object_ref(row.text(0));
-          if (ref.ok()) refs.push_back(*ref);
-          if (!ref.ok() && status.ok()) status = ref.error();
-        }));
+    MORTISE_TRY(
+        connection.run("SELECT name, file_ref FROM upload_files WHERE upload_id = ?1 ORDER BY name",
+                       {upload.id}, each));
+    MORTISE_TRY(
+        connection.run("SELECT files_ref FROM upload_tables WHERE upload_id = ?1 ORDER BY number",
+                       {upload.id}, [&](const Row& row) {
+                         const auto ref = store::parse_object_ref(row.text(0));
+                         if (ref.ok()) refs.push_back(*ref);
+                         if (!ref.ok() && status.ok()) status = ref.error();
+                       }));
     return {};
   }));
   MORTISE_TRY(status);
@@ -261,9 +261,9 @@ Result<Job> Uploads::begin_check(const std::string& id) {
 
 Status Uploads::set_result(Connection& connection, const std::string& id, const char* state,
                            const Json& result, const std::string& report_ref) {
-  MORTISE_TRY(connection.run(
-      "UPDATE uploads SET state = ?2, result = ?3, report_ref = ?4 WHERE id = ?1",
-      {id, std::string(state), result.dump(), report_ref}));
+  MORTISE_TRY(
+      connection.run("UPDATE uploads SET state = ?2, result = ?3, report_ref = ?4 WHERE id = ?1",
+                     {id, std::string(state), result.dump(), report_ref}));
   return {};
 }
 

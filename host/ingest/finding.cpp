@@ -48,7 +48,8 @@ Json Report::to_json() const {
                        {"codes", counts},
                        {"findings", listed},
                        {"unused_media", json_of(unused_media)},
-                       {"missing_media", json_of(missing_media)}});
+                       {"missing_media", json_of(missing_media)},
+                       {"change", change}});
 }
 
 }  // namespace mortise::ingest

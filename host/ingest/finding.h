@@ -39,6 +39,7 @@ struct Report {
   std::vector<Finding> findings;              // at most kFindingsMax, in row order
   std::vector<std::string> unused_media;      // files of the upload that no row names
   std::vector<std::string> missing_media;     // what rows name and the upload has not, sorted
+  base::Json change;  // of a version that was changed: rows added, changed, removed; else null
 
   static constexpr size_t kFindingsMax = 1000;
   void add(Finding finding);  // counts it; keeps it while there is room

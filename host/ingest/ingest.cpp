@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "base/json_patch.h"
 #include "base/json_read.h"
 #include "ingest/media_check.h"
 #include "ingest/media_intake.h"
@@ -22,13 +23,6 @@ namespace {
 
 constexpr size_t kSampleRows = 100;     // rows that the mapping is proposed from
 constexpr size_t kUnusedListed = 1000;  // files that no row names, in the report
-// Replaces what a mechanical patch replaces; only "replace" of a member is ever proposed.
-void apply_patch(Json& row, const Json& patch) {
-  for (const Json& step : patch.items()) {
-    const std::string& path = step["path"].as_string();
-    if (path.size() > 1) row[path.substr(1)] = step["value"];
-  }
-}
 
 // A row on its way: what it says, where it stood, which media were made for it.
 struct Taken {
@@ -108,7 +102,9 @@ Status Ingest::take(const Taken& taken) {
     if (request_.rows_names.size() > 1) finding.file = file_name(taken.file);
     finding.row = taken.row;
     finding.byte_offset = taken.byte_offset;
-    if (request_.patch && mapped.ok()) apply_patch(*mapped, finding.patch);
+    if (request_.patch && mapped.ok() && finding.patch.is_array()) {
+      MORTISE_TRY(base::apply_json_patch(*mapped, finding.patch));
+    }
     report_.add(std::move(finding));
   }
   if (is_bad) {

@@ -78,6 +78,7 @@ TaskFunction task_of(std::string_view kind) {
       {"export", task_export},
       {"serve", task_serve},
       {"dataset.check", dataset_check},
+      {"dataset.write", dataset_write},
       {"dataset.catalog", dataset_catalog},
       {"dataset.import", dataset_import},
       {"tokenizer.encode", tokenizer_encode},

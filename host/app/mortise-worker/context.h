@@ -54,7 +54,8 @@ struct Context {
   // Tells the watcher how far it is; steps_total -1 when unknown.
   void progress(std::string_view phase, int64_t step, int64_t steps_total) const;
   std::string output_path(std::string_view name) const;
-  // The domain that a data set or an upload lies in. Errors: FAILED_PRECONDITION when there is none.
+  // The domain that a data set or an upload lies in. Errors: FAILED_PRECONDITION when there is
+  // none.
   base::Result<const OpenDomain*> sealed() const;
   std::shared_ptr<store::Domain> domain_or_null() const {
     return domains.empty() ? nullptr : domains[0].domain;
@@ -83,6 +84,7 @@ base::Result<job::TaskResult> task_evaluate(Context& context);
 base::Result<job::TaskResult> task_export(Context& context);
 base::Result<job::TaskResult> task_serve(Context& context);
 base::Result<job::TaskResult> dataset_check(Context& context);
+base::Result<job::TaskResult> dataset_write(Context& context);
 base::Result<job::TaskResult> dataset_catalog(Context& context);
 base::Result<job::TaskResult> dataset_import(Context& context);
 base::Result<job::TaskResult> tokenizer_encode(Context& context);
