@@ -15,8 +15,8 @@
 namespace mortise::hub {
 
 struct RowFilter {
-  std::string split;   // "train", "held_out"; empty: both sides
-  double ratio = 0.1;  // of holdout, 0 .. <1
+  std::string split{};  // "train", "held_out"; empty: both sides
+  double ratio = 0.1;   // of holdout, 0 .. <1
   uint64_t seed = 7;
   std::string grep{};                // text that a value or a key holds, case counts; empty: any
   std::vector<std::string> where{};  // "output=yes", "/objects/0/label!=cat", "score>=0.5"

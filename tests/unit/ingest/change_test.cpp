@@ -28,7 +28,7 @@ class ChangeTest : public ::testing::Test {
     for (int i = 0; i < rows; ++i) {
       const std::string text = row_text(i, i + 1 == rows ? "b.png" : "a.png", padding_);
       ASSERT_TRUE(writer.add(text).ok());
-      ids_.push_back(to_text(store::RowHash(key_).of(text)));
+      ids_.push_back(store::to_text(store::RowHash(key_).of(text)));
     }
     parent_ = store::RowTable::open(domain_, writer.finish().value()).value();
     parent_media_ = names({{"a.png", grey_png(4, 1)}, {"b.png", grey_png(4, 2)}});
