@@ -4,11 +4,12 @@
 
 #include "base/file_ops.h"
 #include "cli/command.h"
+#include "cli/export.h"
 #include "cli/http.h"
-#include "cli/progress.h"
 #include "cli/server.h"
 #include "cli/show.h"
 #include "cli/upload.h"
+#include "cli/wait.h"
 
 namespace mortise::cli {
 
@@ -41,8 +42,8 @@ Status list_files(const std::string& root, const std::string& below, std::vector
 }
 
 // The rows file or folder, and what --media adds.
-Result<std::vector<LocalFile>> files_of(const Arguments& arguments, std::string& rows_name) {
-  const std::string path = arguments.text("path");
+Result<std::vector<LocalFile>> files_of(const Arguments& arguments, const std::string& path,
+                                        std::string& rows_name) {
   std::vector<LocalFile> found;
   if (base::posix_file_ops().list(path).ok()) {
     MORTISE_TRY(list_files(path, "", found));
@@ -66,10 +67,15 @@ Result<std::vector<LocalFile>> files_of(const Arguments& arguments, std::string&
   return found;
 }
 
-Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
+Json wanted_rows(const Arguments& arguments, const std::string& rows_name) {
   Json rows = Json::array();
   for (const std::string& name : arguments.all("--rows")) rows.push_back(name);
   if (!rows_name.empty() && rows.size() == 0) rows.push_back(rows_name);
+  return rows;
+}
+
+Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
+  Json rows = wanted_rows(arguments, rows_name);
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(Json labels, arguments.pairs("--label"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
@@ -90,11 +96,38 @@ Result<Json> upload_options(const Arguments& arguments, const std::string& rows_
 
 Result<int> upload(const Arguments& arguments) {
   std::string rows_name;
-  MORTISE_ASSIGN(const auto files, files_of(arguments, rows_name));
+  MORTISE_ASSIGN(const auto files, files_of(arguments, arguments.text("path"), rows_name));
   MORTISE_ASSIGN(const Json options, upload_options(arguments, rows_name));
   std::vector<UploadFile> named;
   for (const LocalFile& file : files) named.push_back({file.name, file.path});
   return upload_files(arguments, options, named, rows_name.empty() ? "" : arguments.text("path"));
+}
+
+// Files that change a version; the data set's task type stays.
+Result<int> upload_change(const Arguments& arguments, const char* kind, const std::string& path) {
+  std::string rows_name;
+  MORTISE_ASSIGN(const auto files, files_of(arguments, path, rows_name));
+  MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
+  MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
+  const std::string ref = arguments.text("ref");
+  Json options = Json::object({{"name", ref.substr(0, ref.find('@'))},
+                               {"change", kind},
+                               {"map", std::move(map)},
+                               {"max_bad_rows", bad},
+                               {"patch", arguments.has("--patch-rows")},
+                               {"draft", arguments.has("--draft")}});
+  if (ref.find('@') != std::string::npos) options["parent"] = ref;
+  Json rows = wanted_rows(arguments, rows_name);
+  if (rows.size() > 0) options["rows"] = std::move(rows);
+  std::vector<UploadFile> named;
+  for (const LocalFile& file : files) named.push_back({file.name, file.path});
+  return upload_files(arguments, options, named, rows_name.empty() ? "" : path);
+}
+Result<int> append(const Arguments& arguments) {
+  return upload_change(arguments, "append", arguments.text("path"));
+}
+Result<int> edit(const Arguments& arguments) {
+  return upload_change(arguments, "edit", arguments.text("--patch"));
 }
 
 std::string dataset_path(const Arguments& arguments) {
@@ -103,8 +136,11 @@ std::string dataset_path(const Arguments& arguments) {
 
 Result<int> list(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
-  MORTISE_ASSIGN(const Json page,
-                 http.get("/api/v1/datasets" + page_query(arguments, arguments.text("query"))));
+  std::string query = page_query(arguments, arguments.text("query"));
+  for (const std::string& filter : arguments.all("--label")) {
+    query += (query.empty() ? "?label=" : "&label=") + escape_path(filter);
+  }
+  MORTISE_ASSIGN(const Json page, http.get("/api/v1/datasets" + query));
   show_table(arguments, page, {"name", "task_type", "newest_version", "row_count", "description"});
   return 0;
 }
@@ -122,20 +158,53 @@ Result<int> show_dataset(const Arguments& arguments) {
 Result<int> versions(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
   MORTISE_ASSIGN(const Json page, http.get(dataset_path(arguments) + "/versions"));
-  show_table(arguments, page, {"number", "state", "row_count", "media_count", "digest"});
+  show_table(arguments, page, {"version", "state", "row_count", "media_count", "digest"});
   return 0;
+}
+
+// An answer of JSON lines, as it comes.
+Status print_lines(Http& http, const std::string& path) {
+  return http.read(path, [](std::string_view piece) -> Status {
+    std::fwrite(piece.data(), 1, piece.size(), stdout);
+    return {};
+  });
+}
+
+// The filter of rows as a query string that begins with "&", or is empty.
+std::string row_filter(const Arguments& arguments) {
+  std::string query;
+  for (const char* name : {"split", "ratio", "seed", "grep", "where"}) {
+    for (const std::string& value : arguments.all("--" + std::string(name))) {
+      query += "&" + std::string(name) + "=" + escape_path(value);
+    }
+  }
+  return query;
 }
 
 Result<int> rows(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
-  MORTISE_ASSIGN(const Json page, http.get(dataset_path(arguments) +
-                                           "/rows?limit=" + arguments.text("--limit", "20") +
-                                           "&offset=" + arguments.text("--offset", "0")));
+  if (arguments.has("--all")) {
+    MORTISE_TRY(print_lines(http, dataset_path(arguments) + "/rows.jsonl?ids=" +
+                                      (arguments.has("--ids") ? "true" : "false") +
+                                      row_filter(arguments)));
+    return 0;
+  }
+  MORTISE_ASSIGN(
+      const Json page,
+      http.get(dataset_path(arguments) + "/rows?limit=" + arguments.text("--limit", "20") +
+               "&offset=" + arguments.text("--offset", "0") + row_filter(arguments)));
   if (arguments.is_json) {
     show(arguments, page);
     return 0;
   }
-  for (const Json& row : page["items"].items()) std::printf("%s\n", row.dump().c_str());
+  for (size_t i = 0; i < page["items"].size(); ++i) {
+    const std::string row = page["items"].at(i).dump();
+    const std::string id = arguments.has("--ids") ? page["ids"].at(i).as_string() + " " : "";
+    std::printf("%s%s\n", id.c_str(), row.c_str());
+  }
+  if (!page["next_offset"].is_null()) {
+    std::fprintf(stderr, "more: --offset %s\n", page["next_offset"].dump().c_str());
+  }
   return 0;
 }
 
@@ -144,8 +213,19 @@ Result<int> label(const Arguments& arguments) {
   for (const std::string& name : arguments.all("--remove")) labels[name] = Json();
   MORTISE_ASSIGN(Http http, connect());
   Json change = Json::object({{"labels", std::move(labels)}});
+  Json tags = Json::object();
+  for (const std::string& tag : arguments.all("--untag")) tags[tag] = Json();
+  const std::string ref = arguments.text("ref");
+  if (arguments.has("--tag")) {  // to the version that is named, or the newest
+    MORTISE_ASSIGN(const Json found, http.get(dataset_path(arguments)));
+    const Json& version = found.contains("newest") ? found["newest"] : found;
+    for (const std::string& tag : arguments.all("--tag")) tags[tag] = version["version"];
+  }
+  if (tags.size() > 0) change["tags"] = std::move(tags);
   if (arguments.has("--description")) change["description"] = arguments.text("--description");
-  MORTISE_ASSIGN(const Json value, http.patch(dataset_path(arguments), change));
+  MORTISE_ASSIGN(
+      const Json value,
+      http.patch("/api/v1/datasets/" + escape_path(ref.substr(0, ref.find('@'))), change));
   show(arguments, value);
   return 0;
 }
@@ -163,40 +243,49 @@ Result<int> restore(const Arguments& arguments) {
   return post(arguments, "/restore");
 }
 
+Result<int> withdraw(const Arguments& arguments) {
+  return post(arguments, "/withdraw");
+}
+
+// Rows by their ids: a new version without them, and what has seen them.
+Result<int> remove_rows(const Arguments& arguments) {
+  const std::string ref = arguments.text("ref");
+  Json edits = Json::array();
+  for (const std::string& id : arguments.all("--row")) {
+    edits.push_back(Json::object({{"id", id}, {"delete", true}}));
+  }
+  Json body = Json::object({{"edits", std::move(edits)}});
+  if (ref.find('@') != std::string::npos) body["parent"] = ref;
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(
+      const Json started,
+      http.post("/api/v1/datasets/" + escape_path(ref.substr(0, ref.find('@'))) + "/versions",
+                body));
+  MORTISE_ASSIGN(const Json ended, wait_for_job(http, started["job"]["id"].as_string()));
+  if (ended["state"].as_string() != "done") return job_error(ended);
+  show(arguments, Json::object({{"reference", ended["progress"]["reference"]},
+                                {"seen_by", started["seen_by"]}}));
+  return 0;
+}
+
 Result<int> remove(const Arguments& arguments) {
+  if (arguments.has("--row")) return remove_rows(arguments);
   MORTISE_ASSIGN(Http http, connect());
   MORTISE_TRY(http.remove(dataset_path(arguments)));
   show(arguments, Json::object({{"deleted", arguments.text("ref")}}));
   return 0;
 }
 
-// The canonical rows and every medium under its name.
-Result<int> export_dataset(const Arguments& arguments) {
+Result<int> diff(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
-  const std::string out = arguments.text("--out");
-  base::FileOps& files = base::posix_file_ops();
-  MORTISE_TRY(base::make_folders(files, out));
-  MORTISE_TRY(
-      http.download(dataset_path(arguments) + "/rows.jsonl", base::join_path(out, "rows.jsonl")));
-  Progress progress;
-  int64_t done = 0;
-  std::string cursor;
-  do {
-    MORTISE_ASSIGN(const Json media,
-                   http.get(dataset_path(arguments) + "/media?limit=1000" +
-                            (cursor.empty() ? "" : "&cursor=") + escape_path(cursor)));
-    for (const Json& item : media["items"].items()) {
-      const std::string& name = item["name"].as_string();
-      MORTISE_TRY(base::check_relative_path(name));
-      const std::string path = base::join_path(out, name);
-      MORTISE_TRY(base::make_folders(files, path.substr(0, path.rfind('/'))));
-      MORTISE_TRY(http.download(dataset_path(arguments) + "/media/" + escape_path(name), path));
-      progress.show("media", ++done, -1);
-    }
-    cursor = media["next_cursor"].as_string();
-  } while (!cursor.empty());
-  show(arguments, Json::object({{"folder", out}, {"media_count", done}}));
+  MORTISE_TRY(print_lines(http, dataset_path(arguments) +
+                                    "/diff?to=" + escape_path(arguments.text("to")) +
+                                    "&key=" + escape_path(arguments.text("--key"))));
   return 0;
+}
+
+Result<int> lineage(const Arguments& arguments) {
+  return get(arguments, "/lineage?row=" + escape_path(arguments.text("--row")));
 }
 
 const Option kRef = {"ref", "NAME[@N]", "a data set or one of its versions", Take::kOne, true};
@@ -207,25 +296,53 @@ void add_reading(std::vector<Command>& out) {
   out.push_back({"dataset",
                  "search",
                  "Data sets whose name, description or labels hold the words.",
-                 {{"query", "WORDS", "what to look for", Take::kOne, true}, limit, cursor},
+                 {{"query", "WORDS", "what to look for; \"\" for all", Take::kOne, true},
+                  {"--label", "FILTER", "k=v, k!=v, or k>=n with >, >=, <, <=", Take::kMany},
+                  limit,
+                  cursor},
                  list});
   out.push_back({"dataset", "show", "One data set or version.", {kRef}, show_dataset});
   out.push_back({"dataset", "versions", "The versions of a data set.", {kRef}, versions});
   out.push_back({"dataset",
                  "rows",
                  "Rows of a version, one JSON object a line.",
-                 {kRef, limit, {"--offset", "N", "first row, from 0"}},
+                 {kRef,
+                  limit,
+                  {"--offset", "N", "first row, from 0"},
+                  {"--all", "", "all rows, not a page", Take::kFlag},
+                  {"--ids", "", "with the ids that edits name", Take::kFlag},
+                  {"--split", "SIDE", "train or held_out"},
+                  {"--ratio", "R", "of the rows that are held out (0.1)"},
+                  {"--seed", "N", "of the split (7)"},
+                  {"--grep", "TEXT", "rows that hold this text"},
+                  {"--where", "CONDITION", "FIELD=VALUE, or with !=, >, >=, <, <=", Take::kMany}},
                  rows});
   out.push_back({"dataset",
+                 "diff",
+                 "What differs between two versions, a JSON object a line, the summary last.",
+                 {{"ref", "NAME[@N]", "from", Take::kOne, true},
+                  {"to", "NAME[@N]", "to", Take::kOne, true},
+                  {"--key", "FIELD", "rows pair by this field (without it: by place)"}},
+                 diff});
+  out.push_back({"dataset",
+                 "lineage",
+                 "What a version, or a row of it, came from and what came of it.",
+                 {kRef, {"--row", "ID", "a row, as rows --ids shows it"}},
+                 lineage});
+  out.push_back({"dataset",
                  "export",
-                 "The rows and media into a folder.",
-                 {kRef, {"--out", "DIR", "the folder", Take::kOne, true}},
+                 "A version as files.",
+                 {kRef,
+                  {"--out", "DIR", "the folder", Take::kOne, true},
+                  {"--format", "F", "original (as uploaded), jsonl, parquet, webdataset or hdf5"}},
                  export_dataset});
 }
 
 }  // namespace
 
 void add_dataset_commands(std::vector<Command>& out) {
+  const Option media = {"--media", "DIR", "where the rows' files are"};
+  const Option draft = {"--draft", "", "do not release it yet", Take::kFlag};
   out.push_back({"dataset",
                  "upload",
                  "Upload, check and version a data set.",
@@ -236,24 +353,57 @@ void add_dataset_commands(std::vector<Command>& out) {
                   {"--modality", "M", "text, image, audio or video", Take::kMany},
                   {"--description", "TEXT", "for people"},
                   {"--label", "KEY=VALUE", "for search", Take::kMany},
-                  {"--media", "DIR", "where the rows' files are"},
+                  media,
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
                   {"--patch", "", "apply mechanical patches", Take::kFlag},
-                  {"--draft", "", "do not release it yet", Take::kFlag}},
+                  draft},
                  upload});
+  out.push_back({"dataset",
+                 "append",
+                 "Add rows: a new version that shares what is there.",
+                 {kRef,
+                  {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
+                  {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+                  media,
+                  {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
+                  {"--max-bad-rows", "N", "leave out so many with --patch-rows (0)"},
+                  {"--patch-rows", "", "apply mechanical patches", Take::kFlag},
+                  draft},
+                 append});
+  out.push_back({"dataset",
+                 "edit",
+                 "Change rows by their ids: a new version.",
+                 {kRef,
+                  {"--patch", "FILE",
+                   "JSON lines of {\"id\", and \"row\", \"patch\" (RFC 6902) or \"delete\": true}",
+                   Take::kOne, true},
+                  media,
+                  draft},
+                 edit});
   add_reading(out);
   out.push_back({"dataset",
                  "label",
-                 "Change labels and description.",
+                 "Change labels, tags and description.",
                  {kRef,
                   {"--label", "KEY=VALUE", "set a label", Take::kMany},
                   {"--remove", "KEY", "take a label away", Take::kMany},
+                  {"--tag", "TAG", "let a tag point to this version", Take::kMany},
+                  {"--untag", "TAG", "take a tag away", Take::kMany},
                   {"--description", "TEXT", "for people"}},
                  label});
   out.push_back({"dataset", "release", "Make a draft the newest version.", {kRef}, release});
-  out.push_back({"dataset", "restore", "Take a deletion back.", {kRef}, restore});
-  out.push_back({"dataset", "delete", "Delete a version, or all of them.", {kRef}, remove});
+  out.push_back({"dataset",
+                 "withdraw",
+                 "Keep a version from being the newest and from new jobs.",
+                 {kRef},
+                 withdraw});
+  out.push_back({"dataset", "restore", "Take a deletion or a withdrawal back.", {kRef}, restore});
+  out.push_back({"dataset",
+                 "delete",
+                 "Delete a version, all of them, or rows, which makes a version without them.",
+                 {kRef, {"--row", "ID", "a row, as rows --ids shows it", Take::kMany}},
+                 remove});
 }
 
 }  // namespace mortise::cli

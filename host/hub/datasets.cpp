@@ -16,7 +16,7 @@ using base::Status;
 constexpr const char* kVersionColumns =
     "SELECT v.id, d.name, v.state, v.number, v.manifest, v.digest, v.row_count, v.media_count,"
     " v.size_bytes, v.domain, v.rows_ref, v.media_ref, v.originals_ref, v.report_ref, v.job_id,"
-    " v.created_ns"
+    " v.created_ns, v.parent_id"
     " FROM versions v JOIN datasets d ON d.id = v.dataset_id ";
 
 constexpr const char* kDatasetColumns =
@@ -46,6 +46,7 @@ Version version_of(const Row& row) {
   }
   version.job_id = row.text(14);
   version.created_ns = row.integer(15);
+  version.parent_id = row.text(16);
   return version;
 }
 
@@ -74,17 +75,38 @@ Json manifest_of(const NewVersion& version) {
   manifest["rows"] = object_of(version.rows, version.row_count);
   manifest["media"] = object_of(version.media, version.media_count);
   manifest["originals"] = Json::object({{"object", to_text(version.originals)}});
+  if (version.parent) {
+    manifest["parents"] = Json::array({Json::object(
+        {{"reference", version.parent->reference}, {"digest", version.parent->digest}})});
+  }
   manifest["facts"] = version.facts;
   return manifest;
 }
 
-std::string like_pattern(const std::string& word) {
-  std::string pattern = "%";
-  for (const char c : word) {
-    if (c == '%' || c == '_' || c == '\\') pattern += '\\';
-    pattern += c;
+// A change that was asked for on top of the newest version is lost work when another came first:
+// its rows would not be among those of the version that it would hide.
+Status check_newest(Connection& connection, const std::string& id, const NewVersion& version) {
+  if (!version.parent || !version.parent->must_be_newest) return {};
+  int64_t newest = 0;
+  MORTISE_TRY(connection.run(
+      "SELECT coalesce(max(number), 0) FROM versions WHERE dataset_id = ?1 AND state = 'released'",
+      {id}, [&](const Row& row) { newest = row.integer(0); }));
+  if (newest == version.parent->number) return {};
+  return Error(Code::kFailedPrecondition,
+               version.name + "@" + std::to_string(newest) + " is the newest version now, the " +
+                   "change was made from " + version.parent->reference + ".",
+               "Make the change again, or name the parent to branch off from it.");
+}
+
+// The tags of the data sets found.
+Status add_tags(Connection& connection, std::vector<Dataset>& datasets) {
+  for (Dataset& dataset : datasets) {
+    dataset.tags = Json::object();
+    MORTISE_TRY(connection.run(
+        "SELECT tag, number FROM version_tags WHERE dataset_id = ?1 ORDER BY tag", {dataset.id},
+        [&](const Row& row) { dataset.tags[row.text(0)] = row.integer(1); }));
   }
-  return pattern + "%";
+  return {};
 }
 
 }  // namespace
@@ -93,7 +115,7 @@ Json Version::to_json() const {
   return Json::object({{"id", id},
                        {"dataset", dataset},
                        {"version", number},
-                       {"reference", dataset + "@" + std::to_string(number)},
+                       {"reference", reference()},
                        {"state", state},
                        {"digest", digest},
                        {"row_count", row_count},
@@ -110,6 +132,7 @@ Json Dataset::to_json() const {
                        {"task_type", task_type},
                        {"description", description},
                        {"labels", labels},
+                       {"tags", tags},
                        {"newest_version", newest == 0 ? Json() : Json(newest)},
                        {"versions_count", versions_count},
                        {"row_count", row_count},
@@ -132,12 +155,14 @@ Result<std::string> Datasets::add_version(Connection& connection, const NewVersi
     MORTISE_TRY(connection.run(
         "INSERT INTO datasets VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         {id, version.name, version.description, labels.dump(), version.task_type, now}));
+    MORTISE_TRY(index_dataset(connection, id, version.name, version.description, labels));
   } else if (task_type != version.task_type) {
     return Error(Code::kFailedPrecondition,
                  "The data set \"" + version.name + "\" holds rows of task type " + task_type +
                      ", the new rows are " + version.task_type + ".",
                  "Upload them under another name.");
   }
+  MORTISE_TRY(check_newest(connection, id, version));
   MORTISE_TRY(
       connection.run("SELECT coalesce(max(number), 0) + 1 FROM versions WHERE dataset_id = ?1",
                      {id}, [&](const Row& row) { number = row.integer(0); }));
@@ -146,33 +171,25 @@ Result<std::string> Datasets::add_version(Connection& connection, const NewVersi
       "sha256:" + base::to_hex(base::sha256(base::as_bytes(manifest.canonical())));
   MORTISE_TRY(connection.run(
       "INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-      " ?15, ?16)",
+      " ?15, ?16, ?17)",
       {base::random_hex(*random_, 16), id, number,
        std::string(version.draft ? "draft" : "released"), manifest.dump(), digest,
        version.row_count, version.media_count, version.size_bytes, version.domain,
        to_text(version.rows), to_text(version.media), to_text(version.originals),
-       to_text(version.report), version.job_id, now}));
+       to_text(version.report), version.job_id, now,
+       version.parent ? version.parent->id : std::string()}));
   return version.name + "@" + std::to_string(number);
 }
 
-Result<Page<Dataset>> Datasets::list(const std::string& query, const PageRequest& page) {
-  std::string where = "WHERE d.name > ?1 ";
+Result<Page<Dataset>> Datasets::list(const DatasetQuery& query, const PageRequest& page) {
   Values values = {page.cursor, page.limit + 1};
-  size_t begin = 0;
-  while (begin < query.size() && values.size() < 10) {
-    const size_t end = std::min(query.find(' ', begin), query.size());
-    if (end > begin) {
-      values.emplace_back(like_pattern(query.substr(begin, end - begin)));
-      where += "AND d.name || ' ' || d.description || ' ' || d.labels LIKE ?" +
-               std::to_string(values.size()) + " ESCAPE '\\' ";
-    }
-    begin = end + 1;
-  }
+  MORTISE_ASSIGN(const std::string where, query_condition(query, values));
   Page<Dataset> result;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(kDatasetColumns + where + "ORDER BY d.name LIMIT ?2", values,
-                               [&](const Row& row) { result.items.push_back(dataset_of(row)); }));
-    return {};
+    MORTISE_TRY(connection.run(
+        kDatasetColumns + ("WHERE d.name > ?1 " + where) + "ORDER BY d.name LIMIT ?2", values,
+        [&](const Row& row) { result.items.push_back(dataset_of(row)); }));
+    return add_tags(connection, result.items);
   }));
   if (static_cast<int64_t>(result.items.size()) > page.limit) {
     result.items.pop_back();
@@ -186,7 +203,7 @@ Result<Dataset> Datasets::get(const std::string& name) {
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(std::string(kDatasetColumns) + "WHERE d.name = ?1", {name},
                                [&](const Row& row) { found.push_back(dataset_of(row)); }));
-    return {};
+    return add_tags(connection, found);
   }));
   if (found.empty()) return not_found("data set", name, "mortise dataset list shows them.");
   return std::move(found[0]);
@@ -211,10 +228,11 @@ Result<Version> Datasets::resolve(const std::string& reference) {
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(
         std::string(kVersionColumns) +
-            "WHERE (d.name = ?1 AND (v.number = ?2 OR (?2 = 0 AND v.state = 'released')))"
+            "WHERE d.name = ?1 AND (v.number = ?2 OR (?2 = 0 AND ?3 = '' AND v.state = 'released')"
+            " OR v.number = (SELECT number FROM version_tags WHERE dataset_id = d.id AND tag = ?3))"
             " ORDER BY v.number DESC LIMIT 1",
-        {wanted.name, wanted.version}, collect));
-    if (found.empty() && wanted.version == 0) {
+        {wanted.name, wanted.version, wanted.tag}, collect));
+    if (found.empty() && wanted.version == 0 && wanted.tag.empty()) {
       MORTISE_TRY(
           connection.run(std::string(kVersionColumns) + "WHERE v.id = ?1", {wanted.name}, collect));
     }
@@ -231,6 +249,17 @@ Result<Version> Datasets::resolve(const std::string& reference) {
     return Error(Code::kNotFound, "The data set version \"" + reference + "\" was deleted.",
                  "mortise dataset restore brings it back while its rows are kept.");
   }
+  return std::move(found[0]);
+}
+
+Result<Version> Datasets::version_by_id(const std::string& id) {
+  std::vector<Version> found;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(std::string(kVersionColumns) + "WHERE v.id = ?1", {id},
+                               [&](const Row& row) { found.push_back(version_of(row)); }));
+    return {};
+  }));
+  if (found.empty()) return not_found("version", id);
   return std::move(found[0]);
 }
 
@@ -258,9 +287,14 @@ Result<store::ObjectReader> Datasets::open_object(const Version& version,
 Status Datasets::describe(const std::string& name, const Json& description, const Json& labels) {
   return database_->write([&](Connection& connection) -> Status {
     Json merged;
-    MORTISE_TRY(connection.run("SELECT labels FROM datasets WHERE name = ?1", {name},
-                               [&](const Row& row) { merged = stored_json(row.text(0)); }));
-    if (merged.is_null()) return not_found("data set", name);
+    std::string id, text;
+    MORTISE_TRY(connection.run("SELECT labels, id, description FROM datasets WHERE name = ?1",
+                               {name}, [&](const Row& row) {
+                                 merged = stored_json(row.text(0));
+                                 id = row.text(1);
+                                 text = row.text(2);
+                               }));
+    if (id.empty()) return not_found("data set", name);
     for (const auto& [key, value] : labels.members()) {
       if (value.is_null()) {
         merged.erase(key);
@@ -268,50 +302,85 @@ Status Datasets::describe(const std::string& name, const Json& description, cons
         merged[key] = value;
       }
     }
-    MORTISE_TRY(
-        connection.run("UPDATE datasets SET labels = ?2 WHERE name = ?1", {name, merged.dump()}));
-    if (description.is_string()) {
-      MORTISE_TRY(connection.run("UPDATE datasets SET description = ?2 WHERE name = ?1",
-                                 {name, description.as_string()}));
+    if (description.is_string()) text = description.as_string();
+    MORTISE_TRY(connection.run("UPDATE datasets SET labels = ?2, description = ?3 WHERE id = ?1",
+                               {id, merged.dump(), text}));
+    return index_dataset(connection, id, name, text, merged);
+  });
+}
+
+Status Datasets::move_tags(const std::string& name, const Json& tags) {
+  return database_->write([&](Connection& connection) -> Status {
+    std::string id;
+    MORTISE_TRY(connection.run("SELECT id FROM datasets WHERE name = ?1", {name},
+                               [&](const Row& row) { id = row.text(0); }));
+    if (id.empty()) return not_found("data set", name);
+    for (const auto& [tag, number] : tags.members()) {
+      if (!job::is_valid_tag(tag) || (!number.is_integer() && !number.is_null())) {
+        return Error(Code::kInvalidArgument,
+                     "\"" + tag + "\" with this value is not a tag that points to a version.",
+                     "A tag begins with a letter and points to a version's number, or null.")
+            .at_field("/tags/" + tag);
+      }
+      MORTISE_TRY(
+          connection.run("DELETE FROM version_tags WHERE dataset_id = ?1 AND tag = ?2", {id, tag}));
+      if (number.is_null()) continue;
+      MORTISE_ASSIGN(
+          const int64_t added,
+          connection.run("INSERT INTO version_tags SELECT ?1, ?2, number, ?4 FROM versions WHERE"
+                         " dataset_id = ?1 AND number = ?3 AND state IN ('draft', 'released')",
+                         {id, tag, number.as_int(), clock_->now_ns()}));
+      if (added == 0) return not_found("data set", name + "@" + std::to_string(number.as_int()));
     }
     return {};
   });
 }
 
-Status Datasets::set_state(const std::string& name, int64_t number, const std::string& from,
-                           const std::string& to) {
+Status Datasets::set_state(const std::string& name, int64_t number,
+                           const std::vector<std::string>& from, const std::string& to) {
   return database_->write([&](Connection& connection) -> Status {
-    MORTISE_ASSIGN(const int64_t changed,
-                   connection.run("UPDATE versions SET state = ?4 WHERE state = ?3 AND"
-                                  " (?2 = 0 OR number = ?2) AND dataset_id ="
-                                  " (SELECT id FROM datasets WHERE name = ?1)",
-                                  {name, number, from, to}));
+    int64_t changed = 0;
+    for (const std::string& state : from) {
+      MORTISE_ASSIGN(const int64_t some,
+                     connection.run("UPDATE versions SET state = ?4 WHERE state = ?3 AND"
+                                    " (?2 = 0 OR number = ?2) AND dataset_id ="
+                                    " (SELECT id FROM datasets WHERE name = ?1)",
+                                    {name, number, state, to}));
+      changed += some;
+    }
     if (changed > 0) return {};
+    std::string states;
+    for (const std::string& state : from) states += (states.empty() ? "" : " or ") + state;
     return Error(Code::kNotFound,
-                 "No version of \"" + name + "\" that was asked for is " + from + ".");
+                 "No version of \"" + name + "\" that was asked for is " + states + ".");
   });
 }
 
 Status Datasets::release(const std::string& reference) {
   MORTISE_ASSIGN(const Version version, resolve(reference));
-  return set_state(version.dataset, version.number, "draft", "released");
+  return set_state(version.dataset, version.number, {"draft"}, "released");
+}
+
+Status Datasets::withdraw(const std::string& reference) {
+  MORTISE_ASSIGN(const Version version, resolve(reference));
+  return set_state(version.dataset, version.number, {"released"}, "withdrawn");
 }
 
 Status Datasets::restore(const std::string& name, int64_t number) {
-  return set_state(name, number, "deleted", "released");
+  return set_state(name, number, {"deleted", "withdrawn"}, "released");
 }
 
 Status Datasets::remove(const std::string& reference) {
-  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
-  return database_->write([&](Connection& connection) -> Status {
-    MORTISE_ASSIGN(const int64_t changed,
-                   connection.run("UPDATE versions SET state = 'deleted' WHERE state NOT IN"
-                                  " ('deleted', 'shredded')"
-                                  " AND (?2 = 0 OR number = ?2) AND dataset_id ="
-                                  " (SELECT id FROM datasets WHERE name = ?1)",
-                                  {wanted.name, wanted.version}));
-    return changed > 0 ? Status() : Status(not_found("data set", reference));
-  });
+  MORTISE_ASSIGN(job::Reference wanted, job::parse_reference(reference));
+  if (!wanted.tag.empty()) {
+    MORTISE_ASSIGN(const Version version, resolve(reference));
+    wanted.version = version.number;
+  }
+  const Status removed =
+      set_state(wanted.name, wanted.version, {"draft", "released", "withdrawn"}, "deleted");
+  return removed.ok() || removed.error().code != Code::kNotFound
+             ? removed
+             : Status(not_found("data set", reference));
 }
 
 }  // namespace mortise::hub

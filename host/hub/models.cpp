@@ -48,6 +48,14 @@ Model model_of(const Row& row) {
   return model;
 }
 
+// Models have numbers only.
+Result<job::Reference> parse_model_reference(const std::string& reference) {
+  MORTISE_ASSIGN(job::Reference wanted, job::parse_reference(reference));
+  if (wanted.tag.empty()) return wanted;
+  return Error(Code::kInvalidArgument, "\"" + reference + "\" is not a reference to a model.",
+               "Write NAME or NAME@VERSION, as in chest-base@2.");
+}
+
 }  // namespace
 
 Json Model::to_json() const {
@@ -218,7 +226,7 @@ Result<Page<Model>> Models::list(const std::string& query, const PageRequest& pa
 }
 
 Result<Model> Models::resolve(const std::string& reference) {
-  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
+  MORTISE_ASSIGN(const job::Reference wanted, parse_model_reference(reference));
   std::vector<Model> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(
@@ -232,7 +240,7 @@ Result<Model> Models::resolve(const std::string& reference) {
 }
 
 Status Models::remove(const std::string& reference) {
-  MORTISE_ASSIGN(const job::Reference wanted, job::parse_reference(reference));
+  MORTISE_ASSIGN(const job::Reference wanted, parse_model_reference(reference));
   // The folder stays until a start that finds no running job: one may be reading it.
   return database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(const int64_t changed,

@@ -21,7 +21,21 @@ CREATE TABLE versions (
   media_count INTEGER NOT NULL, size_bytes INTEGER NOT NULL, domain TEXT NOT NULL,
   rows_ref TEXT NOT NULL, media_ref TEXT NOT NULL, originals_ref TEXT NOT NULL,
   report_ref TEXT NOT NULL, job_id TEXT NOT NULL, created_ns INTEGER NOT NULL,
-  UNIQUE (dataset_id, number)) STRICT;
+  parent_id TEXT NOT NULL, UNIQUE (dataset_id, number)) STRICT;
+CREATE INDEX versions_by_parent ON versions (parent_id);
+CREATE TABLE version_tags (
+  dataset_id TEXT NOT NULL REFERENCES datasets(id), tag TEXT NOT NULL, number INTEGER NOT NULL,
+  moved_ns INTEGER NOT NULL, PRIMARY KEY (dataset_id, tag)) STRICT;
+CREATE TABLE dataset_labels (
+  dataset_id TEXT NOT NULL REFERENCES datasets(id), name TEXT NOT NULL,
+  kind TEXT NOT NULL CHECK (kind IN ('text', 'number', 'date', 'bool')), text TEXT NOT NULL,
+  number REAL NOT NULL, PRIMARY KEY (dataset_id, name)) STRICT;
+CREATE TABLE dataset_words (
+  dataset_id TEXT NOT NULL REFERENCES datasets(id), word TEXT NOT NULL,
+  PRIMARY KEY (dataset_id, word)) STRICT;
+CREATE TABLE shreds (
+  domain TEXT PRIMARY KEY, dataset TEXT NOT NULL, certificate TEXT NOT NULL,
+  begun_ns INTEGER NOT NULL) STRICT;
 CREATE TABLE uploads (
   id TEXT PRIMARY KEY, name TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('open', 'checking', 'committed', 'failed', 'removed')),
@@ -61,6 +75,10 @@ CREATE TABLE jobs (
   progress TEXT NOT NULL, error TEXT NOT NULL, record TEXT NOT NULL,
   created_ns INTEGER NOT NULL, started_ns INTEGER NOT NULL, finished_ns INTEGER NOT NULL) STRICT;
 CREATE INDEX jobs_by_state ON jobs (state, priority, created_ns);
+CREATE TABLE job_inputs (
+  job_id TEXT NOT NULL REFERENCES jobs(id), kind TEXT NOT NULL CHECK (kind IN ('dataset', 'model')),
+  input_id TEXT NOT NULL, PRIMARY KEY (job_id, kind, input_id)) STRICT;
+CREATE INDEX job_inputs_by_input ON job_inputs (input_id, job_id);
 CREATE TABLE job_events (
   id INTEGER PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs(id), at_ns INTEGER NOT NULL,
   from_state TEXT NOT NULL, to_state TEXT NOT NULL, attempt INTEGER NOT NULL,

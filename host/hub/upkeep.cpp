@@ -7,6 +7,7 @@
 
 namespace mortise::hub {
 
+using base::Json;
 using base::Result;
 using base::Status;
 
@@ -84,7 +85,36 @@ Result<std::set<std::string>> domains_of_running_jobs(Hub& hub) {
   return busy;
 }
 
-Status mark_shredded(Hub& hub, const std::string& domain) {
+// What a shred is about to destroy; kept before the first byte of the key goes.
+Result<Json> begin_certificate(Hub& hub, const std::string& dataset, const std::string& domain) {
+  Json certificate = Json::object({{"dataset", dataset}, {"domain", domain}});
+  const auto key = hub.store().key_of(domain);
+  certificate["key_id"] = key.ok() ? key->key_id() : "";
+  Json versions = Json::array();
+  if (const auto found = hub.datasets().versions(dataset); found.ok()) {
+    for (const Version& version : *found) {
+      if (version.domain != domain) continue;
+      versions.push_back(Json::object({{"reference", version.reference()},
+                                       {"digest", version.digest},
+                                       {"state", version.state},
+                                       {"row_count", version.row_count}}));
+    }
+  }
+  certificate["versions"] = std::move(versions);
+  const int64_t now = hub.clock().now_ns();
+  certificate["begun_at"] = base::format_utc(now);
+  MORTISE_TRY(hub.database().write([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "INSERT INTO shreds VALUES (?1, ?2, ?3, ?4) ON CONFLICT (domain) DO UPDATE SET"
+        " certificate = excluded.certificate",
+        {domain, dataset, certificate.dump(), now}));
+    return {};
+  }));
+  return certificate;
+}
+
+// The certificate as it is in the end; null adds nothing to what was begun.
+Status mark_shredded(Hub& hub, const std::string& domain, const Json& certificate) {
   return hub.database().write([&](Connection& connection) -> Status {
     MORTISE_TRY(
         connection.run("UPDATE versions SET state = 'shredded' WHERE domain = ?1", {domain}));
@@ -96,6 +126,8 @@ Status mark_shredded(Hub& hub, const std::string& domain) {
     MORTISE_TRY(
         connection.run("UPDATE transfers SET state = 'removed' WHERE domain = ?1", {domain}));
     MORTISE_TRY(connection.run("DELETE FROM domains WHERE id = ?1", {domain}));
+    MORTISE_TRY(connection.run("UPDATE shreds SET certificate = ?2 WHERE domain = ?1",
+                               {domain, certificate.dump()}));
     return {};
   });
 }
@@ -166,7 +198,7 @@ Result<store::BackupFacts> backup(Hub& hub, const std::string& target) {
   return facts;
 }
 
-Result<store::ShredFacts> shred(Hub& hub, const std::string& dataset) {
+Result<Json> shred(Hub& hub, const std::string& dataset) {
   std::string domain;
   MORTISE_TRY(hub.database().read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run("SELECT id FROM domains WHERE name = ?1", {dataset},
@@ -180,9 +212,26 @@ Result<store::ShredFacts> shred(Hub& hub, const std::string& dataset) {
                        "A running job uses the data set \"" + dataset + "\".",
                        "Wait for it, or cancel it: mortise job list.");
   }
+  MORTISE_ASSIGN(Json certificate, begin_certificate(hub, dataset, domain));
   MORTISE_ASSIGN(const store::ShredFacts facts, hub.store().shred(domain));
-  MORTISE_TRY(mark_shredded(hub, domain));
-  return facts;
+  certificate["kek_version"] = int64_t{facts.kek_version};
+  certificate["segments"] = facts.segments;
+  certificate["chunks"] = facts.chunks;
+  certificate["stored_bytes"] = facts.stored_bytes;
+  certificate["shredded_at"] = base::format_utc(facts.shredded_at_ns);
+  MORTISE_TRY(mark_shredded(hub, domain, certificate));
+  return certificate;
+}
+
+Result<Json> certificates(Hub& hub, const std::string& dataset) {
+  Json found = Json::array();
+  MORTISE_TRY(hub.database().read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "SELECT certificate FROM shreds WHERE dataset = ?1 ORDER BY begun_ns, domain", {dataset},
+        [&](const Row& row) { found.push_back(stored_json(row.text(0))); }));
+    return {};
+  }));
+  return found;
 }
 
 Status note_shredded(Hub& hub) {
@@ -194,7 +243,16 @@ Status note_shredded(Hub& hub) {
   }));
   for (const std::string& domain : known) {
     MORTISE_ASSIGN(const bool has_key, hub.keyring().contains(domain));
-    if (!has_key) MORTISE_TRY(mark_shredded(hub, domain));
+    if (has_key) continue;
+    Json certificate = Json::object({{"domain", domain}});
+    MORTISE_TRY(hub.database().read([&](Connection& connection) -> Status {
+      MORTISE_TRY(connection.run("SELECT certificate FROM shreds WHERE domain = ?1", {domain},
+                                 [&](const Row& row) { certificate = stored_json(row.text(0)); }));
+      return {};
+    }));
+    certificate["shredded_at"] = base::format_utc(hub.clock().now_ns());
+    certificate["found_at_start"] = true;
+    MORTISE_TRY(mark_shredded(hub, domain, certificate));
   }
   return {};
 }

@@ -32,10 +32,15 @@ base::Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second);
 base::Result<store::BackupFacts> backup(Hub& hub, const std::string& target);
 
 // Destroys the key of a data set's domain, and with it every byte of all its versions and uploads.
+// Answers the certificate, which is kept: {dataset, domain, key_id, kek_version, versions
+// [{reference, digest, state, row_count}], segments, chunks, stored_bytes, begun_at, shredded_at}.
 // Errors: NOT_FOUND; FAILED_PRECONDITION while a job uses it.
-base::Result<store::ShredFacts> shred(Hub& hub, const std::string& dataset);
+base::Result<base::Json> shred(Hub& hub, const std::string& dataset);
+// The certificates of a name, oldest first.
+base::Result<base::Json> certificates(Hub& hub, const std::string& dataset);
 
-// At start: data sets whose key is gone, for a shred was cut after it, are marked so.
+// At start: data sets whose key is gone, for a shred was cut after it, are marked so. Their
+// certificate says "found_at_start" in place of what was counted.
 base::Status note_shredded(Hub& hub);
 
 }  // namespace mortise::hub

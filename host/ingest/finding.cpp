@@ -1,6 +1,8 @@
 // See finding.h.
 #include "ingest/finding.h"
 
+#include <algorithm>
+
 namespace mortise::ingest {
 
 using base::Json;
@@ -16,6 +18,12 @@ Json Finding::to_json() const {
   out["patch"] = patch;
   if (is_mended) out["mended"] = true;
   return out;
+}
+
+bool has_error(const std::vector<Finding>& findings) {
+  return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
+    return finding.severity == "error" && !finding.is_mended;
+  });
 }
 
 void Report::add(Finding finding) {
@@ -52,7 +60,8 @@ Json Report::to_json() const {
                        {"statistics", statistics},
                        {"findings", listed},
                        {"unused_media", json_of(unused_media)},
-                       {"missing_media", json_of(missing_media)}});
+                       {"missing_media", json_of(missing_media)},
+                       {"change", change}});
 }
 
 }  // namespace mortise::ingest

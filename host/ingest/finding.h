@@ -27,6 +27,9 @@ struct Finding {
   base::Json to_json() const;
 };
 
+// Whether a row with these findings is bad: one is an error that no patch mended.
+bool has_error(const std::vector<Finding>& findings);
+
 struct Report {
   std::string task_type;
   std::string rows_file;  // several: their names with ", " between
@@ -42,6 +45,7 @@ struct Report {
   std::vector<Finding> findings;              // in row order, those of the set last
   std::vector<std::string> unused_media;      // files of the upload that no row names
   std::vector<std::string> missing_media;     // what rows name and the upload has not, sorted
+  base::Json change;  // of a version that was changed: rows added, changed, removed; else null
 
   static constexpr size_t kFindingsMax = 1000;
   static constexpr int64_t kWarningsMax = 100;  // kept of one code

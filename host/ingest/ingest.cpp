@@ -34,12 +34,6 @@ struct Taken {
   std::vector<std::string> media;
 };
 
-bool has_error(const std::vector<Finding>& findings) {
-  return std::any_of(findings.begin(), findings.end(), [](const Finding& finding) {
-    return finding.severity == "error" && !finding.is_mended;
-  });
-}
-
 // The state of one run.
 class Ingest {
  public:
@@ -140,7 +134,7 @@ void Ingest::mend(Json& row, std::vector<Finding>& findings) {
   bool is_changed = false;
   for (Finding& finding : findings) {
     if (finding.patch.is_null()) continue;
-    finding.is_mended = base::apply_patch(row, finding.patch).ok();
+    finding.is_mended = base::apply_json_patch(row, finding.patch).ok();
     is_changed = is_changed || finding.is_mended;
   }
   if (!is_changed) return;

@@ -6,6 +6,10 @@ namespace mortise::ingest {
 using base::Result;
 using base::Status;
 
+namespace {
+constexpr uint64_t kShortGroupBytes = 128 * 1024;  // many small appends make no table of crumbs
+}
+
 Status SealedOutput::put(const std::string& name, base::ByteView bytes) {
   MORTISE_ASSIGN(made_[name], domain_->put(bytes));
   return {};
@@ -14,6 +18,19 @@ Status SealedOutput::put(const std::string& name, base::ByteView bytes) {
 // The object stays until a compaction; nothing names it.
 Status SealedOutput::drop(const std::string& name) {
   made_.erase(name);
+  return {};
+}
+
+Status SealedOutput::begin_with(const store::RowTable& parent) {
+  for (const store::RowGroup& group : parent.groups()) {
+    const bool is_last = group.first_row + group.row_count == parent.row_count();
+    if (is_last && group.ref.size_bytes < kShortGroupBytes) {
+      return parent.visit(group.first_row, group.row_count,
+                          [&](uint64_t, std::string_view row) { return rows_.add(row); });
+    }
+    MORTISE_ASSIGN(const auto ids, parent.ids(group.first_row, group.row_count));
+    MORTISE_TRY(rows_.add_group(group, ids));
+  }
   return {};
 }
 

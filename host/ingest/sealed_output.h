@@ -22,9 +22,14 @@ class SealedOutput final : public RowSink, public MediaSink {
   base::Status put(const std::string& name, base::ByteView bytes) override;
   base::Status drop(const std::string& name) override;
 
+  // Rows [0, all) of a table of this domain come first: its groups are named as they are, but a
+  // last one that is short is written again together with what follows.
+  base::Status begin_with(const store::RowTable& parent);
+  store::RowTableWriter& rows() { return rows_; }
+
   base::Result<store::ObjectRef> finish_rows() { return rows_.finish(); }
-  // The table of the media that rows use; names sorted. Errors: NOT_FOUND for a name that is neither
-  // in the upload nor was put.
+  // The table of the media that rows use; names sorted. Errors: NOT_FOUND for a name that was not
+  // put, nor is in the upload or the version that it changes.
   base::Result<store::ObjectRef> finish_media(const std::vector<std::string>& names,
                                               const SealedUpload& upload);
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "ingest/check_table.h"
-#include "job/holdout.h"
+#include "job/split.h"
 
 namespace mortise::ingest {
 

@@ -32,10 +32,17 @@ Status LocalFiles::visit(const std::function<Status(const std::string& name)>& e
 
 Result<bool> SealedUpload::contains(const std::string& name) const {
   MORTISE_ASSIGN(const auto found, table_.find(name));
-  return found.has_value();
+  if (found || below_ == nullptr) return found.has_value();
+  return below_->contains(name);
+}
+
+bool SealedUpload::has_own(const std::string& name) const {
+  const auto found = table_.find(name);
+  return found.ok() && found->has_value();
 }
 
 Result<std::unique_ptr<base::File>> SealedUpload::open(const std::string& name) const {
+  if (below_ != nullptr && !has_own(name)) return below_->open(name);
   return files_.open(name, base::OpenMode::kRead);
 }
 
@@ -45,8 +52,9 @@ Status SealedUpload::visit(const std::function<Status(const std::string& name)>&
 
 Result<store::ObjectRef> SealedUpload::object(const std::string& name) const {
   MORTISE_ASSIGN(const auto found, table_.find(name));
-  if (!found) return not_there(name);
-  return *found;
+  if (found) return *found;
+  if (below_ != nullptr) return below_->object(name);
+  return not_there(name);
 }
 
 }  // namespace mortise::ingest

@@ -1,5 +1,5 @@
-// The files of an upload under the names that its rows use: sealed objects, or files of this machine
-// for a local check. Called by ingest and its parts. [parallel]
+// The files of an upload under the names that its rows use: sealed objects, or files of this
+// machine for a local check. Called by ingest and its parts. [parallel]
 #pragma once
 
 #include <functional>
@@ -44,6 +44,10 @@ class SealedUpload final : public UploadFiles {
  public:
   SealedUpload(std::shared_ptr<store::Domain> domain, store::NameTable table)
       : table_(table), files_(std::move(domain), std::move(table)) {}
+  // What the upload itself lacks is looked for here: the media of the version that it changes.
+  // visit() names the upload's own files only.
+  void set_below(std::unique_ptr<SealedUpload> below) { below_ = std::move(below); }
+  bool has_own(const std::string& name) const;  // false also when the table cannot be read
   base::Result<bool> contains(const std::string& name) const override;
   base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
   base::Status visit(
@@ -56,6 +60,7 @@ class SealedUpload final : public UploadFiles {
  private:
   store::NameTable table_;
   mutable store::TableFiles files_;  // its functions change nothing
+  std::unique_ptr<SealedUpload> below_;
 };
 
 }  // namespace mortise::ingest

@@ -92,6 +92,10 @@ bool is_valid_name(std::string_view name) {
   return name[0] != '.' && name[0] != '_' && name[0] != '-';
 }
 
+bool is_valid_tag(std::string_view tag) {
+  return is_valid_name(tag) && tag.size() <= 64 && (tag[0] < '0' || tag[0] > '9');
+}
+
 Result<Reference> parse_reference(std::string_view text) {
   const size_t at = text.rfind('@');
   Reference reference;
@@ -99,6 +103,10 @@ Result<Reference> parse_reference(std::string_view text) {
   bool good = is_valid_name(reference.name);
   if (at != std::string_view::npos) {
     const std::string_view digits = text.substr(at + 1);
+    if (is_valid_tag(digits)) {
+      reference.tag = std::string(digits);
+      if (good) return reference;
+    }
     const auto [end, error] =
         std::from_chars(digits.data(), digits.data() + digits.size(), reference.version);
     good = good && error == std::errc() && end == digits.data() + digits.size() &&
@@ -106,8 +114,8 @@ Result<Reference> parse_reference(std::string_view text) {
   }
   if (good) return reference;
   return Error(Code::kInvalidArgument, base::json_quote(text) + " is not a reference.",
-               "Write NAME or NAME@VERSION, as in chest@2; a name has letters, digits, '.', '_' "
-               "and '-'.");
+               "Write NAME, NAME@VERSION or NAME@TAG, as in chest@2; a name has letters, digits, "
+               "'.', '_' and '-'.");
 }
 
 }  // namespace mortise::job

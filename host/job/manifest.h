@@ -29,13 +29,15 @@ struct Manifest {
 base::Result<Manifest> parse_manifest(std::string_view text, std::string_view what = "job.json");
 base::Result<Manifest> check_manifest(base::Json value, std::string_view what = "job.json");
 
-// "name" or "name@3" as data sets and models are referred to.
+// "name", "name@3" or, of data sets, "name@stable".
 struct Reference {
   std::string name;
-  int64_t version = 0;  // 0: the newest
+  int64_t version = 0;  // 0: the newest, or what the tag points to
+  std::string tag;
 };
 // Errors: INVALID_ARGUMENT naming the reference.
 base::Result<Reference> parse_reference(std::string_view text);
 bool is_valid_name(std::string_view name);  // [A-Za-z0-9][A-Za-z0-9._-]{0,127}
+bool is_valid_tag(std::string_view tag);    // [A-Za-z][A-Za-z0-9._-]{0,63}: never a number
 
 }  // namespace mortise::job

@@ -3,6 +3,7 @@
 
 #include <charconv>
 
+#include "hub/lineage.h"
 #include "job/dataset_file.h"
 
 namespace mortise::run {
@@ -25,7 +26,8 @@ Result<std::string> adapter_of(const Json& manifest) {
 }
 
 // A reference to an adapter stands for its base with the adapter on it.
-Status add_models(hub::Hub& hub, const Json& manifest, job::TaskInputs& inputs) {
+Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest,
+                  job::TaskInputs& inputs) {
   const std::string& reference = manifest["model"].as_string();
   if (reference.empty()) return {};
   MORTISE_ASSIGN(hub::Model model, hub.models().resolve(reference));
@@ -42,6 +44,7 @@ Status add_models(hub::Hub& hub, const Json& manifest, job::TaskInputs& inputs) 
     MORTISE_ASSIGN(model, hub.models().resolve(model.base));
   }
   inputs.model_folder = model.folder;
+  MORTISE_TRY(hub::note_input(hub, job_id, "model", model.id));
   if (adapter.empty()) return {};
   MORTISE_ASSIGN(const hub::Model on_top, hub.models().resolve(adapter));
   if (on_top.kind != "adapter") {
@@ -49,6 +52,7 @@ Status add_models(hub::Hub& hub, const Json& manifest, job::TaskInputs& inputs) 
                        "Name it as model.")
         .at_field("/adapter");
   }
+  MORTISE_TRY(hub::note_input(hub, job_id, "model", on_top.id));
   inputs.adapter_folder = on_top.folder;
   inputs.adapters.push_back({on_top.name, on_top.folder});
   return {};
@@ -64,11 +68,19 @@ void add_domain(hub::Hub& hub, const std::string& id, const std::string& folder,
       {id, hub.store().folder_of(id), base::join_path(base::join_path(folder, "sealed"), id)});
 }
 
-Status add_dataset(hub::Hub& hub, const Json& manifest, const std::string& folder,
+// What the job reads, or the version that an ingest changes.
+Status add_dataset(hub::Hub& hub, const hub::Job& job, const std::string& folder,
                    job::TaskInputs& inputs) {
-  const std::string& reference = manifest["dataset"].as_string();
+  const std::string& read = job.manifest["dataset"].as_string();
+  const std::string& reference = read.empty() ? job.manifest["ingest"]["parent"].as_string() : read;
   if (reference.empty()) return {};
   MORTISE_ASSIGN(const hub::Version version, hub.datasets().resolve(reference));
+  if (version.state == "withdrawn") {
+    return base::Error(base::Code::kFailedPrecondition, version.reference() + " was withdrawn.",
+                       "Name another version; mortise dataset restore brings it back.")
+        .at_field("/dataset");
+  }
+  MORTISE_TRY(hub::note_input(hub, job.id, "dataset", version.id));
   job::DatasetFile dataset;
   dataset.name = version.dataset;
   dataset.version = version.number;
@@ -159,8 +171,8 @@ Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDef
   task.lease_ms = defaults.lease_ms;
   task.log_level = defaults.log_level;
   task.seed = job.manifest["train"]["seed"].as_uint(42);
-  MORTISE_TRY(add_models(hub, job.manifest, task.inputs));
-  MORTISE_TRY(add_dataset(hub, job.manifest, folder, task.inputs));
+  MORTISE_TRY(add_models(hub, job.id, job.manifest, task.inputs));
+  MORTISE_TRY(add_dataset(hub, job, folder, task.inputs));
   MORTISE_TRY(add_upload(hub, job.manifest, folder, task.inputs));
   MORTISE_ASSIGN(task.inputs.checkpoint_folder, checkpoint_to_resume(hub, job));
   MORTISE_TRY(prepare_domains(hub, task.inputs));

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/crypto.h"
+#include "hub/lineage.h"
 #include "job/task.h"
 
 namespace mortise::run {
@@ -48,8 +49,8 @@ Status check_artifacts(hub::Hub& hub, const std::string& folder, const job::Task
 
 // Takes over the segments that the worker finished, each of which authenticates as of its domain.
 Status adopt_segments(hub::Hub& hub, const hub::Job& job, const std::string& domain_id) {
-  const std::string folder = base::join_path(
-      base::join_path(hub.task_folder(job.id, job.attempt), "sealed"), domain_id);
+  const std::string folder =
+      base::join_path(base::join_path(hub.task_folder(job.id, job.attempt), "sealed"), domain_id);
   MORTISE_ASSIGN(const auto domain, hub.domains().open(domain_id));
   MORTISE_ASSIGN(const auto entries, hub.files().list(folder));
   for (const base::FileInfo& entry : entries) {
@@ -62,8 +63,17 @@ Status adopt_segments(hub::Hub& hub, const hub::Job& job, const std::string& dom
 Result<store::ObjectRef> object_of(const Json& sealed, const char* name) {
   auto ref = store::parse_object_ref(sealed[name].as_string());
   if (ref.ok()) return ref;
-  return Error(Code::kInternal,
-               std::string("The worker names no object as \"") + name + "\".");
+  return Error(Code::kInternal, std::string("The worker names no object as \"") + name + "\".");
+}
+
+// The version that was changed, as it was when the task was prepared.
+Status add_parent(hub::Hub& hub, const hub::Job& job, hub::NewVersion& version) {
+  const Json& ingest = job.manifest["ingest"];
+  if (ingest["parent"].as_string().empty()) return {};
+  MORTISE_ASSIGN(const hub::Version parent, hub::dataset_of_job(hub, job.id));
+  version.parent = {parent.id, parent.reference(), parent.digest, parent.number,
+                    ingest["parent_newest"].as_bool()};
+  return {};
 }
 
 Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job,
@@ -77,6 +87,7 @@ Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job,
   version.task_type = job.manifest["task"].as_string();
   version.description = job.manifest["description"].as_string();
   version.labels = ingest["labels"];
+  MORTISE_TRY(add_parent(hub, job, version));
   version.draft = ingest["draft"].as_bool();
   version.job_id = job.id;
   version.domain = upload.domain;
@@ -98,7 +109,8 @@ Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job,
     return {};
   }));
   const Json& counts = result.record["counts"];
-  version.facts = Json::object({{"mapping", result.record["mapping"]},
+  version.facts = Json::object({{"change", result.record["change"]},
+                                {"mapping", result.record["mapping"]},
                                 {"rows_read", counts["rows_count"]},
                                 {"bad_rows_left_out", counts["bad_rows_count"]},
                                 {"modalities", ingest["modalities"]},
@@ -114,8 +126,7 @@ Status publish_version(hub::Hub& hub, const hub::Job& job, const job::TaskResult
     MORTISE_ASSIGN(const std::string reference, hub.datasets().add_version(connection, version));
     MORTISE_TRY(connection.run("UPDATE jobs SET progress = ?2 WHERE id = ?1",
                                {job.id, Json::object({{"reference", reference}}).dump()}));
-    return hub.uploads().set_committed(connection, upload,
-                                       Json::object({{"reference", reference}}),
+    return hub.uploads().set_committed(connection, upload, Json::object({{"reference", reference}}),
                                        to_text(version.report));
   });
 }
@@ -192,11 +203,9 @@ Json run_record(hub::Hub& hub, const hub::Job& job, const job::TaskResult& resul
   record["attempt"] = job.attempt;
   record["isolation_level"] = "L0";  // workers run without a sandbox in this version
   record["device"] = job.manifest["resources"]["device"];
-  if (const auto version = hub.datasets().resolve(job.manifest["dataset"].as_string());
-      version.ok()) {
+  if (const auto version = hub::dataset_of_job(hub, job.id); version.ok()) {
     record["dataset"] =
-        Json::object({{"reference", version->dataset + "@" + std::to_string(version->number)},
-                      {"digest", version->digest}});
+        Json::object({{"reference", version->reference()}, {"digest", version->digest}});
   }
   const int64_t now = hub.clock().now_ns();
   record["timings"] =

@@ -53,12 +53,18 @@ Answer show_dataset(Api& api, Request& request);
 Answer change_dataset(Api& api, Request& request);
 Answer delete_dataset(Api& api, Request& request);
 Answer list_versions(Api& api, Request& request);
+Answer create_version(Api& api, Request& request);
 Answer release_version(Api& api, Request& request);
+Answer withdraw_version(Api& api, Request& request);
 Answer restore_version(Api& api, Request& request);
 Answer list_rows(Api& api, Request& request);
 Answer download_rows(Api& api, Request& request);
 Answer list_media(Api& api, Request& request);
 Answer download_media(Api& api, Request& request);
+Answer list_originals(Api& api, Request& request);
+Answer download_original(Api& api, Request& request);
+Answer show_lineage(Api& api, Request& request);
+Answer diff_datasets(Api& api, Request& request);
 
 Answer care_for_store(Api& api, Request& request);
 

@@ -69,15 +69,8 @@ Answer rotate_keys(Api& api, const Json&) {
 }
 
 Answer shred_dataset(Api& api, const Json& body) {
-  MORTISE_ASSIGN(const store::ShredFacts facts, hub::shred(*api.hub, body["dataset"].as_string()));
-  return Response::json(Json::object({{"dataset", body["dataset"]},
-                                      {"domain", facts.domain_id},
-                                      {"key_id", facts.key_id},
-                                      {"kek_version", int64_t{facts.kek_version}},
-                                      {"segments", facts.segments},
-                                      {"chunks", facts.chunks},
-                                      {"stored_bytes", facts.stored_bytes},
-                                      {"shredded_at", base::format_utc(facts.shredded_at_ns)}}));
+  MORTISE_ASSIGN(const Json certificate, hub::shred(*api.hub, body["dataset"].as_string()));
+  return Response::json(certificate);
 }
 
 struct StoreVerb {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/file_ops.h"
+#include "hub/changes.h"
 #include "job/report_page.h"
 #include "server/api.h"
 
@@ -43,11 +44,21 @@ Answer list_uploads(Api& api, Request& request) {
 Answer create_upload(Api& api, Request& request) {
   if (is_tus(request)) return create_transfer(api, request);
   MORTISE_ASSIGN(Json body, request.read_json());
-  MORTISE_TRY(check_members(body, {"name", "task_type", "modalities", "description", "labels",
-                                   "map", "rows", "max_bad_rows", "draft", "patch", "format"}));
-  const std::string name = body["name"].as_string();
+  MORTISE_TRY(check_members(
+      body, {"name", "task_type", "modalities", "description", "labels", "map", "rows",
+             "max_bad_rows", "draft", "patch", "format", "change", "parent"}));
+  const bool is_change = body.contains("change") || body.contains("parent");
+  hub::ChangeOptions change;
+  change.dataset = body["name"].as_string();
+  if (is_change) {
+    change.kind = body["change"].as_string();
+    change.parent = body["parent"].as_string();
+  }
   body.erase("name");
-  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().create(name, body));
+  change.options = body;
+  MORTISE_ASSIGN(const hub::Upload upload, is_change
+                                               ? hub::begin_change(*api.hub, change)
+                                               : api.hub->uploads().create(change.dataset, body));
   Response response = Response::json(upload.to_json(), 201);
   response.headers.emplace_back("Location", "/api/v1/uploads/" + upload.id);
   return response;

@@ -1,6 +1,8 @@
 // The face of a domain; the work is in domain_state, object_writer and object_reader. See domain.h.
 #include "store/domain.h"
 
+#include <algorithm>
+
 #include "store/domain_state.h"
 
 namespace mortise::store {
@@ -69,6 +71,24 @@ DomainCounts Domain::counts() const {
   }
   counts.damaged_segments = state_->damaged_segments;
   return counts;
+}
+
+base::Result<bool> same_content(Domain& domain_a, const ObjectRef& a, Domain& domain_b,
+                                const ObjectRef& b) {
+  if (a.size_bytes != b.size_bytes) return false;
+  if (domain_a.domain_id() == domain_b.domain_id() && a.id == b.id) return true;
+  MORTISE_ASSIGN(const ObjectReader from_a, domain_a.open_object(a));
+  MORTISE_ASSIGN(const ObjectReader from_b, domain_b.open_object(b));
+  base::Bytes piece_a(256u << 10), piece_b(256u << 10);
+  for (uint64_t at = 0; at < a.size_bytes; at += piece_a.size()) {
+    MORTISE_ASSIGN(const size_t got, from_a.read_at(at, piece_a));
+    MORTISE_TRY(from_b.read_at(at, piece_b));
+    if (!std::equal(piece_a.begin(), piece_a.begin() + static_cast<ptrdiff_t>(got),
+                    piece_b.begin())) {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace mortise::store

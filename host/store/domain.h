@@ -119,4 +119,8 @@ class Domain {  // [parallel]
   std::shared_ptr<DomainState> state_;
 };
 
+// Whether two objects hold the same bytes; read and compared unless their ids already tell.
+base::Result<bool> same_content(Domain& domain_a, const ObjectRef& a, Domain& domain_b,
+                                const ObjectRef& b);
+
 }  // namespace mortise::store

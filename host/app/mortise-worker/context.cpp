@@ -79,6 +79,7 @@ TaskFunction task_of(std::string_view kind) {
       {"serve", task_serve},
       {"dataset.check", dataset_check},
       {"bench.check", bench_check},
+      {"dataset.write", dataset_write},
       {"dataset.catalog", dataset_catalog},
       {"dataset.import", dataset_import},
       {"tokenizer.encode", tokenizer_encode},

@@ -90,6 +90,7 @@ base::Result<job::TaskResult> task_export(Context& context);
 base::Result<job::TaskResult> task_serve(Context& context);
 base::Result<job::TaskResult> dataset_check(Context& context);
 base::Result<job::TaskResult> bench_check(Context& context);
+base::Result<job::TaskResult> dataset_write(Context& context);
 base::Result<job::TaskResult> dataset_catalog(Context& context);
 base::Result<job::TaskResult> dataset_import(Context& context);
 base::Result<job::TaskResult> tokenizer_encode(Context& context);

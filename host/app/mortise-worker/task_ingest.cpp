@@ -4,11 +4,13 @@
 #include <map>
 
 #include "app/mortise-worker/context.h"
+#include "ingest/change.h"
 #include "ingest/choose_rows.h"
 #include "ingest/folder_output.h"
 #include "ingest/ingest.h"
 #include "ingest/plugin_rows.h"
 #include "ingest/sealed_output.h"
+#include "job/dataset_file.h"
 #include "job/report_page.h"
 
 namespace mortise::worker {
@@ -76,8 +78,9 @@ Status choose(Context& context, Source& source, const std::vector<std::string>& 
   return {};
 }
 
-Result<ingest::IngestResult> read_source(Context& context, const Source& source,
-                                         const Json& config) {
+// Hands the rows of the source to `take`, with the hooks of the task.
+template <class Take>
+auto with_rows(Context& context, const Source& source, const Json& config, const Take& take) {
   const std::string root = "upload/";
   const std::vector<std::string>& names = source.rows.names;
   int64_t total = -1;
@@ -94,12 +97,34 @@ Result<ingest::IngestResult> read_source(Context& context, const Source& source,
   ingest::IngestHooks hooks;
   hooks.progress = [&](int64_t done) { context.progress("check", done, total); };
   hooks.is_cancelled = [&] { return context.is_cancelled.load(); };
-  auto result = ingest::run_ingest(rows, source.request, hooks);
+  auto result = take(rows, hooks);
   // People know a file by its own name, not by the root it was granted under.
   if (!result.ok() && result.error().file.starts_with(root)) {
     result.error().file.erase(0, root.size());
   }
   return result;
+}
+
+Result<ingest::IngestResult> read_source(Context& context, const Source& source,
+                                         const Json& config) {
+  return with_rows(context, source, config, [&](ingest::RowSource& rows, const auto& hooks) {
+    return ingest::run_ingest(rows, source.request, hooks);
+  });
+}
+
+// The tables of the version that is changed, as dataset.json names them.
+struct Parent {
+  store::RowTable rows;
+  store::NameTable media;
+};
+Result<Parent> parent_of(Context& context, const std::shared_ptr<store::Domain>& domain) {
+  MORTISE_ASSIGN(const job::DatasetFile file,
+                 job::read_dataset_file(context.files, context.task.inputs.dataset_file));
+  MORTISE_ASSIGN(const auto rows, store::parse_object_ref(file.rows_object));
+  MORTISE_ASSIGN(const auto media, store::parse_object_ref(file.media_object));
+  MORTISE_ASSIGN(store::RowTable row_table, store::RowTable::open(domain, rows));
+  MORTISE_ASSIGN(store::NameTable name_table, store::NameTable::open(domain, media));
+  return Parent{std::move(row_table), std::move(name_table)};
 }
 
 std::vector<std::pair<std::string, std::string>> overrides_of(const Json& map) {
@@ -134,6 +159,7 @@ job::TaskResult result_of(const ingest::IngestResult& ingested, bool is_kept) {
   result.ok = ingested.accepted;
   result.summary = summary_of(ingested, is_kept);
   result.record["mapping"] = ingested.report.mapping;
+  result.record["change"] = ingested.report.change;
   result.record["counts"] = Json::object({{"rows_count", ingested.report.rows_count},
                                           {"bad_rows_count", ingested.report.bad_rows_count},
                                           {"media_count", ingested.report.media_count}});
@@ -202,6 +228,38 @@ Status write_copy(Context& context, const std::string& out, const ingest::Ingest
                                   ingested.report.to_json().dump(2) + "\n");
 }
 
+// Rows of a new data set, or the change of a stored version when the task has one.
+Result<ingest::Changed> make_version(Context& context, Source& source, ingest::SealedUpload& upload,
+                                     ingest::SealedOutput& output) {
+  const Json& config = context.task.manifest["plugins"]["format"]["config"];
+  const std::string& kind = context.task.manifest["ingest"]["change"].as_string();
+  ingest::Changed made;
+  if (kind.empty()) {
+    MORTISE_ASSIGN(made.ingested, read_source(context, source, config));
+    if (!made.ingested.accepted) return made;
+    MORTISE_ASSIGN(made.rows, output.finish_rows());
+    MORTISE_ASSIGN(made.media, output.finish_media(made.ingested.used_media, upload));
+    return made;
+  }
+  MORTISE_ASSIGN(const OpenDomain* const sealed, context.sealed());
+  MORTISE_ASSIGN(const Parent parent, parent_of(context, sealed->domain));
+  upload.set_below(std::make_unique<ingest::SealedUpload>(sealed->domain, parent.media));
+  ingest::ChangeRequest request;
+  request.task_type = source.request.task_type;
+  request.rows_names = source.rows.names;
+  request.domain = sealed->domain;
+  request.parent = &parent.rows;
+  request.parent_media = &parent.media;
+  request.upload = &upload;
+  request.output = &output;
+  if (kind == "append") {
+    return ingest::append_rows(request, [&] { return read_source(context, source, config); });
+  }
+  return with_rows(context, source, config, [&](ingest::RowSource& rows, const auto& hooks) {
+    return ingest::edit_rows(rows, request, hooks);
+  });
+}
+
 }  // namespace
 
 // Reads sealed files, seals what it makes: rows, media and the report are objects of the upload's
@@ -212,7 +270,7 @@ Result<job::TaskResult> task_ingest(Context& context) {
   MORTISE_ASSIGN(const OpenDomain* const sealed, context.sealed());
   MORTISE_ASSIGN(const auto files, store::parse_object_ref(context.task.inputs.upload_files));
   MORTISE_ASSIGN(auto table, store::NameTable::open(sealed->domain, files));
-  const ingest::SealedUpload upload(sealed->domain, std::move(table));
+  ingest::SealedUpload upload(sealed->domain, std::move(table));
   MORTISE_TRY(context.services.grant_files("upload", upload.files()));
   ingest::SealedOutput output(sealed->domain, sealed->key);
   Source source;
@@ -227,16 +285,14 @@ Result<job::TaskResult> task_ingest(Context& context) {
   source.request.upload = &upload;
   source.request.rows = &output;
   source.request.media = &output;
-  MORTISE_ASSIGN(const auto ingested, read_source(context, source, format["config"]));
-  job::TaskResult result = result_of(ingested, true);
+  MORTISE_ASSIGN(const ingest::Changed made, make_version(context, source, upload, output));
+  job::TaskResult result = result_of(made.ingested, true);
   Json objects = Json::object();
-  if (ingested.accepted) {
-    MORTISE_ASSIGN(const auto rows, output.finish_rows());
-    MORTISE_ASSIGN(const auto media, output.finish_media(ingested.used_media, upload));
-    objects = Json::object({{"rows", to_text(rows)}, {"media", to_text(media)}});
+  if (made.ingested.accepted) {
+    objects = Json::object({{"rows", to_text(made.rows)}, {"media", to_text(made.media)}});
   }
   MORTISE_ASSIGN(const auto report,
-                 sealed->domain->put(base::as_bytes(ingested.report.to_json().dump())));
+                 sealed->domain->put(base::as_bytes(made.ingested.report.to_json().dump())));
   objects["report"] = to_text(report);
   result.record["sealed"] = std::move(objects);
   return result;

@@ -1,7 +1,7 @@
 // One sweep finds where each line begins; afterwards a row is one read.
 #include "engine/data/dataset.h"
 
-#include "job/holdout.h"
+#include "job/split.h"
 
 namespace mortise::engine {
 namespace {

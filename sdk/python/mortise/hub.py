@@ -6,7 +6,7 @@ import os
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from .errors import MortiseError
 from .server import Server, quote
@@ -23,7 +23,7 @@ class DatasetHub:
 
     def upload(self, name: str, path: str | os.PathLike[str], task_type: str,
                modalities: Iterable[str] = (), description: str = "",
-               labels: Mapping[str, str] | None = None, media: str | os.PathLike[str] | None = None,
+               labels: Mapping[str, str | float | bool] | None = None, media: str | os.PathLike[str] | None = None,
                map: Mapping[str, str] | None = None, max_bad_rows: int = 0, patch: bool = False,
                draft: bool = False) -> str:
         """Uploads, checks and versions a data set; returns its reference, "name@1".
@@ -36,6 +36,48 @@ class DatasetHub:
         options = {"name": name, "task_type": task_type, "modalities": list(modalities),
                    "description": description, "labels": dict(labels or {}), "map": dict(map or {}),
                    "max_bad_rows": max_bad_rows, "patch": patch, "draft": draft}
+        return self._upload(options, Path(path), files, rows_name)
+
+    def append(self, reference: str, path: str | os.PathLike[str],
+               media: str | os.PathLike[str] | None = None, map: Mapping[str, str] | None = None,
+               draft: bool = False) -> str:
+        """Adds rows to a version; returns the new one, "name@2".
+
+        reference: a name (its newest version, which it must still be in the end) or a version to
+        branch off from. path, media, errors: as upload.
+        """
+        files, rows_name = _files_of(Path(path), Path(media) if media else None)
+        name, _, version = reference.partition("@")
+        options: dict[str, Any] = {"name": name, "change": "append", "map": dict(map or {}),
+                                   "draft": draft}
+        if version:
+            options["parent"] = reference
+        return self._upload(options, Path(path), files, rows_name)
+
+    def edit(self, reference: str, edits: Iterable[Mapping[str, Any]], draft: bool = False) -> str:
+        """Changes rows by their ids; returns the new version.
+
+        edits: {"id", and one of "row": a canonical row, "patch": RFC 6902, "delete": True}.
+        """
+        return self._change(reference, list(edits), draft)[0]
+
+    def delete_rows(self, reference: str, ids: Iterable[str]) -> tuple[str, list[dict[str, Any]]]:
+        """A version without these rows, and for each the versions, jobs, models and endpoints that
+        saw it: they are as they were."""
+        return self._change(reference, [{"id": one, "delete": True} for one in ids], False)
+
+    def _change(self, reference: str, edits: list[Mapping[str, Any]],
+                draft: bool) -> tuple[str, list[dict[str, Any]]]:
+        name, _, version = reference.partition("@")
+        body: dict[str, Any] = {"edits": edits, "draft": draft}
+        if version:
+            body["parent"] = reference
+        started = self.server.post(f"/api/v1/datasets/{quote(name)}/versions", body)
+        job = self.server.wait(started["job"]["id"])
+        return str(job["progress"]["reference"]), list(started["seen_by"])
+
+    def _upload(self, options: dict[str, Any], path: Path, files: list[tuple[str, Path]],
+                rows_name: str | None) -> str:
         if rows_name:
             options["rows"] = rows_name
         upload = self.server.post("/api/v1/uploads", options)
@@ -44,7 +86,7 @@ class DatasetHub:
         try:
             return self._check(place)
         except MortiseError as failure:
-            more = _beside(Path(path), failure.problem.get("report") or {}) if rows_name else []
+            more = _beside(path, failure.problem.get("report") or {}) if rows_name else []
             if not more:
                 raise
         self._send(upload["id"], more)
@@ -78,17 +120,55 @@ class DatasetHub:
                     tar.add(file, arcname=name, recursive=False)
             self.server.send_file(bundle, upload=upload, bundle="tar")
 
-    def list(self, query: str | None = None) -> list[dict[str, Any]]:
-        """All data sets, or those whose name, description or labels hold the words."""
-        return list(self.server.items("/api/v1/datasets", q=query))
+    def list(self, query: str | None = None, labels: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """All data sets, or those whose name, description or labels hold the words.
+
+        labels: filters, "language=zh", "year>=2020", "taken<2024-05-01", "site!=b".
+        """
+        return [*self.server.items("/api/v1/datasets", q=query, label=[*labels])]
+
+    def versions(self, name: str) -> Sequence[dict[str, Any]]:
+        """All versions, newest first, deleted ones too."""
+        return [*self.server.items(f"/api/v1/datasets/{quote(name)}/versions")]
+
+    def tag(self, reference: str, tag: str) -> None:
+        """Lets "name@tag" mean this version from now on."""
+        name, _, _ = reference.partition("@")
+        shown = self.show(reference)
+        version = (shown.get("newest") or shown)["version"]
+        self.server.request("PATCH", f"/api/v1/datasets/{quote(name)}", {"tags": {tag: version}})
+
+    def diff(self, reference: str, to: str, key: str | None = None) -> Iterator[dict[str, Any]]:
+        """What differs from one version to another, one by one, the summary last.
+
+        key: the field by which rows pair; without it they pair by place.
+        """
+        return self.server.lines(f"/api/v1/datasets/{quote(reference)}/diff", to=to, key=key)
+
+    def lineage(self, reference: str, row: str | None = None) -> dict[str, Any]:
+        """What a version (or a row, by its id) came from, and what came of it."""
+        return dict(self.server.get(f"/api/v1/datasets/{quote(reference)}/lineage", row=row))
 
     def show(self, reference: str) -> dict[str, Any]:
         return dict(self.server.get(f"/api/v1/datasets/{quote(reference)}"))
 
-    def rows(self, reference: str, offset: int = 0, limit: int = 50) -> list[dict[str, Any]]:
+    def rows(self, reference: str, offset: int = 0, limit: int = 50, split: str | None = None,
+             ratio: float | None = None, seed: int | None = None, grep: str | None = None,
+             where: Iterable[str] = ()) -> Sequence[dict[str, Any]]:
+        """Rows from offset on, or those of them that the filter takes.
+
+        split: "train" or "held_out" of a holdout {ratio, seed}. where: "output=yes", "score>=0.5".
+        """
+        page = self.server.get(f"/api/v1/datasets/{quote(reference)}/rows", offset=offset,
+                               limit=limit, split=split, ratio=ratio, seed=seed, grep=grep,
+                               where=[*where])
+        return [*page["items"]]
+
+    def row_ids(self, reference: str, offset: int = 0, limit: int = 50) -> Sequence[str]:
+        """The ids of rows, which edits name; the same row has the same id in every version."""
         page = self.server.get(f"/api/v1/datasets/{quote(reference)}/rows", offset=offset,
                                limit=limit)
-        return list(page["items"])
+        return [*page["ids"]]
 
     def delete(self, reference: str) -> None:
         self.server.request("DELETE", f"/api/v1/datasets/{quote(reference)}")

@@ -104,8 +104,13 @@ class Server:
         return json.loads(text) if text else None
 
     def get(self, path: str, **query: Any) -> Any:
-        kept = {key: value for key, value in query.items() if value is not None}
-        return self.request("GET", path + ("?" + urllib.parse.urlencode(kept) if kept else ""))
+        return self.request("GET", path + _query(query))
+
+    def lines(self, path: str, **query: Any) -> Iterator[Any]:
+        """Each value of an answer of JSON lines, as it comes."""
+        with self._open("GET", path + _query(query)) as answer:
+            for raw in answer:
+                yield json.loads(raw)
 
     def items(self, path: str, **query: Any) -> Iterator[Any]:
         """Each item of a list, page by page."""
@@ -163,6 +168,12 @@ class Server:
             problem = job.get("error") or {"detail": f"The job {job_id} was {job['state']}."}
             raise MortiseError(problem)
         return job
+
+
+def _query(query: Mapping[str, Any]) -> str:
+    """?name=value...; None is left out, a list is repeated."""
+    kept = {key: value for key, value in query.items() if value is not None}
+    return "?" + urllib.parse.urlencode(kept, doseq=True) if kept else ""
 
 
 def quote(text: str) -> str:

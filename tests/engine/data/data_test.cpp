@@ -1,4 +1,4 @@
-// Sampler, holdout, packing, the data set's file, image sizes.
+// Sampler, packing, the data set's file, image sizes.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -12,7 +12,6 @@
 #include "engine/data/image_prepare.h"
 #include "engine/data/packing.h"
 #include "engine/data/sampler.h"
-#include "job/holdout.h"
 
 namespace mortise::engine {
 namespace {
@@ -46,18 +45,6 @@ TEST(Sampler, GoesOnFromAnyCursor) {
 TEST(Sampler, RefusesACursorBeyondTheRows) {
   Sampler sampler(5, 0, false);
   EXPECT_EQ(sampler.seek({.epoch = 0, .position = 6}).error().code, Code::kInvalidArgument);
-}
-
-TEST(IsHeldOut, SplitsNearTheRatioAndTheSameWayEachTime) {
-  int held = 0;
-  for (int i = 0; i < 4000; ++i) {
-    const std::string row = "{\"text\":\"" + std::to_string(i) + "\"}";
-    held += job::is_held_out(row, 0.25, 7) ? 1 : 0;
-    EXPECT_EQ(job::is_held_out(row, 0.25, 7), job::is_held_out(row, 0.25, 7));
-    EXPECT_FALSE(job::is_held_out(row, 0, 7));
-    EXPECT_LE(job::is_held_out(row, 0.1, 7), job::is_held_out(row, 0.25, 7));
-  }
-  EXPECT_NEAR(held, 1000, 120);
 }
 
 TEST(PackBestFit, KeepsEveryRowAndTheBound) {

@@ -96,11 +96,11 @@ TEST_F(DatasetsTest, AreFoundByWordsInNameDescriptionAndLabels) {
   version.description = "X-ray films";
   ASSERT_TRUE(add(version).ok());
   ASSERT_TRUE(add(version_of("other")).ok());
-  EXPECT_EQ(hub_->datasets().list("ray films", {50, ""})->items.size(), 1u);
-  EXPECT_EQ(hub_->datasets().list("zh", {50, ""})->items.size(), 2u);
-  EXPECT_EQ(hub_->datasets().list("100%", {50, ""})->items.size(), 0u);
-  EXPECT_EQ(hub_->datasets().list("", {1, ""})->next_cursor, "chest");
-  EXPECT_EQ(hub_->datasets().list("", {1, "chest"})->items[0].name, "other");
+  EXPECT_EQ(hub_->datasets().list({"ray films", {}}, {50, ""})->items.size(), 1u);
+  EXPECT_EQ(hub_->datasets().list({"zh", {}}, {50, ""})->items.size(), 2u);
+  EXPECT_EQ(hub_->datasets().list({"100%", {}}, {50, ""})->items.size(), 0u);
+  EXPECT_EQ(hub_->datasets().list({"", {}}, {1, ""})->next_cursor, "chest");
+  EXPECT_EQ(hub_->datasets().list({"", {}}, {1, "chest"})->items[0].name, "other");
 }
 
 TEST_F(DatasetsTest, ChangeLabelsWithoutTouchingAVersion) {

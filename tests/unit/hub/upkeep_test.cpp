@@ -6,6 +6,7 @@ namespace mortise::hub {
 namespace {
 
 using base::Code;
+using base::Json;
 
 class UpkeepTest : public HubFixture {};
 
@@ -22,10 +23,19 @@ TEST_F(UpkeepTest, AShreddedDataSetIsGoneAndItsNameIsFree) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   const Version version = hub_->datasets().resolve("chest").value();
 
+  const std::string key_id = hub_->store().key_of(version.domain)->key_id();
+
   const auto facts = shred(*hub_, "chest");
 
   ASSERT_TRUE(facts.ok()) << facts.error().text();
-  EXPECT_EQ(facts->domain_id, version.domain);
+  const Json& certificate = *facts;
+  EXPECT_EQ(certificate["domain"].as_string(), version.domain);
+  EXPECT_EQ(certificate["key_id"].as_string(), key_id);
+  EXPECT_EQ(certificate["versions"].at(0)["reference"].as_string(), "chest@1");
+  EXPECT_EQ(certificate["versions"].at(0)["digest"].as_string(), version.digest);
+  EXPECT_GT(certificate["chunks"].as_int(), 0);
+  EXPECT_EQ(certificate["shredded_at"].as_string().substr(0, 2), "20");
+  EXPECT_EQ(*certificates(*hub_, "chest"), Json::array({certificate})) << "it is kept";
   EXPECT_EQ(hub_->datasets().resolve("chest").error().code, Code::kNotFound);
   EXPECT_FALSE(hub_->datasets().rows(version).ok());
   EXPECT_EQ(hub_->datasets().restore("chest", 1).error().code, Code::kNotFound);

@@ -193,6 +193,7 @@ TEST_F(ChecksTest, EachCodeOfTheTableIsProducedAndNoOther) {
   std::set<std::string> known, covered;
   std::map<std::string, std::string> severities;
   for (const base::Json& one : table().items()) {
+    if (one["of"].as_string() == "change") continue;  // change_test's
     known.insert(one["code"].as_string());
     severities[one["code"].as_string()] = one["severity"].as_string();
   }

@@ -1,5 +1,5 @@
-// See holdout.h.
-#include "job/holdout.h"
+// See split.h.
+#include "job/split.h"
 
 #include <array>
 
