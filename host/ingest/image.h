@@ -8,6 +8,7 @@
 
 #include "base/crypto.h"
 #include "base/result.h"
+#include "ingest/byte_source.h"
 
 namespace mortise::ingest {
 
@@ -25,5 +26,12 @@ struct ImageLimits {
 // a file that is cut or damaged, with the decoder's reason; RESOURCE_EXHAUSTED over the limit.
 // [any]
 base::Result<Image> decode_image(base::ByteView bytes, const ImageLimits& limits = {});
+
+struct ImageSize {
+  int64_t width = 0, height = 0;
+};
+// What decode_image would give, from the head of the file alone. Errors: as decode_image, but only
+// for what stands in the head; those of the source. [any]
+base::Result<ImageSize> image_size(ByteSource& source, const ImageLimits& limits = {});
 
 }  // namespace mortise::ingest
