@@ -187,6 +187,10 @@ Result<std::vector<float>> read_audio(AudioReader& reader, int rate) {
   for (bool is_open = true; is_open;) {
     MORTISE_ASSIGN(const size_t got, reader.read(in));
     is_open = got > 0;
+    if (rate == reader.facts().rate) {
+      samples.insert(samples.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(got));
+      continue;
+    }
     is_open ? resampler.push(std::span(in).first(got)) : resampler.finish();
     while (const size_t ready = resampler.pull(out)) {
       samples.insert(samples.end(), out.begin(), out.begin() + static_cast<std::ptrdiff_t>(ready));

@@ -87,7 +87,7 @@ uint8_t on_white(uint32_t value, uint32_t alpha) {
 }
 
 // The image of that size with these pixels, [height, width, 4].
-Image on_white(Image image, const std::vector<uint8_t>& rgba) {
+Image on_white(Image image, const Pixels& rgba) {
   const size_t count = rgba.size() / 4;
   image.pixels.resize(count * 3);
   for (size_t i = 0; i < count; ++i) {
@@ -117,7 +117,7 @@ Result<Image> decode_png(ByteView bytes, const ImageLimits& limits) {
   image.height = png_get_image_height(reader.png, reader.info);
   MORTISE_TRY(check_size(image.width, image.height, limits));
   const auto width = static_cast<size_t>(image.width), height = static_cast<size_t>(image.height);
-  std::vector<uint8_t> rgba(width * height * 4);
+  Pixels rgba(width * height * 4);
   std::vector<png_bytep> rows(height);
   for (size_t y = 0; y < height; ++y) rows[y] = rgba.data() + y * width * 4;
   if (!png_pixels(reader, rows.data())) return broken();
@@ -148,8 +148,7 @@ Result<Image> decode_jpeg(ByteView bytes, const ImageLimits& limits) {
   if (colours == TJCS_CMYK || colours == TJCS_YCCK) {
     return Error(Code::kUnimplemented, "The JPEG is in CMYK colours.", "Convert it to RGB.");
   }
-  Image image{width, height,
-              std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
+  Image image{width, height, Pixels(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
   // A warning (cut data filled with grey) counts as damage: TJFLAG_STOPONWARNING. The slow integer
   // transform with plain upsampling is what Pillow gives.
   if (tjDecompress2(turbo.get(), data, bytes.size(), image.pixels.data(), width, 0, height,
@@ -173,7 +172,7 @@ Result<Image> decode_webp(ByteView bytes, const ImageLimits& limits) {
   }
   MORTISE_TRY(check_size(features.width, features.height, limits));
   const auto pixels = static_cast<size_t>(features.width) * static_cast<size_t>(features.height);
-  std::vector<uint8_t> rgba(pixels * 4);
+  Pixels rgba(pixels * 4);
   if (WebPDecodeRGBAInto(data, bytes.size(), rgba.data(), rgba.size(), features.width * 4) ==
       nullptr) {
     return broken();

@@ -161,7 +161,7 @@ TEST_F(MultiModal, EachKindOfMediumBecomesWhatAModelTakes) {
   EXPECT_EQ(pictures.media[1].from.field, "/images/1");
   const auto& image = std::get<ingest::Image>(pictures.media[1].medium);
   EXPECT_EQ(image.width, 22);
-  EXPECT_EQ(image.pixels, std::vector<uint8_t>(22 * 22 * 3, 12));
+  EXPECT_EQ(image.pixels, ingest::Pixels(22 * 22 * 3, 12));
 
   const auto& wav = std::get<ingest::Sound>(decoded(2).media[0].medium);
   EXPECT_EQ(wav.samples, (std::vector<float>{0, 0.25f}));  // the mean of two channels
