@@ -32,6 +32,9 @@ Result<int> catalog(const Arguments& arguments) {
     show(arguments, page);
   } else {
     show_table(arguments, page, {"id", "status", "task_types", "native_layout", "license"});
+    std::fprintf(stderr, "%s sets: %s import as they come, %s need preparation.\n",
+                 page["sets"].dump().c_str(), page["importable"].dump().c_str(),
+                 page["needs_preparation"].dump().c_str());
   }
   return 0;
 }

@@ -84,11 +84,6 @@ Result<int> dataset_check(const Arguments& arguments) {
   return run({.kind = "dataset.check", .arguments = std::move(given)});
 }
 
-Result<int> bench_check(const Arguments& arguments) {
-  MORTISE_ASSIGN(const int64_t rows, arguments.integer("--rows", 100'000));
-  return run({.kind = "bench.check", .arguments = Json::object({{"rows", rows}})});
-}
-
 Result<int> tokenizer(const Arguments& arguments, const char* kind, bool reads_input) {
   Json given = Json::object({{"tokenizer", absolute_path(arguments.text("--tokenizer"))},
                              {"pattern", arguments.text("--pattern")},
@@ -275,11 +270,6 @@ void add_tensor_commands(std::vector<Command>& out) {
                   {"--tokenizer", "DIR_OR_FILE", "also count the tokens of each row"},
                   {"--max-length", "N", "name the rows that have more tokens"}},
                  dataset_check});
-  out.push_back({"bench",
-                 "check",
-                 "How fast rows are checked here; one JSON line.",
-                 {{"--rows", "N", "rows of about 620 bytes (100000)"}},
-                 bench_check});
 }
 
 }  // namespace

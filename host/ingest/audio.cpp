@@ -164,6 +164,10 @@ Result<size_t> AudioReader::read(std::span<float> out) {
   return static_cast<size_t>(got);
 }
 
+int64_t resampled_frames(const AudioFacts& facts, int rate) {
+  return (facts.frames * rate + facts.rate - 1) / facts.rate;
+}
+
 Result<std::vector<float>> decode_audio(std::unique_ptr<ByteSource> source, int rate,
                                         const AudioLimits& limits) {
   if (rate < limits.rate_min || rate > limits.rate_max) {
@@ -172,12 +176,21 @@ Result<std::vector<float>> decode_audio(std::unique_ptr<ByteSource> source, int 
                      std::to_string(limits.rate_max) + " Hz.");
   }
   MORTISE_ASSIGN(AudioReader reader, AudioReader::open(std::move(source), limits));
+  return read_audio(reader, rate);
+}
+
+Result<std::vector<float>> read_audio(AudioReader& reader, int rate) {
   Resampler resampler(reader.facts().rate, rate);
   std::vector<float> samples;
+  samples.reserve(static_cast<size_t>(resampled_frames(reader.facts(), rate)));
   std::array<float, kBlock> in{}, out{};
   for (bool is_open = true; is_open;) {
     MORTISE_ASSIGN(const size_t got, reader.read(in));
     is_open = got > 0;
+    if (rate == reader.facts().rate) {
+      samples.insert(samples.end(), in.begin(), in.begin() + static_cast<std::ptrdiff_t>(got));
+      continue;
+    }
     is_open ? resampler.push(std::span(in).first(got)) : resampler.finish();
     while (const size_t ready = resampler.pull(out)) {
       samples.insert(samples.end(), out.begin(), out.begin() + static_cast<std::ptrdiff_t>(ready));

@@ -22,14 +22,6 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-bool is_picture(std::string_view name) {
-  const size_t dot = name.rfind('.');
-  if (dot == std::string_view::npos) return false;
-  std::string ending(name.substr(dot + 1));
-  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return ending == "png" || ending == "jpg" || ending == "jpeg";
-}
-
 // An octal number, ended by a blank or NUL.
 std::optional<uint64_t> octal(std::string_view field) {
   const size_t begin = field.find_first_not_of(' ');
@@ -51,6 +43,14 @@ bool is_sum_right(std::string_view block) {
 }
 
 }  // namespace
+
+bool is_picture(std::string_view name) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  std::string ending(name.substr(dot + 1));
+  for (char& c : ending) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return ending == "png" || ending == "jpg" || ending == "jpeg";
+}
 
 bool before_by_number(std::string_view a, std::string_view b) {
   size_t i = 0, j = 0;
@@ -99,17 +99,23 @@ Result<std::vector<VideoFrame>> sample_pictures(
   return frames;
 }
 
+Result<std::vector<std::string>> pictures_among(std::vector<std::string> names) {
+  std::erase_if(names, [](const std::string& name) { return !is_picture(name); });
+  std::sort(names.begin(), names.end(), before_by_number);
+  if (!names.empty()) return names;
+  return Error(Code::kInvalidArgument, "The folder has no pictures.",
+               "Put the frames there as JPEG or PNG files.");
+}
+
 Result<std::vector<std::string>> folder_pictures(base::FileOps& files, const std::string& folder) {
   MORTISE_ASSIGN(const auto entries, files.list(folder));
   std::vector<std::string> names;
   for (const base::FileInfo& entry : entries) {
-    if (!entry.is_folder && is_picture(entry.name)) names.push_back(entry.name);
+    if (!entry.is_folder) names.push_back(entry.name);
   }
-  std::sort(names.begin(), names.end(), before_by_number);
-  if (!names.empty()) return names;
-  return Error(Code::kInvalidArgument, "The folder has no pictures.",
-               "Put the frames there as JPEG or PNG files.")
-      .at_file(folder);
+  auto pictures = pictures_among(std::move(names));
+  if (!pictures.ok()) return std::move(pictures.error().at_file(folder));
+  return pictures;
 }
 
 Result<std::vector<TarEntry>> tar_pictures(ByteSource& source) {

@@ -17,8 +17,11 @@ base::Result<std::vector<VideoFrame>> sample_pictures(
     int64_t count, const std::function<base::Result<std::string>(int64_t)>& read, double fps,
     const FrameBudget& budget, const ImageLimits& limits = {});
 
-// The pictures of a folder (png, jpg, jpeg) by name: digits compare as numbers, so frame_9 comes
-// before frame_10. Errors: those of listing; INVALID_ARGUMENT for a folder without pictures.
+bool is_picture(std::string_view name);  // png, jpg, jpeg
+// Those of `names` that are pictures, by name: digits compare as numbers, so frame_9 comes before
+// frame_10. Errors: INVALID_ARGUMENT when there is none.
+base::Result<std::vector<std::string>> pictures_among(std::vector<std::string> names);
+// The same of what lies in a folder. Errors also: those of listing.
 base::Result<std::vector<std::string>> folder_pictures(base::FileOps& files,
                                                        const std::string& folder);
 

@@ -9,6 +9,7 @@
 #include <csetjmp>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace mortise::ingest {
@@ -86,7 +87,7 @@ uint8_t on_white(uint32_t value, uint32_t alpha) {
 }
 
 // The image of that size with these pixels, [height, width, 4].
-Image on_white(Image image, const std::vector<uint8_t>& rgba) {
+Image on_white(Image image, const Pixels& rgba) {
   const size_t count = rgba.size() / 4;
   image.pixels.resize(count * 3);
   for (size_t i = 0; i < count; ++i) {
@@ -116,7 +117,7 @@ Result<Image> decode_png(ByteView bytes, const ImageLimits& limits) {
   image.height = png_get_image_height(reader.png, reader.info);
   MORTISE_TRY(check_size(image.width, image.height, limits));
   const auto width = static_cast<size_t>(image.width), height = static_cast<size_t>(image.height);
-  std::vector<uint8_t> rgba(width * height * 4);
+  Pixels rgba(width * height * 4);
   std::vector<png_bytep> rows(height);
   for (size_t y = 0; y < height; ++y) rows[y] = rgba.data() + y * width * 4;
   if (!png_pixels(reader, rows.data())) return broken();
@@ -147,8 +148,7 @@ Result<Image> decode_jpeg(ByteView bytes, const ImageLimits& limits) {
   if (colours == TJCS_CMYK || colours == TJCS_YCCK) {
     return Error(Code::kUnimplemented, "The JPEG is in CMYK colours.", "Convert it to RGB.");
   }
-  Image image{width, height,
-              std::vector<uint8_t>(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
+  Image image{width, height, Pixels(static_cast<size_t>(width) * static_cast<size_t>(height) * 3)};
   // A warning (cut data filled with grey) counts as damage: TJFLAG_STOPONWARNING. The slow integer
   // transform with plain upsampling is what Pillow gives.
   if (tjDecompress2(turbo.get(), data, bytes.size(), image.pixels.data(), width, 0, height,
@@ -172,7 +172,7 @@ Result<Image> decode_webp(ByteView bytes, const ImageLimits& limits) {
   }
   MORTISE_TRY(check_size(features.width, features.height, limits));
   const auto pixels = static_cast<size_t>(features.width) * static_cast<size_t>(features.height);
-  std::vector<uint8_t> rgba(pixels * 4);
+  Pixels rgba(pixels * 4);
   if (WebPDecodeRGBAInto(data, bytes.size(), rgba.data(), rgba.size(), features.width * 4) ==
       nullptr) {
     return broken();
@@ -180,21 +180,75 @@ Result<Image> decode_webp(ByteView bytes, const ImageLimits& limits) {
   return on_white({features.width, features.height, {}}, rgba);
 }
 
+// --- any -----------------------------------------------------------------------------------------
+
+enum class Format { kPng, kJpeg, kWebp };
+
+Result<Format> format_of(ByteView bytes) {
+  static constexpr unsigned char kPng[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+  if (bytes.size() >= 8 && std::memcmp(bytes.data(), kPng, 8) == 0) return Format::kPng;
+  static constexpr unsigned char kJpeg[3] = {0xFF, 0xD8, 0xFF};
+  if (bytes.size() >= 3 && std::memcmp(bytes.data(), kJpeg, 3) == 0) return Format::kJpeg;
+  const std::string_view text = base::as_text(bytes.first(std::min<size_t>(bytes.size(), 12)));
+  if (text.starts_with("RIFF") && text.ends_with("WEBP")) return Format::kWebp;
+  return Error(Code::kInvalidArgument, "This is no PNG, JPEG or WebP image.",
+               "Convert the image to PNG or JPEG.");
+}
+
+// The size that the first bytes of a file tell; none where they do not reach.
+std::optional<ImageSize> size_in(Format format, ByteView head) {
+  const auto* data = reinterpret_cast<const unsigned char*>(head.data());
+  int width = 0, height = 0, subsampling = 0, colours = 0;
+  if (format == Format::kPng) {  // IHDR comes first: length, name, width, height
+    if (head.size() < 24) return {};
+    const auto number = [&](size_t at) {
+      return int64_t{data[at]} << 24 | data[at + 1] << 16 | data[at + 2] << 8 | data[at + 3];
+    };
+    return ImageSize{number(16), number(20)};
+  }
+  if (format == Format::kWebp) {
+    if (WebPGetInfo(data, head.size(), &width, &height) == 0) return {};
+    return ImageSize{width, height};
+  }
+  const std::unique_ptr<void, TurboFree> turbo(tjInitDecompress());
+  // A cut header may count as read, without a width.
+  if (tjDecompressHeader3(turbo.get(), data, head.size(), &width, &height, &subsampling,
+                          &colours) != 0 ||
+      width <= 0) {
+    return {};
+  }
+  return ImageSize{width, height};
+}
+
 }  // namespace
 
 Result<Image> decode_image(ByteView bytes, const ImageLimits& limits) {
-  static constexpr unsigned char kPng[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
-  if (bytes.size() >= 8 && std::memcmp(bytes.data(), kPng, 8) == 0) {
-    return decode_png(bytes, limits);
+  MORTISE_ASSIGN(const Format format, format_of(bytes));
+  switch (format) {
+    case Format::kPng:
+      return decode_png(bytes, limits);
+    case Format::kJpeg:
+      return decode_jpeg(bytes, limits);
+    default:
+      return decode_webp(bytes, limits);
   }
-  static constexpr unsigned char kJpeg[3] = {0xFF, 0xD8, 0xFF};
-  if (bytes.size() >= 3 && std::memcmp(bytes.data(), kJpeg, 3) == 0) {
-    return decode_jpeg(bytes, limits);
+}
+
+Result<ImageSize> image_size(ByteSource& source, const ImageLimits& limits) {
+  std::vector<std::byte> head;
+  for (uint64_t wanted = 4096;; wanted *= 16) {  // a colour profile or a thumbnail may come before
+    head.resize(std::min(wanted, source.size_bytes()));
+    MORTISE_ASSIGN(const size_t got, source.read_at(0, head));
+    head.resize(got);
+    MORTISE_ASSIGN(const Format format, format_of(head));
+    if (const auto size = size_in(format, head)) {
+      MORTISE_TRY(check_size(size->width, size->height, limits));
+      return *size;
+    }
+    if (wanted >= source.size_bytes()) break;
   }
-  const std::string_view text = base::as_text(bytes.first(std::min<size_t>(bytes.size(), 12)));
-  if (text.starts_with("RIFF") && text.ends_with("WEBP")) return decode_webp(bytes, limits);
-  return Error(Code::kInvalidArgument, "This is no PNG, JPEG or WebP image.",
-               "Convert the image to PNG or JPEG.");
+  return Error(Code::kDataLoss, "The head of the image is damaged.",
+               "Make or copy the file again.");
 }
 
 }  // namespace mortise::ingest

@@ -4,16 +4,35 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/crypto.h"
 #include "base/result.h"
+#include "ingest/byte_source.h"
 
 namespace mortise::ingest {
 
+// Makes room without setting it: a decoder writes every pixel, and zeros first would cost a tenth
+// of a JPEG's time.
+template <class T>
+struct UnsetAllocator : std::allocator<T> {
+  template <class U>
+  struct rebind {
+    using other = UnsetAllocator<U>;
+  };
+  void construct(T*) {}
+  template <class... Arguments>
+  void construct(T* at, Arguments&&... arguments) {
+    ::new (static_cast<void*>(at)) T(std::forward<Arguments>(arguments)...);
+  }
+};
+using Pixels = std::vector<uint8_t, UnsetAllocator<uint8_t>>;  // resize() sets nothing
+
 struct Image {
   int64_t width = 0, height = 0;
-  std::vector<uint8_t> pixels;  // [height, width, 3], RGB
+  Pixels pixels;  // [height, width, 3], RGB
 };
 
 struct ImageLimits {
@@ -25,5 +44,12 @@ struct ImageLimits {
 // a file that is cut or damaged, with the decoder's reason; RESOURCE_EXHAUSTED over the limit.
 // [any]
 base::Result<Image> decode_image(base::ByteView bytes, const ImageLimits& limits = {});
+
+struct ImageSize {
+  int64_t width = 0, height = 0;
+};
+// What decode_image would give, from the head of the file alone. Errors: as decode_image, but only
+// for what stands in the head; those of the source. [any]
+base::Result<ImageSize> image_size(ByteSource& source, const ImageLimits& limits = {});
 
 }  // namespace mortise::ingest

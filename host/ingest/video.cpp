@@ -306,7 +306,7 @@ std::vector<int64_t> even_indices(int64_t total, int64_t wanted) {
 
 Result<Image> fit_pixels(Image image, int64_t pixels_max) {
   if (image.width * image.height <= pixels_max) return image;
-  image.pixels.resize(image.pixels.size() + 64);  // the scaler reads on past the last pixel
+  image.pixels.resize(image.pixels.size() + 64, 0);  // the scaler reads on past the last pixel
   const uint8_t* data[4] = {image.pixels.data(), nullptr, nullptr, nullptr};
   const int strides[4] = {static_cast<int>(image.width * 3), 0, 0, 0};
   return to_rgb(data, strides, static_cast<int>(image.width), static_cast<int>(image.height),

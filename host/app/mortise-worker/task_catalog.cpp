@@ -54,8 +54,8 @@ Result<Json> page_of(const std::vector<const Entry*>& found, int64_t limit,
 }  // namespace
 
 // arguments: {task, modality, language, license, layout, query, limit, cursor, summary}; the
-// record's member "page" is the answer: {items, next_cursor?}, or {sets, importable,
-// needs_preparation} for a summary.
+// record's member "page" is the answer: {items, next_cursor?, sets, importable, needs_preparation},
+// without items for a summary.
 Result<job::TaskResult> dataset_catalog(Context& context) {
   MORTISE_ASSIGN(const Catalog catalog, read_catalog(context));
   ingest::catalog::Query query;
@@ -68,17 +68,17 @@ Result<job::TaskResult> dataset_catalog(Context& context) {
   const auto found = catalog.search(query);
   job::TaskResult result;
   result.ok = true;
-  if (context.argument("summary").as_bool()) {
-    const auto ready = std::ranges::count_if(
-        found, [](const Entry* entry) { return !entry->status().contains("reason"); });
-    result.record["page"] =
-        Json::object({{"sets", static_cast<uint64_t>(found.size())},
-                      {"importable", static_cast<int64_t>(ready)},
-                      {"needs_preparation", static_cast<int64_t>(found.size()) - ready}});
-    return result;
+  const auto ready = std::ranges::count_if(
+      found, [](const Entry* entry) { return !entry->status().contains("reason"); });
+  Json page = Json::object();
+  if (!context.argument("summary").as_bool()) {
+    MORTISE_ASSIGN(
+        page, page_of(found, context.argument("limit").as_int(kLimit), context.text("cursor")));
   }
-  MORTISE_ASSIGN(result.record["page"],
-                 page_of(found, context.argument("limit").as_int(kLimit), context.text("cursor")));
+  page["sets"] = static_cast<uint64_t>(found.size());
+  page["importable"] = static_cast<int64_t>(ready);
+  page["needs_preparation"] = static_cast<int64_t>(found.size()) - ready;
+  result.record["page"] = std::move(page);
   return result;
 }
 

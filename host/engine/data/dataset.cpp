@@ -130,6 +130,38 @@ base::Result<std::string> Dataset::media_path(const std::string& name) const {
                                     "the data set.");
 }
 
+base::Result<std::string> Dataset::row_id(uint64_t index) const {
+  if (!table_) return "line:" + std::to_string(index + 1);
+  MORTISE_ASSIGN(const auto ids, table_->ids(index, 1));
+  return store::to_text(ids.at(0));
+}
+
+base::Result<std::unique_ptr<base::File>> Dataset::open_medium(const std::string& name) const {
+  MORTISE_ASSIGN(const std::string path, media_path(name));
+  return media_files_->open(path, base::OpenMode::kRead);
+}
+
+base::Result<std::vector<std::string>> Dataset::media_below(const std::string& folder) const {
+  std::string prefix = folder;
+  while (prefix.ends_with('/')) prefix.pop_back();
+  std::vector<std::string> names;
+  if (!media_table_) {
+    prefix += '/';
+    for (auto at = media_.lower_bound(prefix); at != media_.end() && at->first.starts_with(prefix);
+         ++at) {
+      if (at->first.find('/', prefix.size()) == std::string::npos) names.push_back(at->first);
+    }
+    return names;
+  }
+  auto entries = media_table_->list(prefix);
+  if (!entries.ok() && entries.error().code == Code::kNotFound) return names;
+  if (!entries.ok()) return std::move(entries).error();
+  for (const base::FileInfo& entry : *entries) {
+    if (!entry.is_folder) names.push_back(base::join_path(prefix, entry.name));
+  }
+  return names;
+}
+
 base::Result<Split> split_rows(const Dataset& dataset, double ratio, uint64_t seed) {
   Split split;
   for (uint64_t i = 0; i < dataset.count(); ++i) {

@@ -16,12 +16,57 @@ using at::Tensor;
 using base::Code;
 using base::Error;
 
-constexpr uint64_t kImageBytesMax = uint64_t{256} << 20;
-
 Tensor pixel_tensor(const PixelValues& pixels) {
   Tensor out = at::empty({1, 3, pixels.height, pixels.width}, at::TensorOptions(at::kFloat));
   std::copy(pixels.values.begin(), pixels.values.end(), out.mutable_data_ptr<float>());
   return out;
+}
+
+// What an image becomes, as far as the options fix it.
+uint64_t prepared_bytes(const ImageOptions& options) {
+  const int64_t side = options.shortest_edge;
+  const int64_t height =
+      options.do_center_crop ? options.crop_height : std::max(side, options.height);
+  const int64_t width = options.do_center_crop ? options.crop_width : std::max(side, options.width);
+  return static_cast<uint64_t>(height * width * 3) * sizeof(float);
+}
+
+uint64_t pixel_bytes(const LoadedRow& row) {
+  return row.pixels.defined() ? row.pixels.nbytes() : 0;
+}
+
+// The tensors of a "tokens" row: pixel_values, and nothing else.
+base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
+  const std::string& name = row.tokens.tensors;
+  MORTISE_ASSIGN(const std::string path, dataset.media_path(name));
+  MORTISE_ASSIGN(const Checkpoint file, Checkpoint::open_file(dataset.media_files(), path));
+  for (const std::string& tensor : file.names()) {
+    if (tensor != "pixel_values") {
+      return Error(Code::kUnimplemented,
+                   "Tensors of a row may hold pixel_values only, not \"" + tensor + "\".")
+          .at_file(path);
+    }
+    MORTISE_ASSIGN(const Tensor pixels, file.tensor(tensor));
+    row.pixels = pixels.dim() == 3 ? pixels.unsqueeze(0) : pixels;
+    for (int64_t i = 0; i < row.pixels.size(0); ++i) {
+      row.image_keys.push_back(name + "#" + std::to_string(i));
+    }
+  }
+  return {};
+}
+
+// The opened pictures of a row as one tensor [I, 3, H, W].
+base::Status load_images(std::vector<ingest::OpenMedium>& opened, const ImageOptions& options,
+                         LoadedRow& row) {
+  std::vector<Tensor> all;
+  for (size_t i = 0; i < opened.size(); ++i) {
+    MORTISE_ASSIGN(const ingest::Medium medium, opened[i].decode());
+    auto pixels = prepare_image(std::get<ingest::Image>(medium), options);
+    if (!pixels.ok()) return std::move(pixels.error().at_file(row.tokens.images[i]));
+    all.push_back(pixel_tensor(*pixels));
+  }
+  row.pixels = at::cat(all, 0);
+  return {};
 }
 
 }  // namespace
@@ -60,85 +105,75 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   return pass;
 }
 
-StepLoader::StepLoader(base::FileOps& files, const Dataset& dataset, const RowEncoder& encoder,
+StepLoader::StepLoader(const Dataset& dataset, const RowEncoder& encoder,
                        std::optional<ImageOptions> images, std::vector<uint64_t> chosen,
                        Sampler sampler, LoaderOptions options)
-    : files_(files),
-      dataset_(dataset),
+    : dataset_(dataset, {}),
       encoder_(encoder),
       images_(std::move(images)),
       chosen_(std::move(chosen)),
-      sampler_(std::move(sampler)),
-      options_(options) {}
-
-StepLoader::~StepLoader() {
-  if (ahead_.valid()) ahead_.wait();
-}
+      rows_per_step_(options.rows_per_step),
+      count_(sampler.count()),
+      pool_(std::move(sampler), [this](uint64_t at) { return open(chosen_.at(at)); }, pixel_bytes,
+            {.threads = options.threads,
+             .bytes_max = options.bytes_max,
+             .items_max = options.rows_per_step + options.threads}) {}
 
 base::Result<StepRows> StepLoader::next() {
-  base::Result<StepRows> result = ahead_.valid() ? ahead_.get() : load();
-  if (options_.ahead && result.ok()) {
-    ahead_ = std::async(std::launch::async, [this] { return load(); });
+  StepRows step;
+  for (int64_t i = 0; i < rows_per_step_; ++i) {
+    MORTISE_ASSIGN(LoadedRow row, pool_.next());
+    step.rows.push_back(std::move(row));
+    step.after = pool_.cursor();
+    if (step.after.position == count_) break;
   }
-  return result;
+  return step;
 }
 
-base::Result<StepRows> StepLoader::load() {
-  return guarded([&]() -> base::Result<StepRows> {
-    StepRows step;
-    for (int64_t i = 0; i < options_.rows_per_step; ++i) {
-      const bool epoch_ended = sampler_.cursor().position == sampler_.count();
-      if (i > 0 && epoch_ended) break;
-      MORTISE_ASSIGN(LoadedRow row, load_row(chosen_[sampler_.next()]));
-      step.rows.push_back(std::move(row));
-    }
-    step.after = sampler_.cursor();
-    return step;
-  });
-}
-
-base::Result<LoadedRow> StepLoader::load_row(uint64_t index) const {
-  MORTISE_ASSIGN(const base::Json json, dataset_.row(index));
+base::Result<PoolWork<LoadedRow>> StepLoader::open(uint64_t index) const {
+  const auto at_row = [index](Error error) {
+    return error.row >= 0 ? error : error.at_row(static_cast<int64_t>(index) + 1);
+  };
+  MORTISE_ASSIGN(const base::Json json, dataset_.row(index).json());
   LoadedRow row;
   auto tokens = encoder_.encode(json);
-  if (!tokens.ok()) return std::move(tokens.error().at_row(static_cast<int64_t>(index) + 1));
+  if (!tokens.ok()) return at_row(std::move(tokens).error());
   row.tokens = std::move(tokens).value();
-  auto status = load_images(row);
-  if (!status.ok()) return std::move(status.error().at_row(static_cast<int64_t>(index) + 1));
-  return row;
+  auto work = open_images(std::move(row), media_fields(json), index);
+  if (!work.ok()) return at_row(std::move(work).error());
+  work->make = [make = std::move(work->make), at_row]() -> base::Result<LoadedRow> {
+    auto made = guarded(make);
+    if (!made.ok()) return at_row(std::move(made).error());
+    return made;
+  };
+  return work;
 }
 
-base::Status StepLoader::load_images(LoadedRow& row) const {
-  if (!row.tokens.tensors.empty()) {
-    MORTISE_ASSIGN(const std::string path, dataset_.media_path(row.tokens.tensors));
-    MORTISE_ASSIGN(const Checkpoint file, Checkpoint::open_file(dataset_.media_files(), path));
-    for (const std::string& name : file.names()) {
-      if (name != "pixel_values") {
-        return Error(Code::kUnimplemented,
-                     "Tensors of a row may hold pixel_values only, not \"" + name + "\".")
-            .at_file(path);
-      }
-      MORTISE_ASSIGN(const Tensor pixels, file.tensor(name));
-      row.pixels = pixels.dim() == 3 ? pixels.unsqueeze(0) : pixels;
-      for (int64_t i = 0; i < row.pixels.size(0); ++i) {
-        row.image_keys.push_back(row.tokens.tensors + "#" + std::to_string(i));
-      }
-    }
-    return {};
+base::Result<PoolWork<LoadedRow>> StepLoader::open_images(LoadedRow row,
+                                                          const std::vector<MediaField>& fields,
+                                                          uint64_t index) const {
+  PoolWork<LoadedRow> work;
+  const auto shared = std::make_shared<LoadedRow>(std::move(row));
+  if (!shared->tokens.tensors.empty()) {
+    work.make = [this, shared]() -> base::Result<LoadedRow> {
+      MORTISE_TRY(load_tensors(dataset_.rows(), *shared));
+      return std::move(*shared);
+    };
+    return work;
   }
-  std::vector<Tensor> all;
-  for (const std::string& name : row.tokens.images) {
-    MORTISE_ASSIGN(const std::string path, dataset_.media_path(name));
-    MORTISE_ASSIGN(const std::string bytes, base::read_file(dataset_.media_files(), path, kImageBytesMax));
-    auto image = ingest::decode_image(base::as_bytes(bytes));
-    if (!image.ok()) return std::move(image.error().at_file(name));
-    auto pixels = prepare_image(*image, *images_);
-    if (!pixels.ok()) return std::move(pixels.error().at_file(name));
-    all.push_back(pixel_tensor(*pixels));
+  shared->image_keys = shared->tokens.images;
+  const auto opened = std::make_shared<std::vector<ingest::OpenMedium>>();
+  for (const std::string& name : shared->tokens.images) {
+    const auto field = std::ranges::find(fields, std::vector{name}, &MediaField::names);
+    MORTISE_ASSIGN(ingest::OpenMedium medium, dataset_.open_medium(*field, index));
+    work.bytes_max += medium.bytes_max() + prepared_bytes(*images_);
+    opened->push_back(std::move(medium));
   }
-  if (!all.empty()) row.pixels = at::cat(all, 0);
-  row.image_keys = row.tokens.images;
-  return {};
+  work.make = [this, shared, opened]() -> base::Result<LoadedRow> {
+    if (!opened->empty()) MORTISE_TRY(load_images(*opened, *images_, *shared));
+    return std::move(*shared);
+  };
+  return work;
 }
 
 }  // namespace mortise::engine

@@ -1,5 +1,5 @@
-// What one optimiser step learns from: rows read, encoded and decoded ahead of time by a thread of
-// its own, then packed into passes. Called by train/train. Knows nothing of optimisers.
+// What one optimiser step learns from: rows read, encoded and decoded ahead of time by a few
+// threads, then packed into passes. Called by train/train. Knows nothing of optimisers.
 //
 // Letters: T packed tokens, L labelled positions, I images.
 #pragma once
@@ -7,7 +7,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <future>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "base/result.h"
 #include "engine/data/dataset.h"
 #include "engine/data/image_prepare.h"
+#include "engine/data/multimodal_dataset.h"
 #include "engine/data/row_encoder.h"
 #include "engine/data/sampler.h"
 #include "engine/model/model.h"
@@ -46,7 +46,8 @@ int64_t labelled_count(const EncodedRow& row);  // labels that have a token befo
 
 struct LoaderOptions {
   int64_t rows_per_step = 1;
-  bool ahead = true;  // load the next step while this one computes
+  int64_t threads = 0;                       // that load ahead of the step that computes; 0: none
+  uint64_t bytes_max = UINT64_C(256) << 20;  // of media that are decoded ahead
 };
 
 // Reads steps in order. A step never crosses the end of an epoch. [serial]
@@ -54,28 +55,26 @@ class StepLoader {
  public:
   // All are kept by the caller and outlive this. chosen: indices of the rows to train on; sampler
   // counts through it. images: absent when the model takes none.
-  StepLoader(base::FileOps& files, const Dataset& dataset, const RowEncoder& encoder,
-             std::optional<ImageOptions> images, std::vector<uint64_t> chosen, Sampler sampler,
-             LoaderOptions options);
-  ~StepLoader();
+  StepLoader(const Dataset& dataset, const RowEncoder& encoder, std::optional<ImageOptions> images,
+             std::vector<uint64_t> chosen, Sampler sampler, LoaderOptions options);
 
-  // The next step. Errors: those of Dataset, RowEncoder, decode_image and prepare_image, with file
-  // and row.
+  // The next step. Errors: those of MultiModalDataset, RowEncoder and prepare_image, with file and
+  // row.
   base::Result<StepRows> next();
 
  private:
-  base::Result<StepRows> load();
-  base::Result<LoadedRow> load_row(uint64_t index) const;
-  base::Status load_images(LoadedRow& row) const;
+  base::Result<PoolWork<LoadedRow>> open(uint64_t index) const;
+  base::Result<PoolWork<LoadedRow>> open_images(LoadedRow row,
+                                                const std::vector<MediaField>& fields,
+                                                uint64_t index) const;
 
-  base::FileOps& files_;
-  const Dataset& dataset_;
+  MultiModalDataset dataset_;
   const RowEncoder& encoder_;
   std::optional<ImageOptions> images_;
   std::vector<uint64_t> chosen_;
-  Sampler sampler_;
-  LoaderOptions options_;
-  std::future<base::Result<StepRows>> ahead_;
+  int64_t rows_per_step_;
+  uint64_t count_;
+  OrderedPool<LoadedRow> pool_;  // goes first: its threads read all above
 };
 
 }  // namespace mortise::engine

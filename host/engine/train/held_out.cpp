@@ -11,15 +11,15 @@
 
 namespace mortise::engine {
 
-base::Result<HeldOutLoss> held_out_loss(base::FileOps& files, const TrainRequest& request,
-                                        const Setup& setup, int64_t rows_max) {
+base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup& setup,
+                                        int64_t rows_max) {
   const NoRecord quiet;
   std::vector<uint64_t> chosen = setup.split.held_out;
   chosen.resize(std::min(chosen.size(), static_cast<size_t>(rows_max)));
   const auto count = static_cast<int64_t>(chosen.size());
-  StepLoader loader(files, *setup.dataset, *setup.encoder, setup.images, std::move(chosen),
+  StepLoader loader(*setup.dataset, *setup.encoder, setup.images, std::move(chosen),
                     Sampler(static_cast<uint64_t>(count), 0, /*shuffle=*/false),
-                    {.rows_per_step = setup.settings.batch_size, .ahead = false});
+                    {.rows_per_step = setup.settings.batch_size, .threads = 0});
   HeldOutLoss out;
   double sum = 0;
   while (out.rows < count) {

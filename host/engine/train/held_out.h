@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "base/file_ops.h"
 #include "base/result.h"
 #include "engine/train/setup.h"
 #include "engine/train/train.h"
@@ -19,8 +18,8 @@ struct HeldOutLoss {
 // Over the first rows_max held-out rows, without dropout and without gradients; the numbers of the
 // training do not depend on it. There must be a held-out row. Errors: those of the rows and the
 // model.
-base::Result<HeldOutLoss> held_out_loss(base::FileOps& files, const TrainRequest& request,
-                                        const Setup& setup, int64_t rows_max);
+base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup& setup,
+                                        int64_t rows_max);
 
 // A line of eval.jsonl: step, eval_loss, rows, labelled_tokens.
 std::string held_out_line(int64_t step, const HeldOutLoss& loss);

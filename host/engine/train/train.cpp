@@ -68,10 +68,9 @@ class Trainer {
     MORTISE_TRY(resume());
     Sampler sampler(rows, s.seed, s.shuffle);
     MORTISE_TRY(sampler.seek(state_.cursor));
-    loader_.emplace(files_, *setup_->dataset, *setup_->encoder, setup_->images, setup_->split.train,
-                    std::move(sampler),
-                    LoaderOptions{.rows_per_step = s.batch_size * s.accumulation,
-                                  .ahead = s.loader_threads > 0});
+    loader_.emplace(
+        *setup_->dataset, *setup_->encoder, setup_->images, setup_->split.train, std::move(sampler),
+        LoaderOptions{.rows_per_step = s.batch_size * s.accumulation, .threads = s.loader_threads});
     pass_ = {.device = request_.device,
              .training = true,
              .dropout_seed = s.seed,
@@ -194,8 +193,7 @@ class Trainer {
   base::Status evaluate() {
     const bool last = state_.step == steps_total_;
     if (!evaluates() || (state_.step % setup_->settings.eval_steps != 0 && !last)) return {};
-    MORTISE_ASSIGN(const HeldOutLoss loss,
-                   held_out_loss(files_, request_, *setup_, kHeldOutRowsMax));
+    MORTISE_ASSIGN(const HeldOutLoss loss, held_out_loss(request_, *setup_, kHeldOutRowsMax));
     result_.eval_loss = loss.loss;
     return held_out_->write(base::as_bytes(held_out_line(state_.step, loss)));
   }

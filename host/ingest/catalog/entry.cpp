@@ -60,6 +60,11 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
+std::string Entry::rows_plugin_id() const {
+  const Json& format = fields["rows"]["format"];
+  return format.is_string() ? "mortise." + format.as_string() : plugin_id();
+}
+
 Result<Mapping> Entry::mapping(const std::string& task) const {
   std::vector<std::string> names;
   std::optional<Error> first;

@@ -18,6 +18,8 @@ struct Entry {
 
   const std::string& id() const { return fields["id"].as_string(); }
   std::string plugin_id() const { return "mortise." + fields["importer"].as_string(); }
+  // Of the format that reads the rows: another than the importer where that one reads the media.
+  std::string rows_plugin_id() const;
 
   // The mapping of a task; task "": the first one that can be used. Errors: NOT_FOUND naming the
   // tasks of the set; FAILED_PRECONDITION with the set's note when its media are addresses only, or

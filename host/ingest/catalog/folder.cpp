@@ -255,4 +255,27 @@ Result<std::string> Folder::keep(std::string bytes) {
   return name;
 }
 
+Result<std::string> Folder::keep_range(const std::string& name, uint64_t offset, uint64_t length) {
+  const auto place = media_.find(name);
+  if (place == media_.end()) {
+    return Error(Code::kNotFound, "There is no file " + name + ".").at_file(name);
+  }
+  MORTISE_ASSIGN(const auto file, files_.open(place->second, base::OpenMode::kRead));
+  MORTISE_ASSIGN(const uint64_t size, file->size());
+  if (offset == 0 && length == size) return name;
+  if (offset > size || length > size - offset) {
+    return Error(Code::kDataLoss, "A medium lies past the end of the file.", "Copy it again.")
+        .at_file(name)
+        .at_byte(static_cast<int64_t>(offset));
+  }
+  std::string bytes(length, '\0');
+  for (size_t done = 0; done < length;) {
+    const auto rest = std::as_writable_bytes(std::span(bytes)).subspan(done);
+    MORTISE_ASSIGN(const size_t got, file->read_at(offset + done, rest));
+    if (got == 0) return Error(Code::kDataLoss, "The file became shorter.").at_file(name);
+    done += got;
+  }
+  return keep(std::move(bytes));
+}
+
 }  // namespace mortise::ingest::catalog

@@ -34,6 +34,9 @@ class Folder final : public Lookup {  // [serial]
   base::Result<const base::Json*> row_of(std::string_view table, std::string_view key,
                                          const std::string& value) override;
   base::Result<std::string> keep(std::string bytes) override;
+  // Bytes [offset, offset + length) of a file as a medium: the file itself where they are all of
+  // it. Errors: NOT_FOUND; DATA_LOSS for a range past its end.
+  base::Result<std::string> keep_range(const std::string& name, uint64_t offset, uint64_t length);
 
  private:
   base::Result<std::string> table_file(std::string_view name, const base::Json& spec) const;

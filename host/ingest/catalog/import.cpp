@@ -22,6 +22,12 @@ namespace {
 
 constexpr size_t kSampleBytes = 64 * 1024;
 constexpr std::string_view kRoot = "import/";  // the folder as formats know it
+constexpr std::string_view kFolderFormat = "mortise.format_mediafolder";
+constexpr const char* kDicomFormat = "mortise.format_dicom";
+
+bool is_dicom(const std::string& name) {
+  return name.ends_with(".dcm") || name.ends_with(".dicom");
+}
 
 bool fits_any(const std::string& name, const Json& patterns) {
   const std::string base_name = name.substr(name.rfind('/') + 1);
@@ -49,7 +55,7 @@ Result<std::vector<FormatGuess>> guesses_of(base::FileOps& files, plugin::Regist
   sample.head.resize(read);
   std::vector<FormatGuess> guesses;
   for (const auto& one : registry.probe_formats(sample)) {
-    if (one.plugin_id == request.entry->plugin_id() && one.answer.score > 0) {
+    if (one.plugin_id == request.entry->rows_plugin_id() && one.answer.score > 0) {
       guesses.push_back({one.plugin_id, one.answer.score});
     }
   }
@@ -65,7 +71,11 @@ Result<RowsFiles> choose(base::FileOps& files, plugin::Registry& registry,
   for (const auto& [name, spec] : request.entry->fields["tables"].members()) {
     if (spec.contains("file")) tables.push_back(spec["file"]);
   }
-  RowsFiles chosen{{}, request.entry->plugin_id()};
+  RowsFiles chosen{{}, request.entry->rows_plugin_id()};
+  if (chosen.format_id == kFolderFormat && request.rows.empty()) {
+    chosen.names.push_back("");  // the folder itself
+    return chosen;
+  }
   std::vector<std::string> names;
   for (const auto& [name, path] : request.files) {
     if (path != base::join_path(request.folder, name) || fits_any(name, tables)) continue;
@@ -84,9 +94,17 @@ Result<RowsFiles> choose(base::FileOps& files, plugin::Registry& registry,
 // The rows that the mapping makes of the importer's.
 class MappedRows final : public RowSource {
  public:
+  // develop: the name of a DICOM file -> that of its picture.
+  using Develop = std::function<Result<std::string>(const std::string& name)>;
+
   MappedRows(RowSource& rows, const Mapping& mapping, const Json& reading, Folder& folder,
-             const std::vector<std::string>& names)
-      : rows_(rows), mapping_(mapping), reading_(reading), names_(names) {
+             const std::vector<std::string>& names, Develop develop)
+      : rows_(rows),
+        mapping_(mapping),
+        reading_(reading),
+        folder_(folder),
+        names_(names),
+        develop_(std::move(develop)) {
     scene_.lookup = &folder;
     scene_.cells = reading["cells"].as_string();
   }
@@ -114,6 +132,27 @@ class MappedRows final : public RowSource {
            (!without.empty() && line.find(without) != line.npos);
   }
 
+  // What came inside the rows file, by the names under which it is kept.
+  base::Status name_media(Json& row) {
+    for (const plugin::MediaField& field : read_.media) {
+      Json names = Json::array();
+      for (const plugin::MediumCell& cell : field.items) {
+        if (cell.is_null) {
+          names.push_back(Json());
+          continue;
+        }
+        const auto offset = static_cast<uint64_t>(cell.offset);
+        const auto length = static_cast<uint64_t>(cell.length);
+        MORTISE_ASSIGN(std::string name, cell.member.empty()
+                                             ? folder_.keep(std::string(cell.bytes))
+                                             : folder_.keep_range(cell.member, offset, length));
+        names.push_back(std::move(name));
+      }
+      row[field.field] = field.is_list ? std::move(names) : names.at(0);
+    }
+    return {};
+  }
+
   base::Status take() {
     if (read_.file != file_ || scene_.rows_file.empty()) scene_.row_number = 0;
     file_ = read_.file;
@@ -124,8 +163,9 @@ class MappedRows final : public RowSource {
       if (is_left_out(row["col1"].as_string())) return {};
       row = Json(std::string(row["col1"].as_string()));
     }
+    MORTISE_TRY(name_media(row));
     scene_.row = &row;
-    auto made = evaluate(mapping_, scene_);
+    auto made = made_of_row();
     if (!made.ok()) {
       return made.error()
           .at_file(names_[file_])
@@ -137,16 +177,51 @@ class MappedRows final : public RowSource {
     return {};
   }
 
+  Result<std::vector<Json>> made_of_row() {
+    MORTISE_ASSIGN(std::vector<Json> made, evaluate(mapping_, scene_));
+    for (Json& row : made) {
+      Json* image = row.find("image_path");
+      if (image == nullptr || !image->is_string() || !is_dicom(image->as_string())) continue;
+      MORTISE_ASSIGN(*image, develop_(image->as_string()));
+    }
+    return made;
+  }
+
   RowSource& rows_;
   const Mapping& mapping_;
   const Json& reading_;
+  Folder& folder_;
   const std::vector<std::string>& names_;
+  const Develop develop_;
   base::RowReader reader_{{.size_bytes_max = 64u << 20, .depth_max = 128}};
   Scene scene_;
   Row read_;
   size_t file_ = 0;
   std::deque<Json> made_;
 };
+
+// The picture of a DICOM file, through its pack: its window applied, no tag of a patient read. A
+// file that is not there keeps its name, for the check of media to say so.
+Result<std::string> develop(plugin::Registry& registry, const ImportRequest& request,
+                            Folder& folder, const std::string& name) {
+  const auto place = request.files.find(name);
+  if (place == request.files.end()) return name;
+  constexpr std::string_view kMediaRoot = "dicom";
+  const std::string root = place->second.substr(0, place->second.size() - name.size() - 1);
+  MORTISE_TRY(registry.services().grant(kMediaRoot, root));
+  PluginRows rows(
+      1,
+      [&](size_t) {
+        return registry.open_format(kDicomFormat, {std::string(kMediaRoot) + "/" + name});
+      },
+      "");
+  RowSource::Row row;
+  MORTISE_ASSIGN(const bool is_there, rows.next(row));
+  if (!is_there || row.media.empty() || row.media[0].items.empty()) {
+    return Error(Code::kInvalidArgument, "The DICOM file has no picture.").at_file(name);
+  }
+  return folder.keep(std::string(row.media[0].items[0].bytes));
+}
 
 // A separated table through the format pack, whole.
 Result<Json> read_table(plugin::Registry& registry, const std::string& name, const Json& config) {
@@ -175,11 +250,18 @@ Result<ImportResult> import_set(base::FileOps& files, plugin::Registry& registry
   if (auto importer = registry.load(entry.plugin_id()); !importer.ok()) return importer.error();
   MORTISE_ASSIGN(const RowsFiles chosen, choose(files, registry, request));
   MORTISE_TRY(registry.services().grant("import", request.folder));
+  std::vector<std::string> places;
+  for (const std::string& name : chosen.names) {
+    places.push_back(name.empty() ? std::string(kRoot.substr(0, kRoot.size() - 1))
+                                  : std::string(kRoot) + name);
+  }
+  const Json config = config_of(entry.fields["rows"]);
+  const bool is_one = config["join"].as_bool();  // the files have a part of each row
   PluginRows rows(
-      chosen.names.size(),
+      is_one ? 1 : places.size(),
       [&](size_t file) {
-        return registry.open_format(chosen.format_id, {std::string(kRoot) + chosen.names[file]},
-                                    config_of(entry.fields["rows"]));
+        return registry.open_format(
+            chosen.format_id, is_one ? places : std::vector<std::string>{places[file]}, config);
       },
       std::string(kRoot));
   IngestRequest ingest;
@@ -197,7 +279,9 @@ Result<ImportResult> import_set(base::FileOps& files, plugin::Registry& registry
                 [&](const std::string& name, const Json& config) {
                   return read_table(registry, name, config);
                 });
-  MappedRows mapped(rows, mapping, entry.fields["rows"], folder, chosen.names);
+  MappedRows mapped(
+      rows, mapping, entry.fields["rows"], folder, chosen.names,
+      [&](const std::string& name) { return develop(registry, request, folder, name); });
   ImportResult result;
   result.task_type = mapping.task_type;
   auto ingested = run_ingest(mapped, ingest, hooks);

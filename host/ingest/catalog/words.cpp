@@ -254,8 +254,55 @@ Result<Json> pages(const Scene& scene, Arguments arguments) {
                      "Render the document into pictures in a folder " + name + "/.");
 }
 
+// A member of a shard's sample by its ending, as the row calls it (kind/format.h).
 Result<Json> member(const Scene& scene, Arguments arguments) {
-  return (*scene.row)[text_of(arguments[0])];
+  const std::string ending = text_of(arguments[0]);
+  if (const Json* named = scene.row->find(ending)) return *named;
+  static constexpr std::pair<std::string_view, const char*> kNames[] = {
+      {"txt", "text"},   {"cls", "label"}, {"jpg", "image"},  {"jpeg", "image"}, {"png", "image"},
+      {"webp", "image"}, {"wav", "audio"}, {"flac", "audio"}, {"mp3", "audio"},  {"ogg", "audio"},
+      {"mp4", "video"},  {"mkv", "video"}, {"webm", "video"}, {"avi", "video"}};
+  for (const auto& [member, name] : kNames) {
+    if (member == ending) return (*scene.row)[name];
+  }
+  return Json();
+}
+
+// Texts with their pictures' marks between them. places: the number of the text before which each
+// picture stands (mmc4), or as long as the texts, where a text is null (OBELICS).
+Result<Json> interleave(const Scene&, Arguments arguments) {
+  const Json &texts = arguments[0], &places = arguments[1];
+  const bool is_numbers = places.size() > 0 && places.at(0).is_integer();
+  if (!is_numbers && places.size() != texts.size()) {
+    return wrong("There are " + std::to_string(texts.size()) + " texts and " +
+                 std::to_string(places.size()) + " pictures; they must be as many.");
+  }
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    for (const Json& place : places.items()) {
+      if (is_numbers && place.as_int(-1) == static_cast<int64_t>(i)) parts.push_back("<image>");
+    }
+    if (!is_numbers && !is_absent(places.at(i))) parts.push_back("<image>");
+    if (!is_absent(texts.at(i))) parts.push_back(text_of(texts.at(i)));
+  }
+  std::string out;
+  for (const std::string& part : parts) out += (out.empty() ? "" : "\n") + part;
+  return Json(out);
+}
+
+// The values by rising keys; equal keys keep their order.
+Result<Json> ordered(const Scene&, Arguments arguments) {
+  const Json &values = arguments[0], &keys = arguments[1];
+  if (values.size() != keys.size()) {
+    return wrong("There are " + std::to_string(values.size()) + " values and " +
+                 std::to_string(keys.size()) + " keys; they must be as many.");
+  }
+  std::vector<size_t> order;
+  for (size_t i = 0; i < values.size(); ++i) order.push_back(i);
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return keys.at(i).as_double(); });
+  Json out = Json::array();
+  for (const size_t i : order) out.push_back(values.at(i));
+  return out;
 }
 
 Result<Json> base64(const Scene& scene, Arguments arguments) {
@@ -289,22 +336,30 @@ Result<Json> positives(const Scene&, Arguments arguments) {
   return names;
 }
 
+// 1 or 0: whether a cell says something else than the value given.
+Result<Json> differs(const Scene&, Arguments arguments) {
+  return Json(text_of(arguments[0]) == text_of(arguments[1]) ? 0 : 1);
+}
+
 constexpr Word kWords[] = {
     {"base64", 1, 1, false, base64},
     {"col", 1, 1, false, column},
     {"const", 1, 1, false, fixed},
+    {"differs", 2, 2, false, differs},
     {"dirname", 0, 1, false, folder_name},
     {"file", 1, 1, false, file},
     {"find", 1, 1, false, find},
     {"first", 1, 1, true, first},
     {"frames", 1, 1, false, files_in},
     {"inner", 2, 2, false, inner},
+    {"interleave", 2, 2, true, interleave},
     {"joined", 1, 2, true, joined},
     {"json", 1, 1, false, json},
     {"key", 0, 0, false, key},
     {"line", 1, 1, false, line},
     {"majority", 1, 1, true, majority},
     {"member", 1, 1, false, member},
+    {"ordered", 2, 2, true, ordered},
     {"pages", 1, 1, false, pages},
     {"parse", 1, 1, false, parse},
     {"pick", 2, 2, false, pick},

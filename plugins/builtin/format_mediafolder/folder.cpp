@@ -119,6 +119,7 @@ Folder list_folder(const std::string& root, const FolderOptions& options) {
       }
     }
     file.json_file = neighbours.find(own, stem + ".json");
+    if (file.json_file.empty()) file.json_file = neighbours.find(own, base_of(name) + ".json");
     has_sidecars = has_sidecars || !file.text_file.empty() || !file.json_file.empty();
     name_folders(root, &file);
     labels.insert(file.label);

@@ -119,7 +119,7 @@ TEST(ImageOptions, RefusesWhatItDoesNotKnowByName) {
 }
 
 TEST(PrepareImage, RefusesAnImageThatWouldGrowWithoutBound) {
-  const Image line{.width = 1, .height = 60000, .pixels = std::vector<uint8_t>(180000)};
+  const Image line{.width = 1, .height = 60000, .pixels = ingest::Pixels(180000)};
   ImageOptions options;
   options.shortest_edge = 2000;
   EXPECT_EQ(prepare_image(line, options).error().code, Code::kResourceExhausted);

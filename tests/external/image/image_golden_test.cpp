@@ -51,7 +51,7 @@ class ImageGoldens : public ::testing::Test {
     const std::string& name = row["image"].as_string();
     return row["run"].as_string() + "." + name.substr(0, name.rfind('.'));
   }
-  void expect_bytes(const std::string& key, const std::vector<uint8_t>& got) const {
+  void expect_bytes(const std::string& key, const ingest::Pixels& got) const {
     const TensorBytes* want = tensors_->find(key);
     ASSERT_NE(want, nullptr) << key;
     ASSERT_EQ(want->data.size(), got.size()) << key;

@@ -25,7 +25,7 @@ TEST(FrameSequence, OnlyChosenPicturesAreReadAndMadeToFit) {
   EXPECT_EQ(asked, (std::vector<int64_t>{0, 3, 6}));
   ASSERT_EQ(frames->size(), 3u);
   EXPECT_EQ((*frames)[1].image.width, 4);
-  EXPECT_EQ((*frames)[1].image.pixels, std::vector<uint8_t>(48, 30));
+  EXPECT_EQ((*frames)[1].image.pixels, Pixels(48, 30));
   EXPECT_DOUBLE_EQ((*frames)[2].seconds, 3);
 }
 

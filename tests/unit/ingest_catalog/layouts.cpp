@@ -1,6 +1,8 @@
 // See layouts.h.
 #include "tests/unit/ingest_catalog/layouts.h"
 
+#include "tests/unit/ingest_catalog/packed_layouts.h"
+
 namespace mortise::ingest::catalog {
 namespace {
 
@@ -266,101 +268,56 @@ const Samples kImported = {
              {"id":0,"segment":[41,54],"sentence":"spread butter"}]}}})"}},
      {"training/113/a.mp4"},
      {R"({"end_seconds":54,"output":"spread butter","question":"What happens in the video?","start_seconds":41,"video":"training/113/a.mp4"})"}},
-};
-
-const Samples kGiven = {
     {"interleaved-docs",
-     "",
+     "mmc4",
      "pretrain",
-     {{"entry", R"x({"pretrain":{"text":"joined(texts[],\" \")","images":"images[]"}})x"},
-      {"rows", R"({"texts":["One.",null],"images":[null,"a.jpg"]})"}},
-     {"a.jpg"},
-     {R"({"text":"One.","images":["a.jpg"]})"}},
-    {"parquet-hf-image",
-     "scienceqa",
-     "vqa",
-     {{"rows",
-       R"({"image":"1.png","question":"Which?","choices":["bat","ant"],"answer":0,"solution":"Fur."})"}},
-     {"1.png"},
-     {R"({"image_path":"1.png","question":"Which?","options":["bat","ant"],"output":"bat","explanation":"Fur."})"}},
-    {"parquet-hf-audio",
-     "ami",
-     "asr",
-     {{"rows", R"({"audio":"1.flac","text":"hello","id":"1"})"}},
-     {"1.flac"},
-     {R"({"audio_path":"1.flac","text":"hello"})"}},
-    {"parquet-hf-chat",
-     "the-cauldron",
-     "sft",
-     {{"rows",
-       R"({"images":["1.png"],"texts":[{"user":"What?","assistant":"A cat."},{"user":"Sure?","assistant":"Yes."}]})"}},
-     {"1.png"},
-     {R"({"messages":[{"role":"user","content":"What?"},{"role":"assistant","content":"A cat."},{"role":"user","content":"Sure?"},{"role":"assistant","content":"Yes."}],"images":["1.png"]})"}},
-    {"parquet-media-path",
-     "video-mme",
-     "video_qa",
-     {{"rows", R"({"videoID":"x1","question":"What?","options":["A. a","B. b"],"answer":"B"})"}},
-     {"videos/data/x1.mp4"},
-     {R"({"video":"videos/data/x1.mp4","question":"What?","options":["A. a","B. b"],"output":"B"})"}},
-    {"webdataset",
-     "laion-img2dataset-wds",
-     "caption",
-     {{"rows", R"({"__key__":"000000000","jpg":"000000000.jpg","txt":"a red chair"})"}},
-     {"000000000.jpg"},
-     {R"({"image_path":"000000000.jpg","output":"a red chair"})"}},
+     {{"docs_shard_0.jsonl",
+       R"({"text_list":["One.","Two."],"image_info":[{"image_name":"b.jpg","matched_text_index":1},)"
+       R"({"image_name":"a.jpg","matched_text_index":0}],"url":"u"})"
+       "\n"}},
+     {"images/a.jpg", "images/b.jpg"},
+     {R"({"images":["images/a.jpg","images/b.jpg"],"text":"<image>\nOne.\n<image>\nTwo."})"}},
     {"imagefolder",
      "food101",
      "classification",
-     {{"rows", R"({"image_path":"images/apple_pie/1.jpg"})"}},
-     {"images/apple_pie/1.jpg"},
-     {R"({"image_path":"images/apple_pie/1.jpg","label":"apple_pie"})"}},
+     {},
+     {"images/apple_pie/1.jpg", "images/waffles/2.jpg"},
+     {R"({"image_path":"images/apple_pie/1.jpg","label":"apple_pie"})",
+      R"({"image_path":"images/waffles/2.jpg","label":"waffles"})"}},
     {"mediafolder-metadata",
-     "",
+     R"({"id":"own","importer":"format_mediafolder","native_layout":"mediafolder-metadata",
+         "mapping":{"caption":{"image_path":"@file","output":"text"}}})",
      "caption",
-     {{"entry", R"({"caption":{"image_path":"@file","output":"text"}})"},
-      {"rows", R"({"file_name":"1.jpg","text":"a green animal"})"}},
+     {{"metadata.csv", "file_name,text\n1.jpg,a green animal\n"}},
      {"1.jpg"},
      {R"({"image_path":"1.jpg","output":"a green animal"})"}},
     {"per-image-json",
      "ai2d-native",
      "vqa",
-     {{"rows",
-       R"({"imageName":"7.png","questions":{"What eats?":{"answerTexts":["fox","grass"],"correctAnswer":0},"What grows?":{"answerTexts":["fox","grass"],"correctAnswer":1}}})"}},
+     {{"questions/7.png.json",
+       R"({"imageName":"7.png","questions":{"What eats?":{"answerTexts":["fox","grass"],
+             "correctAnswer":0},"What grows?":{"answerTexts":["fox","grass"],"correctAnswer":1}}})"}},
      {"images/7.png"},
-     {R"({"image_path":"images/7.png","question":"What eats?","options":["fox","grass"],"output":"fox"})",
-      R"({"image_path":"images/7.png","question":"What grows?","options":["fox","grass"],"output":"grass"})"}},
-    {"dicom+csv",
-     "rsna-pneumonia",
-     "grounding",
-     {{"rows", R"({"patientId":"p1","x":"1","y":"2","width":"10.5","height":"20","Target":"1"})"
-               "\n"
-               R"({"patientId":"p2","x":"","y":"","width":"","height":"","Target":"0"})"}},
-     {"stage_2_train_images/p1.dcm", "stage_2_train_images/p2.dcm"},
-     {R"({"image_path":"stage_2_train_images/p1.dcm","objects":{"bbox":[[1,2,11.5,22]],"ref":["pneumonia"]}})",
-      R"({"image_path":"stage_2_train_images/p2.dcm","objects":{"bbox":[],"ref":[]}})"}},
-    {"hdf5-arrays",
-     "pcam",
-     "classification",
-     {{"rows", R"({"x":"x/000000001.png","y":[[[1]]]})"}},
-     {"x/000000001.png"},
-     {R"({"image_path":"x/000000001.png","label":1})"}},
+     {R"({"image_path":"images/7.png","options":["fox","grass"],"output":"fox","question":"What eats?"})",
+      R"({"image_path":"images/7.png","options":["fox","grass"],"output":"grass","question":"What grows?"})"}},
     {"text-rows",
-     "",
+     R"x({"id":"own","importer":"format_json","native_layout":"text-rows",
+          "mapping":{"sft":{"query":"joined([instruction,input],\"\\n\")","output":"output"}}})x",
      "sft",
-     {{"entry", R"x({"sft":{"query":"joined([instruction,input],\"\\n\")","output":"output"}})x"},
-      {"rows", R"({"instruction":"Add.","input":"2 3","output":"5"})"}},
+     {{"rows.json", R"([{"instruction":"Add.","input":"2 3","output":"5"}])"}},
      {},
-     {R"({"query":"Add.\n2 3","output":"5"})"}},
+     {R"({"messages":[{"content":"Add.\n2 3","role":"user"},{"content":"5","role":"assistant"}]})"}},
 };
 
 }  // namespace
 
 const Samples& imported_layouts() {
-  return kImported;
-}
-
-const Samples& given_layouts() {
-  return kGiven;
+  static const Samples all = [] {
+    Samples made = kImported;
+    for (LayoutSample& sample : packed_layouts()) made.push_back(std::move(sample));
+    return made;
+  }();
+  return all;
 }
 
 }  // namespace mortise::ingest::catalog

@@ -9,15 +9,14 @@
 namespace mortise::ingest::catalog {
 
 struct LayoutSample {
-  std::string layout, set, task;
+  std::string layout, set, task;             // set: its id, or an entry of the catalogue as JSON
   std::map<std::string, std::string> files;  // rows and tables; name -> content
   std::vector<std::string> media;            // names of pictures, sounds and films
   std::vector<std::string> rows;             // that come of it, canonical JSON
 };
 
-// Layouts whose importer is built here.
+// In `rows` "@KEPT" stands for the name of the picture of @PNG, "media/*.png" for a name that the
+// import made.
 const std::vector<LayoutSample>& imported_layouts();
-// Layouts whose importer is not: files holds, under "rows", the rows that it gives, one a line.
-const std::vector<LayoutSample>& given_layouts();
 
 }  // namespace mortise::ingest::catalog

@@ -142,6 +142,19 @@ TEST(MappingWords, FilesAndNeighbours) {
   EXPECT_EQ(value(row, "base64(b)"), "\"kept:AB\"");
   EXPECT_THAT(value(row, "base64(audio_path)"), HasSubstr("no base64"));
   EXPECT_EQ(value(R"({"jpg":"1.jpg"})", "member(\"jpg\")"), "\"1.jpg\"");
+  EXPECT_EQ(value(R"({"image":"1.webp","text":"t"})", "member(\"webp\")"), "\"1.webp\"");
+  EXPECT_EQ(value(R"({"image":"1.webp","text":"t"})", "member(\"txt\")"), "\"t\"");
+}
+
+TEST(MappingWords, TextsBetweenPictures) {
+  const std::string row = R"({"t":["a","b"],"p":["2.jpg","1.jpg"],"n":[1,0],"u":[null,"x"]})";
+  EXPECT_EQ(value(row, "interleave(t,n)"), R"("<image>\na\n<image>\nb")");
+  EXPECT_EQ(value(row, "interleave(t,u)"), R"("a\n<image>\nb")");
+  EXPECT_EQ(value(row, "joined(ordered(p,n),\" \")"), "\"1.jpg 2.jpg\"");
+  EXPECT_THAT(value(R"({"t":["a","b"],"u":["x"]})", "interleave(t,u)"), HasSubstr("as many"));
+  EXPECT_THAT(value(R"({"t":["a","b"],"u":[1]})", "ordered(t,u)"), HasSubstr("as many"));
+  EXPECT_EQ(value(R"({"c":"-1"})", "differs(c,\"-1\")"), "0");
+  EXPECT_EQ(value(R"({"c":"12 3"})", "differs(c,\"-1\")"), "1");
 }
 
 TEST(MappingWords, ChoosingJoiningAndReading) {

@@ -75,6 +75,8 @@ TEST_F(MediaFolder, SidecarsAndJsonNeighboursBelongToTheirStem) {
 
   EXPECT_EQ(pack_.rows_of({"u"}),
             (Rows{"{\"form\":[{\"id\":0}]} image=A", "{\"text\":\"two\"} image=B"}));
+  pack_.files()["u/annotations/2.png.json"] = "{\"n\":2}";  // named for the whole file
+  EXPECT_EQ(pack_.rows_of({"u"})[1], "{\"text\":\"two\",\"n\":2} image=B");
   EXPECT_EQ(pack_.rows_of({"u"}, R"({"sidecars":["gt_{stem}.txt"]})")[0],
             "{\"text\":\"words\",\"form\":[{\"id\":0}]} image=A");
 }
