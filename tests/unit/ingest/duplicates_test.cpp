@@ -103,9 +103,9 @@ TEST(PictureIndex, ASmallerAndBrighterCopyIsTheSamePictureAMirroredOneIsNot) {
 }
 
 TEST(PictureHash, AFlatPictureSaysNothing) {
-  Image flat{32, 32, std::vector<uint8_t>(32 * 32 * 3, 90)};
+  Image flat{32, 32, Pixels(32 * 32 * 3, 90)};
   EXPECT_EQ(picture_hash(flat), 0u);
-  EXPECT_EQ(picture_hash(Image{4, 4, std::vector<uint8_t>(48, 1)}), 0u);
+  EXPECT_EQ(picture_hash(Image{4, 4, Pixels(48, 1)}), 0u);
 }
 
 }  // namespace
