@@ -76,18 +76,20 @@ Result<int> import_set(const Arguments& arguments) {
     }
     return result.ok ? 0 : 1;
   }
-  std::vector<UploadFile> files = {{"rows.jsonl", base::join_path(made.folder, "rows.jsonl")}};
+  DatasetUpload wanted;
+  MORTISE_ASSIGN(wanted.files.emplace_back(),
+                 file_at(base::join_path(made.folder, "rows.jsonl"), "rows.jsonl"));
   for (const auto& [name, path] : result.record["media"].members()) {
-    files.push_back({name, path.as_string()});
+    MORTISE_ASSIGN(wanted.files.emplace_back(), file_at(path.as_string(), name));
   }
   const std::string& set = arguments.text("name");
-  const Json options = Json::object({{"name", arguments.text("--as", set)},
-                                     {"task_type", result.record["task_type"]},
-                                     {"rows", Json::array({"rows.jsonl"})},
-                                     {"labels", Json::object({{"catalog", set}})},
-                                     {"max_bad_rows", 0},
-                                     {"draft", arguments.has("--draft")}});
-  return upload_files(arguments, options, files, "");
+  wanted.options = Json::object({{"name", arguments.text("--as", set)},
+                                 {"task_type", result.record["task_type"]},
+                                 {"rows", Json::array({"rows.jsonl"})},
+                                 {"labels", Json::object({{"catalog", set}})},
+                                 {"max_bad_rows", 0},
+                                 {"draft", arguments.has("--draft")}});
+  return upload_files(arguments, wanted);
 }
 
 }  // namespace

@@ -1,8 +1,10 @@
-// `mortise dataset ...`: what is stored is the server's; files go up one by one, each durable
-// before the next, then the check runs as a job.
+// `mortise dataset ...`: what is stored is the server's; files go up over several
+// connections, then the check runs as a job.
+#include <algorithm>
 #include <cstdio>
 
 #include "base/file_ops.h"
+#include "cli/archive.h"
 #include "cli/command.h"
 #include "cli/export.h"
 #include "cli/http.h"
@@ -21,44 +23,56 @@ using base::Status;
 
 namespace {
 
-struct LocalFile {
-  std::string name, path;  // name in the upload; where it lies here
-  uint64_t size_bytes = 0;
-};
+// What PATH is.
+enum class Given { kFile, kFolder, kArchive };
 
-Status list_files(const std::string& root, const std::string& below, std::vector<LocalFile>& out) {
-  base::FileOps& files = base::posix_file_ops();
-  const std::string folder = below.empty() ? root : base::join_path(root, below);
-  MORTISE_ASSIGN(const auto entries, files.list(folder));
-  for (const base::FileInfo& entry : entries) {
-    const std::string name = below.empty() ? entry.name : base::join_path(below, entry.name);
-    if (entry.is_folder) {
-      MORTISE_TRY(list_files(root, name, out));
-    } else {
-      out.push_back({name, base::join_path(root, name), entry.size_bytes});
-    }
-  }
-  return {};
+Given what_is(const Arguments& arguments, const std::string& path) {
+  if (base::posix_file_ops().list(path).ok()) return Given::kFolder;
+  return is_archive_name(path) && !arguments.has("--whole") ? Given::kArchive : Given::kFile;
 }
 
-// The rows file or folder, and what --media adds.
-Result<std::vector<LocalFile>> files_of(const Arguments& arguments, const std::string& path,
-                                        std::string& rows_name) {
-  std::vector<LocalFile> found;
-  if (base::posix_file_ops().list(path).ok()) {
-    MORTISE_TRY(list_files(path, "", found));
+// The files of an archive, as if they lay in a folder; a folder that holds all of them is left out
+// of their names. Their time is the archive's, so that unpacking it again changes nothing.
+Result<std::vector<UploadFile>> files_in_archive(const Arguments& arguments,
+                                                 const std::string& path,
+                                                 const RecordPlace& place) {
+  MORTISE_ASSIGN(const UploadFile archive, file_at(path, path));
+  MORTISE_ASSIGN(std::string folder, place.fresh_folder());
+  ArchiveLimits limits;
+  MORTISE_ASSIGN(const int64_t ratio, arguments.integer("--ratio-max", 200));
+  limits.ratio_max = static_cast<uint64_t>(std::max<int64_t>(ratio, 1));
+  MORTISE_ASSIGN(const base::DiskSpace disk, base::disk_space(folder));
+  limits.total_bytes_max = std::min(limits.total_bytes_max, disk.free_bytes / 10 * 9);
+  MORTISE_TRY(unpack_archive(path, folder, limits));
+  MORTISE_ASSIGN(const auto top, base::posix_file_ops().list(folder));
+  if (top.size() == 1 && top[0].is_folder) folder = base::join_path(folder, top[0].name);
+  MORTISE_ASSIGN(std::vector<UploadFile> files, files_below(folder));
+  for (UploadFile& file : files) file.modified_ns = archive.modified_ns;
+  return files;
+}
+
+// The name of the rows file when PATH is one; "" for a folder or an archive.
+std::string rows_name_of(const Arguments& arguments, const std::string& path) {
+  return what_is(arguments, path) == Given::kFile ? path.substr(path.rfind('/') + 1) : "";
+}
+
+// What PATH is or holds, and what --media adds.
+Result<std::vector<UploadFile>> files_of(const Arguments& arguments, const std::string& path,
+                                         const RecordPlace& place) {
+  const Given given = what_is(arguments, path);
+  const std::string rows_name = rows_name_of(arguments, path);
+  std::vector<UploadFile> found;
+  if (given == Given::kFolder) {
+    MORTISE_ASSIGN(found, files_below(path));
+  } else if (given == Given::kArchive) {
+    MORTISE_ASSIGN(found, files_in_archive(arguments, path, place));
   } else {
-    MORTISE_ASSIGN(auto file, base::posix_file_ops().open(path, base::OpenMode::kRead));
-    MORTISE_ASSIGN(const uint64_t size, file->size());
-    rows_name = path.substr(path.rfind('/') + 1);
-    found.push_back({rows_name, path, size});
+    MORTISE_ASSIGN(found.emplace_back(), file_at(path, rows_name));
   }
   if (arguments.has("--media")) {
-    std::vector<LocalFile> media;
-    MORTISE_TRY(list_files(arguments.text("--media"), "", media));
-    for (LocalFile& file : media) {
-      const bool is_rows = file.name == rows_name;
-      if (!is_rows) found.push_back(std::move(file));
+    MORTISE_ASSIGN(auto media, files_below(arguments.text("--media")));
+    for (UploadFile& file : media) {
+      if (file.name != rows_name) found.push_back(std::move(file));
     }
   }
   if (found.empty()) {
@@ -94,19 +108,29 @@ Result<Json> upload_options(const Arguments& arguments, const std::string& rows_
   return options;
 }
 
+// Sends the files of PATH; a run that was cut goes on where its record says.
+Result<int> send(const Arguments& arguments, const std::string& command, const std::string& path,
+                 const Json& options) {
+  DatasetUpload wanted;
+  wanted.options = options;
+  MORTISE_ASSIGN(const int64_t connections, arguments.integer("--connections", 4));
+  wanted.settings.connections = static_cast<size_t>(std::clamp<int64_t>(connections, 1, 16));
+  MORTISE_ASSIGN(const RecordPlace place,
+                 record_place(command, options, {path, arguments.text("--media")}));
+  MORTISE_ASSIGN(wanted.files, files_of(arguments, path, place));
+  if (what_is(arguments, path) == Given::kFile) wanted.rows_path = path;
+  wanted.place = &place;
+  return upload_files(arguments, wanted);
+}
+
 Result<int> upload(const Arguments& arguments) {
-  std::string rows_name;
-  MORTISE_ASSIGN(const auto files, files_of(arguments, arguments.text("path"), rows_name));
-  MORTISE_ASSIGN(const Json options, upload_options(arguments, rows_name));
-  std::vector<UploadFile> named;
-  for (const LocalFile& file : files) named.push_back({file.name, file.path});
-  return upload_files(arguments, options, named, rows_name.empty() ? "" : arguments.text("path"));
+  const std::string path = arguments.text("path");
+  MORTISE_ASSIGN(const Json options, upload_options(arguments, rows_name_of(arguments, path)));
+  return send(arguments, "dataset upload", path, options);
 }
 
 // Files that change a version; the data set's task type stays.
 Result<int> upload_change(const Arguments& arguments, const char* kind, const std::string& path) {
-  std::string rows_name;
-  MORTISE_ASSIGN(const auto files, files_of(arguments, path, rows_name));
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
   const std::string ref = arguments.text("ref");
@@ -117,12 +141,11 @@ Result<int> upload_change(const Arguments& arguments, const char* kind, const st
                                {"patch", arguments.has("--patch-rows")},
                                {"draft", arguments.has("--draft")}});
   if (ref.find('@') != std::string::npos) options["parent"] = ref;
-  Json rows = wanted_rows(arguments, rows_name);
+  Json rows = wanted_rows(arguments, rows_name_of(arguments, path));
   if (rows.size() > 0) options["rows"] = std::move(rows);
-  std::vector<UploadFile> named;
-  for (const LocalFile& file : files) named.push_back({file.name, file.path});
-  return upload_files(arguments, options, named, rows_name.empty() ? "" : path);
+  return send(arguments, std::string("dataset ") + kind, path, options);
 }
+
 Result<int> append(const Arguments& arguments) {
   return upload_change(arguments, "append", arguments.text("path"));
 }
@@ -343,22 +366,26 @@ void add_reading(std::vector<Command>& out) {
 void add_dataset_commands(std::vector<Command>& out) {
   const Option media = {"--media", "DIR", "where the rows' files are"};
   const Option draft = {"--draft", "", "do not release it yet", Take::kFlag};
-  out.push_back({"dataset",
-                 "upload",
-                 "Upload, check and version a data set.",
-                 {{"name", "NAME", "of the data set", Take::kOne, true},
-                  {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
-                  {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
-                  {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
-                  {"--modality", "M", "text, image, audio or video", Take::kMany},
-                  {"--description", "TEXT", "for people"},
-                  {"--label", "KEY=VALUE", "for search", Take::kMany},
-                  media,
-                  {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
-                  {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
-                  {"--patch", "", "apply mechanical patches", Take::kFlag},
-                  draft},
-                 upload});
+  out.push_back(
+      {"dataset",
+       "upload",
+       "Upload, check and version a data set.",
+       {{"name", "NAME", "of the data set", Take::kOne, true},
+        {"path", "PATH", "a file of rows, or a folder, zip or tar with one", Take::kOne, true},
+        {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
+        {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+        {"--modality", "M", "text, image, audio or video", Take::kMany},
+        {"--description", "TEXT", "for people"},
+        {"--label", "KEY=VALUE", "for search", Take::kMany},
+        {"--media", "DIR", "where the rows' files are"},
+        {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
+        {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
+        {"--patch", "", "apply mechanical patches", Take::kFlag},
+        {"--draft", "", "do not release it yet", Take::kFlag},
+        {"--whole", "", "send an archive as it is, such as a shard", Take::kFlag},
+        {"--ratio-max", "N", "how far an archive may unfold (200)"},
+        {"--connections", "N", "1 to 16 at a time (4)"}},
+       upload});
   out.push_back({"dataset",
                  "append",
                  "Add rows: a new version that shares what is there.",

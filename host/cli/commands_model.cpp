@@ -9,6 +9,7 @@
 #include "cli/local_task.h"
 #include "cli/server.h"
 #include "cli/show.h"
+#include "cli/upload.h"
 #include "cli/wait.h"
 
 namespace mortise::cli {
@@ -21,27 +22,30 @@ using base::Status;
 
 namespace {
 
-// Sends a model's folder and names it.
-Result<Json> import_folder(Http& http, const std::string& name, const std::string& folder,
-                           const Arguments& arguments) {
+// Sends a model's folder and names it. place: as of bring_files.
+Result<Json> import_folder(const std::string& name, const std::string& folder,
+                           const Arguments& arguments, const RecordPlace* place) {
   MORTISE_ASSIGN(const auto entries, base::posix_file_ops().list(folder));
-  std::vector<std::pair<std::string, std::string>> files;
+  std::vector<UploadFile> files;
   for (const base::FileInfo& entry : entries) {
-    if (!entry.is_folder) files.emplace_back(entry.name, base::join_path(folder, entry.name));
+    if (entry.is_folder) continue;
+    MORTISE_ASSIGN(files.emplace_back(), file_at(base::join_path(folder, entry.name), entry.name));
   }
-  MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", Json::object({{"name", name}})));
-  const std::string& id = upload["id"].as_string();
-  MORTISE_TRY(send_files(http, id, files));
+  const Json options = Json::object({{"name", name}});
+  MORTISE_ASSIGN(const std::string id, bring_files(options, files, place));
   Json request = Json::object({{"name", name}, {"upload", id}});
   if (arguments.has("--description")) request["description"] = arguments.text("--description");
   if (arguments.has("--base")) request["base"] = arguments.text("--base");
+  MORTISE_ASSIGN(Http http, connect());
   return http.post("/api/v1/models", request);
 }
 
 Result<int> model_import(const Arguments& arguments) {
-  MORTISE_ASSIGN(Http http, connect());
-  MORTISE_ASSIGN(const Json model,
-                 import_folder(http, arguments.text("name"), arguments.text("dir"), arguments));
+  const std::string name = arguments.text("name"), folder = arguments.text("dir");
+  MORTISE_ASSIGN(const RecordPlace place,
+                 record_place("model import", Json::object({{"name", name}}), {folder}));
+  MORTISE_ASSIGN(const Json model, import_folder(name, folder, arguments, &place));
+  place.drop();
   show(arguments, model);
   return 0;
 }
@@ -71,8 +75,7 @@ Result<int> model_new(const Arguments& arguments) {
                  run_local({.kind = "model.new", .arguments = std::move(given)}));
   if (!made.ok) return 1;
   if (keeps) return 0;
-  MORTISE_ASSIGN(Http http, connect());
-  auto model = import_folder(http, arguments.text("name"), folder, arguments);
+  auto model = import_folder(arguments.text("name"), folder, arguments, nullptr);
   (void)base::remove_tree(base::posix_file_ops(), folder);
   MORTISE_TRY(model);
   show(arguments, *model);

@@ -1,11 +1,27 @@
-// `mortise store ...`: care for the sealed store of a server.
+// `mortise store ...`: care for the sealed store of a server; restore starts mortised for itself,
+// since it is the one program that may hold keys.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/clock.h"
+#include "base/file_ops.h"
 #include "cli/command.h"
+#include "cli/home.h"
 #include "cli/http.h"
+#include "cli/local_task.h"
+#include "cli/passphrase.h"
+#include "cli/progress.h"
 #include "cli/server.h"
 #include "cli/show.h"
+#include "job/launch.h"
 
 namespace mortise::cli {
 
+using base::Code;
+using base::Error;
 using base::Json;
 using base::Result;
 
@@ -30,6 +46,94 @@ Result<int> compact(const Arguments& arguments) {
 Result<int> scrub(const Arguments& arguments) {
   MORTISE_ASSIGN(const int64_t rate, arguments.integer("--bytes-per-second", 0));
   return post(arguments, "scrub", Json::object({{"bytes_per_second", rate}}));
+}
+
+// A piece of the store a request, so that there is progress and the server does nothing for long.
+Result<int> verify(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  Json body = Json::object({{"reference", arguments.text("reference")}});
+  Json all = Json::object({{"versions", 0}, {"objects", 0}, {"bytes_read", 0}});
+  all["findings"] = Json::array();
+  {
+    Progress progress;
+    do {
+      MORTISE_ASSIGN(const Json report, http.post("/api/v1/store/verify", body));
+      for (const char* name : {"versions", "objects", "bytes_read"}) {
+        all[name] = all[name].as_int() + report[name].as_int();
+      }
+      for (const Json& finding : report["findings"].items()) all["findings"].push_back(finding);
+      progress.show("verify", all["versions"].as_int(), report["versions_total"].as_int());
+      body["cursor"] = report["cursor"];
+    } while (body["cursor"].is_string());
+  }
+  show(arguments, all);
+  return all["findings"].size() == 0 ? 0 : 1;
+}
+
+Result<int> unlock(const Arguments& arguments) {
+  MORTISE_ASSIGN(Http http, connect());
+  const bool is_new = arguments.has("--new");
+  MORTISE_ASSIGN(const std::string passphrase, read_passphrase(arguments, is_new));
+  MORTISE_ASSIGN(const Json state,
+                 http.post("/api/v1/store/unlock",
+                           Json::object({{"passphrase", passphrase}, {"new", is_new}})));
+  show(arguments, state);
+  return 0;
+}
+
+// A file in memory: what is written to it is read by who gets its descriptor.
+struct Scratch {
+  int descriptor = ::memfd_create("mortise", MFD_CLOEXEC);
+  Scratch() = default;
+  Scratch(const Scratch&) = delete;
+  ~Scratch() { ::close(descriptor); }
+  std::string text() const {
+    std::string text(static_cast<size_t>(::lseek(descriptor, 0, SEEK_END)), '\0');
+    const ssize_t got = ::pread(descriptor, text.data(), text.size(), 0);
+    text.resize(got < 0 ? 0 : static_cast<size_t>(got));
+    return text;
+  }
+};
+
+Result<int> run_to_its_end(const base::SpawnOptions& options) {
+  MORTISE_ASSIGN(const auto child, base::system_process().spawn(options));
+  for (;;) {
+    const auto code = base::system_process().poll_exit(child);
+    if (code.ok() || code.error().code != Code::kUnavailable) return code;
+    base::system_clock().sleep_ms(20);
+  }
+}
+
+Result<int> restore(const Arguments& arguments) {
+  constexpr int kPassphrase = 3;
+  MORTISE_ASSIGN(const std::string program, job::sibling_program("mortised"));
+  const Scratch answer, passphrase;
+  base::SpawnOptions options;
+  options.arguments = {program, "--restore", absolute_path(arguments.text("folder"))};
+  for (const char* name : {"--root-key", "--config"}) {
+    if (!arguments.has(name)) continue;
+    options.arguments.insert(options.arguments.end(), {name, absolute_path(arguments.text(name))});
+  }
+  options.environment = {"MORTISE_HOME=" + home_folder(), "PATH=/usr/bin:/bin", "LANG=C.UTF-8"};
+  options.working_folder = "/";
+  options.descriptors = {{answer.descriptor, STDOUT_FILENO}, {STDERR_FILENO, STDERR_FILENO}};
+  options.new_session = false;
+  if (arguments.has("--passphrase") || names_passphrase(arguments)) {
+    MORTISE_ASSIGN(std::string text, read_passphrase(arguments, false));
+    const ssize_t size = static_cast<ssize_t>(text.size());
+    const bool is_written = ::write(passphrase.descriptor, text.data(), text.size()) == size &&
+                            ::lseek(passphrase.descriptor, 0, SEEK_SET) == 0;
+    if (!is_written) return Error(Code::kInternal, "The passphrase cannot be handed over.");
+    options.arguments.insert(options.arguments.end(),
+                             {"--passphrase-descriptor", std::to_string(kPassphrase)});
+    options.descriptors.emplace_back(passphrase.descriptor, kPassphrase);
+  }
+  MORTISE_ASSIGN(const int code, run_to_its_end(options));
+  const std::string text = answer.text();
+  if (text.empty()) return code;  // mortised has said why, on standard error
+  MORTISE_ASSIGN(const Json facts, base::parse_json(text));
+  show(arguments, facts);
+  return code;
 }
 
 Result<int> backup(const Arguments& arguments) {
@@ -57,6 +161,11 @@ void add_store_commands(std::vector<Command>& out) {
                  "Read and authenticate every stored byte.",
                  {{"--bytes-per-second", "N", "at most so fast; 0: as fast as it goes"}},
                  scrub});
+  out.push_back({"store",
+                 "verify",
+                 "Read all that versions name: manifests, rows and their ids, media, originals.",
+                 {{"reference", "REF", "one version; else every version of every data set"}},
+                 verify});
   out.push_back(
       {"store",
        "backup",
@@ -64,6 +173,23 @@ void add_store_commands(std::vector<Command>& out) {
        "is not among them.",
        {{"folder", "DIR", "absolute", Take::kOne, true}},
        backup});
+  out.push_back({"store",
+                 "restore",
+                 "A backup into the empty $MORTISE_HOME, and verify it; no server runs meanwhile.",
+                 {{"folder", "DIR", "that store backup wrote", Take::kOne, true},
+                  {"--root-key", "FILE", "keys/root.key of the home that was backed up"},
+                  {"--passphrase", "", "ask for the passphrase, when there is one", Take::kFlag},
+                  kPassphraseFile,
+                  kPassphraseDescriptor,
+                  {"--config", "FILE", "site.json, when it says where the root key is"}},
+                 restore});
+  out.push_back({"store",
+                 "unlock",
+                 "Give a locked server its passphrase; asks for it, or reads it from a file.",
+                 {{"--new", "", "it is the first passphrase of a new home", Take::kFlag},
+                  kPassphraseFile,
+                  kPassphraseDescriptor},
+                 unlock});
   out.push_back({"store", "rotate", "A new key-encryption key around every data key.", {}, rotate});
   out.push_back({"store",
                  "shred",

@@ -10,7 +10,6 @@
 #include <ostream>
 #include <vector>
 
-#include "base/crypto.h"
 #include "base/file_ops.h"
 #include "job/error_json.h"
 
@@ -112,57 +111,6 @@ Result<Json> Http::patch(const std::string& path, const Json& body) {
 Status Http::remove(const std::string& path) {
   MORTISE_TRY(send("DELETE", path, nullptr));
   return {};
-}
-
-Result<std::string> Http::create_transfer(const std::string& upload_id, const std::string& name,
-                                          uint64_t size_bytes) {
-  return guarded(server_, [&]() -> Result<std::string> {
-    Poco::Net::HTTPClientSession session(server_.host, server_.port);
-    set_timeouts(session);
-    HTTPRequest request = request_for(server_, "POST", "/api/v1/uploads");
-    request.set("Tus-Resumable", "1.0.0");
-    request.set("Upload-Length", std::to_string(size_bytes));
-    request.set("Upload-Metadata", "upload " + base::to_base64(base::as_bytes(upload_id)) +
-                                       ",filename " + base::to_base64(base::as_bytes(name)));
-    request.setContentLength(0);
-    session.sendRequest(request);
-    HTTPResponse response;
-    std::istream& stream = session.receiveResponse(response);
-    MORTISE_ASSIGN(const std::string text, read_all(stream));
-    if (response.getStatus() >= 400) return problem(response, text);
-    return response.get("Location");
-  });
-}
-
-Status Http::send_file(const std::string& upload_id, const std::string& name,
-                       const std::string& file, const std::function<void(uint64_t)>& sent) {
-  MORTISE_ASSIGN(auto source, base::posix_file_ops().open(file, base::OpenMode::kRead));
-  MORTISE_ASSIGN(const uint64_t size, source->size());
-  MORTISE_ASSIGN(const std::string path, create_transfer(upload_id, name, size));
-  if (size == 0) return {};
-  return guarded(server_, [&]() -> Status {
-    Poco::Net::HTTPClientSession session(server_.host, server_.port);
-    set_timeouts(session);
-    HTTPRequest request = request_for(server_, "PATCH", path);
-    request.set("Tus-Resumable", "1.0.0");
-    request.set("Upload-Offset", "0");
-    request.setContentType("application/offset+octet-stream");
-    request.setContentLength64(static_cast<Poco::Int64>(size));
-    std::ostream& stream = session.sendRequest(request);
-    std::vector<std::byte> piece(kPieceBytes);
-    for (uint64_t offset = 0; offset < size;) {
-      MORTISE_ASSIGN(const size_t got, source->read_at(offset, piece));
-      if (got == 0) {
-        return Error(Code::kDataLoss, "The file became shorter while it was sent.").at_file(file);
-      }
-      stream.write(reinterpret_cast<const char*>(piece.data()), static_cast<std::streamsize>(got));
-      if (!stream.good()) break;  // the server has answered already: read why
-      offset += got;
-      if (sent) sent(offset);
-    }
-    MORTISE_TRY(answer_of(session));
-    return {};
-  });
 }
 
 Status Http::read(const std::string& path, const std::function<Status(std::string_view)>& take) {

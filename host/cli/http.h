@@ -28,10 +28,6 @@ class Http {  // [serial]
   base::Result<base::Json> post(const std::string& path, const base::Json& body);
   base::Result<base::Json> patch(const std::string& path, const base::Json& body);
   base::Status remove(const std::string& path);
-  // One file of an upload by tus: created, then sent as one PATCH. sent is called with the bytes so
-  // far; may be empty.
-  base::Status send_file(const std::string& upload_id, const std::string& name,
-                         const std::string& file, const std::function<void(uint64_t)>& sent);
   // The answer's body into a new file, or to `take` piece by piece.
   base::Status download(const std::string& path, const std::string& file);
   base::Status read(const std::string& path,
@@ -43,9 +39,6 @@ class Http {  // [serial]
   const Server& server() const { return server_; }
 
  private:
-  // The path of a new tus upload.
-  base::Result<std::string> create_transfer(const std::string& upload_id, const std::string& name,
-                                            uint64_t size_bytes);
   base::Result<base::Json> send(const std::string& method, const std::string& path,
                                 const base::Json* body);
   Server server_;

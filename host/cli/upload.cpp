@@ -2,10 +2,12 @@
 #include "cli/upload.h"
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "base/file_ops.h"
+#include "cli/home.h"
 #include "cli/http.h"
-#include "cli/progress.h"
+#include "cli/local_task.h"
 #include "cli/server.h"
 #include "cli/show.h"
 #include "cli/wait.h"
@@ -20,10 +22,37 @@ using base::Status;
 
 namespace {
 
-Status send(Http& http, const std::string& upload, const std::vector<UploadFile>& files) {
-  std::vector<std::pair<std::string, std::string>> named;
-  for (const UploadFile& file : files) named.emplace_back(file.name, file.path);
-  return send_files(http, upload, named);
+// How a record names the server: the private one has another port after each start.
+std::string server_name() {
+  const char* url = std::getenv("MORTISE_URL");
+  return url == nullptr || *url == '\0' ? "private" : url;
+}
+
+Status send(UploadRecord& record, const std::vector<Transfer>& plan, const RecordPlace* place,
+            const SendSettings& settings) {
+  SendWork work{.upload = record.upload, .plan = &plan, .states = &record.transfers};
+  work.reach = []() -> Result<Server> {
+    MORTISE_ASSIGN(const Http http, connect());
+    return http.server();
+  };
+  if (place != nullptr) work.save = [&record, place] { return place->save(record); };
+  return send_transfers(work, settings);
+}
+
+// The record of an upload that still takes these files. NOT_FOUND when there is none.
+Result<UploadRecord> record_to_go_on(Http& http, const std::vector<UploadFile>& files,
+                                     size_t transfer_count, const RecordPlace& place) {
+  MORTISE_ASSIGN(UploadRecord record, place.load());
+  const bool is_same = record.files == files && record.transfers.size() == transfer_count;
+  if (!is_same) {
+    std::fprintf(stderr, "The files have changed since the upload was cut; it starts anew.\n");
+  } else {
+    const auto upload = http.get("/api/v1/uploads/" + record.upload);
+    if (upload.ok() && (*upload)["state"].as_string() == "open") return record;
+    if (!upload.ok() && upload.error().code != Code::kNotFound) return upload.error();
+  }
+  place.drop();
+  return Error(Code::kNotFound, "There is nothing to go on with.");
 }
 
 // Runs the check to its end and answers the job.
@@ -42,8 +71,8 @@ std::vector<UploadFile> beside(const std::string& rows_path, const Json& report)
     const std::string& name = item.as_string();
     if (!base::check_relative_path(name).ok()) continue;
     const std::string path = base::join_path(folder, name);
-    const auto exists = base::posix_file_ops().exists(path);
-    if (exists.ok() && *exists) found.push_back({name, path});
+    auto file = file_at(path, name);
+    if (file.ok()) found.push_back(std::move(*file));
   }
   return found;
 }
@@ -61,23 +90,62 @@ void show_findings(const Json& report) {
   }
 }
 
-Result<int> upload_files(const Arguments& arguments, const Json& options,
-                         const std::vector<UploadFile>& files, const std::string& rows_path) {
+Result<RecordPlace> record_place(const std::string& verb, const Json& options,
+                                 const std::vector<std::string>& paths) {
+  Json places = Json::array();
+  for (const std::string& path : paths) places.push_back(absolute_path(path));
+  return RecordPlace::open(base::join_path(home_folder(), "uploads"),
+                           Json::object({{"verb", verb},
+                                         {"server", server_name()},
+                                         {"options", options},
+                                         {"paths", std::move(places)}}));
+}
+
+Result<std::string> bring_files(const Json& options, const std::vector<UploadFile>& files,
+                                const RecordPlace* place, const SendSettings& settings) {
   MORTISE_ASSIGN(Http http, connect());
-  MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", options));
-  const std::string& id = upload["id"].as_string();
+  const std::vector<Transfer> plan = plan_transfers(files);
+  auto known = place == nullptr ? Result<UploadRecord>(Error(Code::kNotFound, ""))
+                                : record_to_go_on(http, files, plan.size(), *place);
+  UploadRecord record;
+  if (known.ok()) {
+    record = std::move(*known);
+  } else if (known.error().code != Code::kNotFound) {
+    return std::move(known.error());
+  } else {
+    MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", options));
+    record = {server_name(), upload["id"].as_string(), files,
+              std::vector<TransferState>(plan.size())};
+    if (place != nullptr) MORTISE_TRY(place->save(record));
+  }
+  Status sent = send(record, plan, place, settings);
+  if (sent.ok()) return record.upload;
+  Error& error = sent.error();
+  if (place != nullptr) {
+    error.hint += (error.hint.empty() ? "" : " ") +
+                  std::string("What arrived stays there: the same command run again goes on.");
+  }
+  return std::move(error);
+}
+
+Result<int> upload_files(const Arguments& arguments, const DatasetUpload& wanted) {
+  MORTISE_ASSIGN(const std::string id,
+                 bring_files(wanted.options, wanted.files, wanted.place, wanted.settings));
   const std::string path = "/api/v1/uploads/" + id;
-  MORTISE_TRY(send(http, id, files));
+  MORTISE_ASSIGN(Http http, connect());  // the server may be another process by now
   MORTISE_ASSIGN(Json ended, check(http, path));
   MORTISE_ASSIGN(Json after, http.get(path));
   // A rows file alone brings the files that its rows name, as `dataset check` finds them.
-  const auto more =
-      rows_path.empty() ? std::vector<UploadFile>() : beside(rows_path, after["result"]["report"]);
+  const auto more = wanted.rows_path.empty() ? std::vector<UploadFile>()
+                                             : beside(wanted.rows_path, after["result"]["report"]);
   if (ended["state"].as_string() == "failed" && !more.empty()) {
-    MORTISE_TRY(send(http, id, more));
+    const std::vector<Transfer> plan = plan_transfers(more);
+    UploadRecord record{.upload = id, .transfers = std::vector<TransferState>(plan.size())};
+    MORTISE_TRY(send(record, plan, nullptr, wanted.settings));
     MORTISE_ASSIGN(ended, check(http, path));
     MORTISE_ASSIGN(after, http.get(path));
   }
+  if (wanted.place != nullptr) wanted.place->drop();
   const Json& result = after["result"];
   if (ended["state"].as_string() != "done") {
     if (arguments.is_json) {

@@ -11,7 +11,6 @@ using base::Code;
 using base::Error;
 using base::Json;
 using base::Result;
-using base::Status;
 
 namespace {
 
@@ -23,17 +22,6 @@ bool is_over(const Json& job) {
 }
 
 }  // namespace
-
-Status send_files(Http& http, const std::string& upload_id,
-                  const std::vector<std::pair<std::string, std::string>>& files) {
-  Progress progress;
-  int64_t done = 0;
-  for (const auto& [name, path] : files) {
-    MORTISE_TRY(http.send_file(upload_id, name, path, {}));
-    progress.show("upload", ++done, static_cast<int64_t>(files.size()));
-  }
-  return {};
-}
 
 Result<Json> wait_for_job(Http& http, const std::string& id) {
   Progress progress;

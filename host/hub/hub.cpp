@@ -2,6 +2,7 @@
 #include "hub/hub.h"
 
 #include "hub/database_place.h"
+#include "hub/restore.h"
 #include "hub/upkeep.h"
 
 namespace mortise::hub {
@@ -11,13 +12,14 @@ using base::Status;
 
 Hub::Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::string home,
          std::unique_ptr<Database> database, std::unique_ptr<store::Keyring> keyring,
-         std::unique_ptr<store::Store> store)
+         std::unique_ptr<store::Store> store, const RootKeySource& root_key)
     : files_(&files),
       clock_(&clock),
       home_(std::move(home)),
       database_(std::move(database)),
       keyring_(std::move(keyring)),
       store_(std::move(store)),
+      key_lock_(files, random, clock, *keyring_, root_key),
       domains_(*database_, *store_, clock, random),
       jobs_(*database_, clock, random),
       datasets_(*database_, clock, random, domains_),
@@ -28,7 +30,9 @@ Hub::Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::st
 
 Result<std::unique_ptr<Hub>> Hub::open(base::FileOps& files, base::Clock& clock,
                                        base::Random& random, const std::string& home,
-                                       const std::string& database_address) {
+                                       const std::string& database_address,
+                                       const RootKeySource& root_key) {
+  MORTISE_TRY(check_restored(files, home));
   const std::string database_folder = base::join_path(home, "database");
   MORTISE_TRY(base::make_folders(files, database_folder));
   MORTISE_TRY(base::make_folders(files, base::join_path(home, "jobs")));
@@ -41,13 +45,12 @@ Result<std::unique_ptr<Hub>> Hub::open(base::FileOps& files, base::Clock& clock,
   }
   const std::string keys = base::join_path(home, "keys");
   MORTISE_ASSIGN(auto keyring, store::Keyring::open(files, random, clock, keys));
-  MORTISE_ASSIGN(auto root, store::open_file_root_key(files, random, keys));
-  MORTISE_TRY(keyring->unlock(std::move(root)));
   MORTISE_ASSIGN(auto sealed, store::Store::open(files, random, clock,
                                                  base::join_path(home, "store"), *keyring));
   MORTISE_ASSIGN(auto database, open_database(files, random, home, database_address));
   std::unique_ptr<Hub> hub(new Hub(files, clock, random, home, std::move(database),
-                                   std::move(keyring), std::move(sealed)));
+                                   std::move(keyring), std::move(sealed), root_key));
+  MORTISE_TRY(hub->key_lock_.open());
   MORTISE_TRY(hub->models_.remove_orphans());
   MORTISE_TRY(note_shredded(*hub));
   return hub;

@@ -10,6 +10,7 @@
 #include "hub/domains.h"
 #include "hub/endpoints.h"
 #include "hub/jobs.h"
+#include "hub/key_lock.h"
 #include "hub/models.h"
 #include "hub/transfers.h"
 #include "hub/uploads.h"
@@ -21,16 +22,19 @@ namespace mortise::hub {
 class Hub {
  public:
   // Opens or makes the store in `home`, and its database there or at `database`
-  // (postgresql://...). The caller holds the lock of the home: one server at a time. Errors: as
-  // open_database and FileOps.
+  // (postgresql://...). The caller holds the lock of the home: one server at a time. With a
+  // passphrase for a root key the data are locked until key_lock() gets it. Errors: as
+  // open_database, KeyLock::open and FileOps; FAILED_PRECONDITION after a restore that was cut.
   static base::Result<std::unique_ptr<Hub>> open(base::FileOps& files, base::Clock& clock,
                                                  base::Random& random, const std::string& home,
-                                                 const std::string& database = {});
+                                                 const std::string& database = {},
+                                                 const RootKeySource& root_key = {});
 
   base::FileOps& files() { return *files_; }
   base::Clock& clock() { return *clock_; }
   Database& database() { return *database_; }
   store::Keyring& keyring() { return *keyring_; }
+  KeyLock& key_lock() { return key_lock_; }
   store::Store& store() { return *store_; }
   Domains& domains() { return domains_; }
   Jobs& jobs() { return jobs_; }
@@ -46,13 +50,14 @@ class Hub {
  private:
   Hub(base::FileOps& files, base::Clock& clock, base::Random& random, std::string home,
       std::unique_ptr<Database> database, std::unique_ptr<store::Keyring> keyring,
-      std::unique_ptr<store::Store> store);
+      std::unique_ptr<store::Store> store, const RootKeySource& root_key);
   base::FileOps* files_;
   base::Clock* clock_;
   std::string home_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<store::Keyring> keyring_;
   std::unique_ptr<store::Store> store_;
+  KeyLock key_lock_;
   Domains domains_;
   Jobs jobs_;
   Datasets datasets_;

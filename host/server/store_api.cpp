@@ -2,6 +2,7 @@
 #include <array>
 
 #include "hub/upkeep.h"
+#include "hub/verify.h"
 #include "server/api.h"
 
 namespace mortise::server {
@@ -45,6 +46,19 @@ Answer scrub_store(Api& api, const Json& body) {
                                       {"findings", std::move(findings)}}));
 }
 
+Answer verify_store(Api& api, const Json& body) {
+  MORTISE_ASSIGN(const hub::VerifyReport report,
+                 hub::verify(*api.hub, {.reference = body["reference"].as_string(),
+                                        .cursor = body["cursor"].as_string()}));
+  return Response::json(report.to_json());
+}
+
+Answer unlock_store(Api& api, const Json& body) {
+  MORTISE_TRY(
+      api.hub->key_lock().unlock(body["passphrase"].as_string(), body["new"].as_bool(false)));
+  return Response::json(Json::object({{"keys", "unlocked"}}));
+}
+
 Answer back_up_store(Api& api, const Json& body) {
   const std::string& target = body["target"].as_string();
   if (!target.starts_with('/')) {
@@ -77,8 +91,10 @@ struct StoreVerb {
   std::string_view name;
   Answer (*run)(Api&, const Json&);
 };
-constexpr std::array<StoreVerb, 5> kVerbs = {{{"compact", compact_store},
+constexpr std::array<StoreVerb, 7> kVerbs = {{{"compact", compact_store},
                                               {"scrub", scrub_store},
+                                              {"verify", verify_store},
+                                              {"unlock", unlock_store},
                                               {"backup", back_up_store},
                                               {"rotate", rotate_keys},
                                               {"shred", shred_dataset}}};
@@ -91,7 +107,8 @@ Answer care_for_store(Api& api, Request& request) {
   for (const StoreVerb& known : kVerbs) {
     if (known.name == verb) return known.run(api, body);
   }
-  return hub::not_found("verb of the store", verb, "compact, scrub, backup, rotate or shred.");
+  return hub::not_found("verb of the store", verb,
+                        "compact, scrub, verify, backup, rotate, shred or unlock.");
 }
 
 }  // namespace mortise::server

@@ -70,12 +70,14 @@ Answer readyz(Api& api, Request&) {
   const bool answers = database.read([](hub::Connection&) { return base::Status(); }).ok();
   const bool writes = answers && !database.is_degraded();
   const bool disk = free_bytes(api.hub->home()) > kHeadroomBytes;
+  const bool keys = api.hub->key_lock().is_unlocked();
   const Json state =
-      Json::object({{"ready", writes && disk},
+      Json::object({{"ready", writes && disk && keys},
                     {"database", writes ? "ok" : (answers ? "takes no writes" : "does not answer")},
                     {"disk", disk ? "ok" : "full"},
+                    {"keys", keys ? "unlocked" : "locked"},
                     {"isolation_level", "L0"}});
-  return Response::json(state, writes && disk ? 200 : 503);
+  return Response::json(state, writes && disk && keys ? 200 : 503);
 }
 
 Answer metrics(Api& api, Request&) {

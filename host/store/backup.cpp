@@ -2,7 +2,6 @@
 #include "store/backup.h"
 
 namespace mortise::store {
-namespace {
 
 using base::Bytes;
 using base::ByteView;
@@ -12,23 +11,7 @@ using base::join_path;
 using base::Result;
 using base::Status;
 
-// Never half a file under the name: written beside it, synced, renamed.
-Status copy_file(base::FileOps& files, const std::string& from, const std::string& to) {
-  MORTISE_ASSIGN(auto source, files.open(from, base::OpenMode::kRead));
-  const std::string temporary = to + ".new.copying";
-  MORTISE_TRY(base::remove_tree(files, temporary));
-  MORTISE_ASSIGN(auto target, files.open(temporary, base::OpenMode::kCreateNew));
-  Bytes piece(1u << 20);
-  for (uint64_t offset = 0;;) {
-    MORTISE_ASSIGN(const size_t got, source->read_at(offset, piece));
-    MORTISE_TRY(target->write(ByteView(piece).first(got)));
-    offset += got;
-    if (got < piece.size()) break;
-  }
-  MORTISE_TRY(target->sync());
-  MORTISE_TRY(target->close());
-  return files.rename(temporary, to);
-}
+namespace {
 
 // Whether `to` holds the same small file already.
 Result<bool> is_same(base::FileOps& files, const std::string& from, const std::string& to) {
@@ -112,6 +95,23 @@ Status check_empty(base::FileOps& files, const std::string& folder) {
 
 }  // namespace
 
+Status copy_file(base::FileOps& files, const std::string& from, const std::string& to) {
+  MORTISE_ASSIGN(auto source, files.open(from, base::OpenMode::kRead));
+  const std::string temporary = to + ".new.copying";
+  MORTISE_TRY(base::remove_tree(files, temporary));
+  MORTISE_ASSIGN(auto target, files.open(temporary, base::OpenMode::kCreateNew));
+  Bytes piece(1u << 20);
+  for (uint64_t offset = 0;;) {
+    MORTISE_ASSIGN(const size_t got, source->read_at(offset, piece));
+    MORTISE_TRY(target->write(ByteView(piece).first(got)));
+    offset += got;
+    if (got < piece.size()) break;
+  }
+  MORTISE_TRY(target->sync());
+  MORTISE_TRY(target->close());
+  return files.rename(temporary, to);
+}
+
 Result<BackupFacts> backup(base::FileOps& files, Store& store, const std::string& target,
                            const std::vector<std::string>& domain_ids) {
   std::vector<std::string> ids = domain_ids;
@@ -129,23 +129,36 @@ Result<BackupFacts> backup(base::FileOps& files, Store& store, const std::string
   return facts;
 }
 
-Result<BackupFacts> restore(base::FileOps& files, const std::string& source,
-                            const std::string& root, const std::string& keys_folder) {
-  MORTISE_TRY(check_empty(files, join_path(root, "segments")));
+Result<std::vector<std::string>> restore_keys(base::FileOps& files, const std::string& source,
+                                              const std::string& keys_folder) {
   MORTISE_TRY(check_empty(files, join_path(keys_folder, "domains")));
   MORTISE_TRY(check_empty(files, join_path(keys_folder, "kek")));
   MORTISE_ASSIGN(const auto keys, names_in(files, source + "/keys/domains", ".key"));
   std::vector<std::string> ids;
   for (const std::string& name : keys) ids.push_back(name.substr(0, name.size() - 4));
+  MORTISE_TRY(copy_keys(files, join_path(source, "keys"), keys_folder, ids));
+  return ids;
+}
+
+Result<BackupFacts> restore_segments(base::FileOps& files, const std::string& source,
+                                     const std::string& root,
+                                     const std::vector<std::string>& domain_ids) {
+  MORTISE_TRY(check_empty(files, join_path(root, "segments")));
   BackupFacts facts;
-  for (const std::string& id : ids) {
+  for (const std::string& id : domain_ids) {
     const std::string from = source + "/segments/" + id;
     MORTISE_ASSIGN(const bool is_there, files.exists(from));
     if (is_there) MORTISE_TRY(copy_segments(files, from, root + "/segments/" + id, facts));
     ++facts.domains;
   }
-  MORTISE_TRY(copy_keys(files, join_path(source, "keys"), keys_folder, ids));
   return facts;
+}
+
+Result<BackupFacts> restore(base::FileOps& files, const std::string& source,
+                            const std::string& root, const std::string& keys_folder) {
+  MORTISE_TRY(check_empty(files, join_path(root, "segments")));
+  MORTISE_ASSIGN(const auto ids, restore_keys(files, source, keys_folder));
+  return restore_segments(files, source, root, ids);
 }
 
 }  // namespace mortise::store

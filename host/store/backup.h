@@ -7,6 +7,10 @@
 
 namespace mortise::store {
 
+// Never half a file under the name: written beside it, synced, renamed. The caller syncs the
+// folder.
+base::Status copy_file(base::FileOps& files, const std::string& from, const std::string& to);
+
 struct BackupFacts {
   uint64_t domains = 0, segments_copied = 0, segments_kept = 0, bytes_copied = 0;
 };
@@ -16,8 +20,18 @@ struct BackupFacts {
 base::Result<BackupFacts> backup(base::FileOps& files, Store& store, const std::string& target,
                                  const std::vector<std::string>& domain_ids = {});
 
-// Copies a backup into a store's root and keys folder. Errors: ALREADY_EXISTS when either of them
-// holds domains.
+// Copies the wrapped keys of a backup into an empty keys folder, and answers their domains.
+// Errors: ALREADY_EXISTS when the folder holds keys.
+base::Result<std::vector<std::string>> restore_keys(base::FileOps& files, const std::string& source,
+                                                    const std::string& keys_folder);
+
+// Copies the domains of a backup into a store's root, and nothing that lies beside them. Errors:
+// ALREADY_EXISTS when it holds segments.
+base::Result<BackupFacts> restore_segments(base::FileOps& files, const std::string& source,
+                                           const std::string& root,
+                                           const std::vector<std::string>& domain_ids);
+
+// Both.
 base::Result<BackupFacts> restore(base::FileOps& files, const std::string& source,
                                   const std::string& root, const std::string& keys_folder);
 

@@ -118,10 +118,16 @@ bool Keyring::is_unlocked() const {
   return root_ != nullptr;
 }
 
+Result<bool> Keyring::is_new() {
+  MORTISE_ASSIGN(const auto versions, kek_versions());
+  return versions.empty();
+}
+
 Status Keyring::check_unlocked() const {
   if (root_ != nullptr) return {};
-  return Error(Code::kFailedPrecondition, "The keyring is locked.",
-               "Unlock it with the passphrase or root key first.");
+  return Error(Code::kFailedPrecondition, "The keys are locked.",
+               "Unlock them: mortise store unlock.")
+      .with("status", "503");
 }
 
 Status Keyring::unlock(std::unique_ptr<RootKey> root) {

@@ -33,6 +33,15 @@ class RootKey {
 base::Result<std::unique_ptr<RootKey>> open_file_root_key(base::FileOps& files,
                                                           base::Random& random,
                                                           const std::string& keys_folder);
+// A root key that was kept apart becomes keys/root.key of a folder that has none. Errors:
+// ALREADY_EXISTS; INVALID_ARGUMENT when it has not 32 bytes.
+base::Status put_root_key(base::FileOps& files, const std::string& keys_folder, base::ByteView key);
+// What a program of the site prints: the seam for devices (PKCS#11, a TPM, a service). arguments:
+// [0] is its absolute path; no shell. It has 30 s to print 32 bytes and to end with 0; what it says
+// on standard error is ours. Errors: FAILED_PRECONDITION naming the program and what it did.
+base::Result<std::unique_ptr<RootKey>> open_program_root_key(
+    base::Process& processes, base::Clock& clock, base::Random& random,
+    const std::vector<std::string>& arguments);
 // scrypt of the passphrase with the parameters of keys/root.scrypt, made when the keyring is new.
 base::Result<std::unique_ptr<RootKey>> open_passphrase_root_key(
     base::FileOps& files, base::Random& random, const std::string& keys_folder,
@@ -62,6 +71,7 @@ class Keyring {
   // Errors: UNAUTHENTICATED for the wrong root key or passphrase; the keyring stays locked.
   base::Status unlock(std::unique_ptr<RootKey> root);
   bool is_unlocked() const;
+  base::Result<bool> is_new();  // nothing was wrapped yet
 
   // A new data key, durable when it returns. Errors: ALREADY_EXISTS.
   base::Result<DomainKey> create(const std::string& domain_id);

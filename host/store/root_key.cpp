@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "store/byte_order.h"
-#include "store/keyring.h"
+#include "store/key_in_memory.h"
 
 namespace mortise::store {
 namespace {
@@ -106,6 +106,10 @@ Result<Bytes> read_or_make(base::FileOps& files, const std::string& keys_folder,
 
 }  // namespace
 
+std::unique_ptr<RootKey> key_in_memory(base::Random& random, base::Secret key) {
+  return std::make_unique<KeyInMemory>(random, std::move(key));
+}
+
 Result<std::unique_ptr<RootKey>> open_file_root_key(base::FileOps& files, base::Random& random,
                                                     const std::string& keys_folder) {
   MORTISE_ASSIGN(Bytes bytes, read_or_make(files, keys_folder, "root.key", 32, [&] {
@@ -115,7 +119,20 @@ Result<std::unique_ptr<RootKey>> open_file_root_key(base::FileOps& files, base::
                  }));
   base::Secret key(std::span<const std::byte, 32>(bytes.data(), 32));
   base::wipe(bytes);
-  return std::unique_ptr<RootKey>(std::make_unique<KeyInMemory>(random, std::move(key)));
+  return key_in_memory(random, std::move(key));
+}
+
+Status put_root_key(base::FileOps& files, const std::string& keys_folder, ByteView key) {
+  const std::string path = base::join_path(keys_folder, "root.key");
+  MORTISE_TRY(base::make_folders(files, keys_folder));
+  MORTISE_ASSIGN(const bool is_there, files.exists(path));
+  if (is_there) {
+    return Error(Code::kAlreadyExists, "There is a root key already.").at_file(path);
+  }
+  if (key.size() == 32) return write_secret(files, keys_folder, "root.key", key);
+  return Error(Code::kInvalidArgument,
+               "A root key has 32 bytes, not " + std::to_string(key.size()) + ".",
+               "Give the file keys/root.key of the home that was backed up.");
 }
 
 // root.scrypt: "mrtscr01" | n u64 | r u32 | p u32 | salt 32 | first 16 bytes of the SHA-256 of that
@@ -146,7 +163,7 @@ Result<std::unique_ptr<RootKey>> open_passphrase_root_key(base::FileOps& files,
                               .r = get_le<uint32_t>(view, 16),
                               .p = get_le<uint32_t>(view, 20)};
   MORTISE_ASSIGN(base::Secret key, base::scrypt(passphrase, view.subspan(24, 32), cost));
-  return std::unique_ptr<RootKey>(std::make_unique<KeyInMemory>(random, std::move(key)));
+  return key_in_memory(random, std::move(key));
 }
 
 }  // namespace mortise::store

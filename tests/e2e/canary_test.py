@@ -1,7 +1,8 @@
 """No byte of what is uploaded rests readable on the disk: canaries that cannot be guessed or compressed go
 up in rows, in a picture, in a bundle, in a data set that is refused; then every file below MORTISE_HOME
 is searched for them, raw, in hex, in base64 and in UTF-16, and so is what every zstd frame in it
-inflates to. The search itself is tried on files that hold each of these forms.
+inflates to. The search itself is tried on files that hold each of these forms, and on a store whose
+cipher does nothing: there it must find what it must not find in the real one.
 
 MORTISE_PROGRAMS names the folder of the programs. Ends only processes of its own MORTISE_HOME.
 """
@@ -99,6 +100,15 @@ class Canaries(unittest.TestCase):
         found = {name for name, _ in search(self.work, [canary])}
 
         self.assertEqual(found, {"zstd", *map(str, range(len(forms(canary))))})
+
+    def test_the_search_finds_what_a_store_without_a_cipher_holds(self):
+        programs = Path(os.environ["MORTISE_PROGRAMS"])
+        canaries = [secrets.token_urlsafe(48) for _ in range(3)]
+        for program, wanted in (("null_ingest", set(canaries)), ("store_canaries", set())):
+            home = self.work / program
+            subprocess.run([programs / program, home, *canaries], check=True)
+            self.assertTrue(list(home.rglob("*.seg")))
+            self.assertEqual({canary for _, canary in search(home, canaries)}, wanted, program)
 
     def test_nothing_of_an_upload_is_found_on_the_disk(self):
         programs = Path(os.environ["MORTISE_PROGRAMS"])

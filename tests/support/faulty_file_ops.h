@@ -38,6 +38,8 @@ class FaultyFileOps final : public base::FileOps {
   }
   // The process ends before call n has any effect, as by kill -9.
   void exit_at(int n) { exit_at_ = n; }
+  // The process ends when call n has had its effect, before its caller knows.
+  void exit_after(int n) { exit_after_ = n; }
   // Call n and every later one fails. A write that is cut has written the first half of its bytes.
   void lose_power_at(int n) { lose_power_at_ = n; }
   // Every path lies on a network file system.
@@ -57,6 +59,7 @@ class FaultyFileOps final : public base::FileOps {
 
   base::Result<std::unique_ptr<base::File>> open(const std::string& path,
                                                  base::OpenMode mode) override {
+    const After after(*this);
     MORTISE_TRY(next("open " + path));
     MORTISE_ASSIGN(auto file, inner_.open(path, mode));
     if (mode != base::OpenMode::kRead) {
@@ -68,6 +71,7 @@ class FaultyFileOps final : public base::FileOps {
     return std::unique_ptr<base::File>(std::make_unique<Open>(*this, path, std::move(file)));
   }
   base::Status rename(const std::string& from, const std::string& to) override {
+    const After after(*this);
     MORTISE_TRY(next("rename " + from + " " + to));
     MORTISE_TRY(inner_.rename(from, to));
     const auto moved = synced_bytes_.find(from);
@@ -78,43 +82,61 @@ class FaultyFileOps final : public base::FileOps {
     return {};
   }
   base::Status link(const std::string& from, const std::string& to) override {
+    const After after(*this);
     MORTISE_TRY(next("link " + from + " " + to));
     return inner_.link(from, to);
   }
   base::Status remove(const std::string& path) override {
+    const After after(*this);
     MORTISE_TRY(next("remove " + path));
     MORTISE_TRY(inner_.remove(path));
     synced_bytes_.erase(path);
     return {};
   }
   base::Status make_folder(const std::string& path) override {
+    const After after(*this);
     MORTISE_TRY(next("make_folder " + path));
     return inner_.make_folder(path);
   }
   base::Status sync_folder(const std::string& path) override {
+    const After after(*this);
     MORTISE_TRY(next("sync_folder " + path));
     return inner_.sync_folder(path);
   }
   base::Result<std::vector<base::FileInfo>> list(const std::string& path) override {
+    const After after(*this);
     MORTISE_TRY(next("list " + path));
     return inner_.list(path);
   }
   base::Result<bool> exists(const std::string& path) override {
+    const After after(*this);
     MORTISE_TRY(next("exists " + path));
     return inner_.exists(path);
   }
   base::Result<bool> is_network(const std::string& path) override {
+    const After after(*this);
     MORTISE_TRY(next("is_network " + path));
     return is_network_ ? base::Result<bool>(true) : inner_.is_network(path);
   }
 
  private:
+  // In the scope of one call.
+  struct After {
+    explicit After(FaultyFileOps& of) : files(of), n(of.count() + 1) {}
+    After(const After&) = delete;
+    ~After() {
+      if (n == files.exit_after_) ::_exit(75);
+    }
+    FaultyFileOps& files;
+    int n;
+  };
   class Open final : public base::File {
    public:
     Open(FaultyFileOps& files, std::string path, std::unique_ptr<base::File> inner)
         : files_(files), path_(std::move(path)), inner_(std::move(inner)) {}
 
     base::Status write(std::span<const std::byte> data) override {
+      const After after(files_);
       const base::Status allowed = files_.next("write " + path_);
       if (allowed.ok()) return inner_->write(data);
       const int n = files_.count();
@@ -124,10 +146,12 @@ class FaultyFileOps final : public base::FileOps {
       return allowed;
     }
     base::Result<size_t> read_at(uint64_t offset, std::span<std::byte> buffer) override {
+      const After after(files_);
       MORTISE_TRY(files_.next("read " + path_));
       return inner_->read_at(offset, buffer);
     }
     base::Status sync() override {
+      const After after(files_);
       MORTISE_TRY(files_.next("sync " + path_));
       MORTISE_TRY(inner_->sync());
       MORTISE_ASSIGN(const uint64_t size, inner_->size());
@@ -135,14 +159,17 @@ class FaultyFileOps final : public base::FileOps {
       return {};
     }
     base::Status truncate(uint64_t size_bytes) override {
+      const After after(files_);
       MORTISE_TRY(files_.next("truncate " + path_));
       return inner_->truncate(size_bytes);
     }
     base::Result<uint64_t> size() override {
+      const After after(files_);
       MORTISE_TRY(files_.next("size " + path_));
       return inner_->size();
     }
     base::Status close() override {
+      const After after(files_);
       const base::Status allowed = files_.next("close " + path_);
       const base::Status closed = inner_->close();  // never left open, whatever the test says
       return allowed.ok() ? closed : allowed;
@@ -174,6 +201,7 @@ class FaultyFileOps final : public base::FileOps {
   int fail_at_ = 0;
   int lose_power_at_ = 0;
   int exit_at_ = 0;
+  int exit_after_ = 0;
   bool is_short_ = false;
   bool was_hit_ = false;
   bool is_network_ = false;

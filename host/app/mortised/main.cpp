@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/mortised/home_lock.h"
+#include "app/mortised/restore_home.h"
 #include "app/mortised/settings.h"
 #include "base/log.h"
 #include "base/version.h"
@@ -61,16 +62,24 @@ bool has_work(hub::Hub& hub) {
   return !counts.ok() || (*counts)["queued"].as_int() + (*counts)["running"].as_int() > 0;
 }
 
-// Waits for a signal; with --private also for ten idle minutes without a job.
-void wait_for_end(const sigset_t& signals, const Settings& settings, hub::Hub& hub,
-                  const server::Server& server) {
+// Waits for a signal; with --private also for ten idle minutes without a job. Jobs start when the
+// keys are unlocked: nothing of a job can be read or kept before.
+Status wait_for_end(const sigset_t& signals, const Settings& settings, hub::Hub& hub,
+                    const server::Server& server, run::Runner& runner) {
+  bool runs_jobs = hub.key_lock().is_unlocked();
+  if (runs_jobs) runner.start();
   for (;;) {
-    const timespec second{1, 0};
+    if (!runs_jobs && hub.key_lock().is_unlocked()) {
+      MORTISE_TRY(runner.adopt());
+      runner.start();
+      runs_jobs = true;
+    }
+    const timespec second{runs_jobs ? 1 : 0, runs_jobs ? 0 : 50'000'000};
     const int number = ::sigtimedwait(&signals, nullptr, &second);
-    if (number == SIGTERM || number == SIGINT) return;
+    if (number == SIGTERM || number == SIGINT) return {};
     if (!settings.ends_when_idle) continue;
     const int64_t idle_ns = base::system_clock().monotonic_ns() - server.http().last_request_ns();
-    if (idle_ns > kIdleEndNs && !has_work(hub)) return;
+    if (idle_ns > kIdleEndNs && !has_work(hub)) return {};
   }
 }
 
@@ -78,7 +87,7 @@ Status serve(const Settings& settings, const sigset_t& signals) {
   base::FileOps& files = base::posix_file_ops();
   MORTISE_ASSIGN(HomeLock lock, HomeLock::take(files, settings.home));
   MORTISE_ASSIGN(auto hub, hub::Hub::open(files, base::system_clock(), base::system_random(),
-                                          settings.home, settings.database));
+                                          settings.home, settings.database, settings.root_key));
   server::ServerOptions options;
   options.http.address = settings.address;
   options.http.port = settings.port;
@@ -93,20 +102,20 @@ Status serve(const Settings& settings, const sigset_t& signals) {
                  server::owner_token(files, base::system_random(), settings.home));
   if (settings.has_auth) options.token = token;
   run::Runner runner(*hub, base::system_process(), base::system_clock(), runner_options(settings));
-  MORTISE_TRY(runner.adopt());
+  if (hub->key_lock().is_unlocked()) MORTISE_TRY(runner.adopt());
   MORTISE_ASSIGN(auto server, server::Server::start(*hub, options));
-  runner.start();
   const std::string shown = settings.address.find(':') == std::string::npos
                                 ? settings.address
                                 : "[" + settings.address + "]";
   const std::string url = "http://" + shown + ":" + std::to_string(server->port());
   MORTISE_TRY(lock.write_address(url));
-  base::log(base::LogLevel::kInfo, "ready", {{"address", url}, {"home", settings.home}});
-  wait_for_end(signals, settings, *hub, *server);
+  base::log(base::LogLevel::kInfo, hub->key_lock().is_unlocked() ? "ready" : "locked",
+            {{"address", url}, {"home", settings.home}});
+  const Status ended = wait_for_end(signals, settings, *hub, *server, runner);
   base::log(base::LogLevel::kInfo, "ending");
   runner.stop();
   server.reset();
-  return {};
+  return ended;
 }
 
 }  // namespace
@@ -128,8 +137,11 @@ int main(int count, char** arguments) {
     return static_cast<int>(job::ExitCode::kUsage);
   }
   base::start_log(settings->log_level);
-  const base::Status status = daemon::serve(*settings, signals);
-  if (status.ok()) return 0;
+  int code = 0;
+  const base::Status status = settings->restore_from.empty()
+                                  ? daemon::serve(*settings, signals)
+                                  : daemon::restore_home(*settings, code);
+  if (status.ok()) return code;
   std::fprintf(stderr, "mortised: %s\n", status.error().text().c_str());
   return static_cast<int>(job::exit_code_of(status.error()));
 }

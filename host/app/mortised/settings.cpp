@@ -2,6 +2,7 @@
 #include "app/mortised/settings.h"
 
 #include <charconv>
+#include <map>
 
 #include "base/json.h"
 #include "base/schema.h"
@@ -21,7 +22,9 @@ using Variable = const char* (*)(const char* name);
 
 Error usage(std::string message) {
   return Error(Code::kInvalidArgument, std::move(message),
-               "usage: mortised [--listen ADDRESS:PORT] [--config site.json] [--private]");
+               "usage: mortised [--listen ADDRESS:PORT] [--config site.json] [--private], or"
+               " mortised --restore FOLDER [--root-key FILE | --passphrase-descriptor N]"
+               " [--config site.json]");
 }
 
 Status set_listen(Settings& settings, const std::string& text) {
@@ -43,6 +46,15 @@ Status set_listen(Settings& settings, const std::string& text) {
   return {};
 }
 
+hub::RootKeySource root_key_of(const Json& site) {
+  hub::RootKeySource source;
+  const std::string& name = site["source"].as_string();
+  if (name == "passphrase") source.kind = hub::RootKeySource::Kind::kPassphrase;
+  if (name == "program") source.kind = hub::RootKeySource::Kind::kProgram;
+  for (const Json& word : site["program"].items()) source.program.push_back(word.as_string());
+  return source;
+}
+
 Status read_site(base::FileOps& files, const std::string& path, Settings& settings) {
   MORTISE_ASSIGN(const std::string text, base::read_file(files, path, 1u << 20));
   auto parsed = base::parse_json(text);
@@ -56,6 +68,7 @@ Status read_site(base::FileOps& files, const std::string& path, Settings& settin
   for (const Json& folder : site["packs"].items()) settings.packs.push_back(folder.as_string());
   settings.home = site["home"].as_string();
   settings.database = site["database"].as_string();
+  settings.root_key = root_key_of(site["root_key"]);
   settings.log_level = site["log_level"].as_string();
   settings.has_auth = site["enable_auth"].as_bool(true);
   settings.deploy_mode = site["deploy_mode"].as_string();
@@ -66,6 +79,16 @@ Status read_site(base::FileOps& files, const std::string& path, Settings& settin
   settings.compute_slots = static_cast<int>(site["slots"]["compute"].as_int(1));
   settings.ingest_slots = static_cast<int>(site["slots"]["ingest"].as_int(1));
   settings.serve_slots = static_cast<int>(site["slots"]["serve"].as_int(4));
+  return {};
+}
+
+Status set_descriptor(Settings& settings, const std::string& text) {
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, settings.passphrase_descriptor);
+  if (parsed.ec != std::errc() || parsed.ptr != end || settings.passphrase_descriptor < 0) {
+    return usage(base::json_quote(text) + " is no number of a descriptor.");
+  }
+  settings.root_key.kind = hub::RootKeySource::Kind::kPassphrase;
   return {};
 }
 
@@ -121,14 +144,19 @@ Status read_environment(Variable variable, Settings& settings) {
 Result<Settings> read_settings(base::FileOps& files, const std::vector<std::string>& arguments,
                                Variable variable) {
   Settings settings;
-  std::string listen, config;
+  std::string listen, config, descriptor;
+  const std::map<std::string_view, std::string*> valued = {
+      {"--listen", &listen},
+      {"--config", &config},
+      {"--restore", &settings.restore_from},
+      {"--root-key", &settings.root_key_file},
+      {"--passphrase-descriptor", &descriptor}};
   for (size_t i = 0; i < arguments.size(); ++i) {
+    const auto known = valued.find(arguments[i]);
     if (arguments[i] == "--private") {
       settings.ends_when_idle = true;
-    } else if ((arguments[i] == "--listen" || arguments[i] == "--config") &&
-               i + 1 < arguments.size()) {
-      (arguments[i] == "--listen" ? listen : config) = arguments[i + 1];
-      ++i;
+    } else if (known != valued.end() && i + 1 < arguments.size()) {
+      *known->second = arguments[++i];
     } else {
       return usage(base::json_quote(arguments[i]) + " is not an argument of mortised, or lacks " +
                    "its value.");
@@ -137,6 +165,7 @@ Result<Settings> read_settings(base::FileOps& files, const std::vector<std::stri
   if (!config.empty()) MORTISE_TRY(read_site(files, config, settings));
   MORTISE_TRY(read_environment(variable, settings));
   if (!listen.empty()) MORTISE_TRY(set_listen(settings, listen));
+  if (!descriptor.empty()) MORTISE_TRY(set_descriptor(settings, descriptor));
   if (config.empty() && !server::is_loopback(settings.address)) {
     return usage("Without a site configuration the server listens on loopback only, not on " +
                  settings.address + ". Give --config site.json, which names its hosts.");

@@ -37,7 +37,23 @@ class MortisedTest : public ::testing::Test {
   }
   std::string home() const { return folder_ / "home"; }
 
-  void start() {
+  // mortised with other arguments, to its end; what it prints is in out and err.
+  int run(std::vector<std::string> arguments, const std::string& at) {
+    arguments.insert(arguments.begin(), MORTISED);
+    const auto started = base::system_process().spawn({.arguments = arguments,
+                                                       .environment = {"MORTISE_HOME=" + at},
+                                                       .working_folder = "/",
+                                                       .stdout_path = folder_ / "out",
+                                                       .stderr_path = folder_ / "err",
+                                                       .descriptors = {}});
+    EXPECT_TRUE(started.ok());
+    base::Result<int> code = base::Error(base::Code::kUnavailable, "");
+    while (!(code = base::system_process().poll_exit(*started)).ok()) {
+      base::system_clock().sleep_ms(2);
+    }
+    return *code;
+  }
+  void start(int wanted_status = 200) {
     const auto started = base::system_process().spawn(
         {.arguments = {MORTISED, "--config", folder_ / "site.json"},
          .environment = {"MORTISE_HOME=" + home(), "LOG_LEVEL=warning"},
@@ -56,7 +72,7 @@ class MortisedTest : public ::testing::Test {
       server::RawClient client(port);
       // An address that the last one left behind is not answered, or by somebody else.
       client.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
-      if (client.receive().status == 200) port_ = port;
+      if (client.receive().status == wanted_status) port_ = port;
     }
     ASSERT_NE(port_, 0);
     token_ = *base::read_file(posix_file_ops(), home() + "/token", 200);
@@ -175,6 +191,47 @@ TEST_F(MortisedTest, EndsCleanlyAtSigterm) {
   ASSERT_NO_FATAL_FAILURE(start());
   EXPECT_EQ(end(SIGTERM), 0);
   EXPECT_FALSE(*posix_file_ops().exists(home() + "/run/address"));
+}
+
+TEST_F(MortisedTest, RestoresABackupIntoAnEmptyHome) {
+  ASSERT_NO_FATAL_FAILURE(start());
+  ASSERT_EQ(import_model(), "m@1");
+  const std::string source = folder_ / "backup", target = folder_ / "restored";
+  ASSERT_EQ(call("POST", "/api/v1/store/backup", R"({"target":")" + source + "\"}").status, 200);
+  const std::string key = home() + "/keys/root.key";
+  EXPECT_EQ(run({"--restore", source, "--root-key", key}, home()), 6) << "a server runs there";
+  ASSERT_EQ(run({"--restore", source, "--root-key", key}, target), 0)
+      << *base::read_file(posix_file_ops(), folder_ / "err");
+  const Json facts = *base::parse_json(*base::read_file(posix_file_ops(), folder_ / "out"));
+  EXPECT_GT(facts["segments_copied"].as_int(), 0);
+  EXPECT_EQ(facts["findings"].size(), 0u);
+  EXPECT_NE(run({"--restore", source, "--root-key", key}, target), 0) << "it is not empty now";
+}
+
+TEST_F(MortisedTest, StartsLockedAndIsUnlockedByAPassphrase) {
+  const std::string path = folder_ / "site.json";
+  Json site = *base::parse_json(*base::read_file(posix_file_ops(), path));
+  site["root_key"] = Json::object({{"source", "passphrase"}});
+  ASSERT_TRUE(base::write_file_durably(posix_file_ops(), path, site.dump()).ok());
+  const std::string verb = "/api/v1/store/unlock",
+                    passphrase = R"({"passphrase":"horse and staple")";
+  ASSERT_NO_FATAL_FAILURE(start(503));
+  EXPECT_EQ(json(call("GET", "/readyz"))["keys"].as_string(), "locked");
+  EXPECT_EQ(call("POST", verb, passphrase + "}").status, 409) << "it has none yet";
+  EXPECT_EQ(call("POST", verb, passphrase + R"(,"new":true})").status, 200);
+  EXPECT_EQ(call("GET", "/readyz").status, 200);
+  ASSERT_EQ(import_model(), "m@1");
+  EXPECT_EQ(end(SIGTERM), 0);
+
+  ASSERT_NO_FATAL_FAILURE(start(503));
+  const std::string upload =
+      json(call("POST", "/api/v1/uploads", R"({"name":"x"})"))["id"].as_string();
+  EXPECT_EQ(send_file(upload, "a", "a").status, 503) << "locked";
+  EXPECT_EQ(call("POST", verb, R"({"passphrase":"another horse"})").status, 403);
+  EXPECT_EQ(call("POST", verb, passphrase + "}").status, 429) << "too early";
+  base::system_clock().sleep_ms(1050);
+  EXPECT_EQ(call("POST", verb, passphrase + "}").status, 200);
+  EXPECT_EQ(call("GET", "/readyz").status, 200);
 }
 
 TEST_F(MortisedTest, RefusesASecondServerOnTheSameHome) {

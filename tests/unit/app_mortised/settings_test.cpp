@@ -84,6 +84,35 @@ TEST_F(SettingsTest, NameThePostgresDatabaseInTheFileAlone) {
   }
 }
 
+TEST_F(SettingsTest, SayWhereTheRootKeyComesFrom) {
+  using Kind = hub::RootKeySource::Kind;
+  EXPECT_EQ(read()->root_key.kind, Kind::kFile);
+  EXPECT_EQ(read({"--config", site(R"({"root_key": {"source": "passphrase"}})")})->root_key.kind,
+            Kind::kPassphrase);
+  const auto program = read(
+      {"--config", site(R"({"root_key": {"source": "program", "program": ["/bin/key", "7"]}})")});
+  ASSERT_TRUE(program.ok()) << program.error().text();
+  EXPECT_EQ(program->root_key.kind, Kind::kProgram);
+  EXPECT_EQ(program->root_key.program, (std::vector<std::string>{"/bin/key", "7"}));
+  for (const char* wrong :
+       {R"({"source": "program"})", R"({"source": "program", "program": ["key"]})",
+        R"({"source": "file", "program": ["/bin/key"]})", R"({"source": "pkcs11"})",
+        R"({"passphrase": "never here"})"}) {
+    EXPECT_FALSE(read({"--config", site(R"({"root_key": )" + std::string(wrong) + "}")}).ok())
+        << wrong;
+  }
+}
+
+TEST_F(SettingsTest, TakeTheArgumentsOfARestore) {
+  const auto settings = read({"--restore", "/backup", "--root-key", "/safe/root.key"});
+  ASSERT_TRUE(settings.ok()) << settings.error().text();
+  EXPECT_EQ(settings->restore_from, "/backup");
+  EXPECT_EQ(settings->root_key_file, "/safe/root.key");
+  EXPECT_EQ(read({"--restore", "/b", "--passphrase-descriptor", "3"})->passphrase_descriptor, 3);
+  EXPECT_FALSE(read({"--restore", "/b", "--passphrase-descriptor", "x"}).ok());
+  EXPECT_FALSE(read({"--restore"}).ok());
+}
+
 TEST_F(SettingsTest, RefuseWhatCannotBeMeant) {
   EXPECT_FALSE(read({"--listen", "127.0.0.1"}).ok());
   EXPECT_FALSE(read({"--listen", "127.0.0.1:70000"}).ok());

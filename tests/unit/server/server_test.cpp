@@ -73,6 +73,14 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
 TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   EXPECT_EQ(json(call("POST", "/api/v1/store/scrub", "{}"))["findings"].size(), 0u);
+  const Json verified = json(call("POST", "/api/v1/store/verify", "{}"));
+  EXPECT_EQ(verified["versions"].as_int(), 1);
+  EXPECT_EQ(verified["findings"].size(), 0u);
+  EXPECT_TRUE(verified["cursor"].is_null());
+  EXPECT_EQ(call("POST", "/api/v1/store/verify", R"({"reference":"none"})").status, 404);
+  EXPECT_EQ(call("POST", "/api/v1/store/unlock", R"({"passphrase":"x"})").status, 409)
+      << "the key is a file";
+  EXPECT_EQ(json(call("GET", "/readyz"))["keys"].as_string(), "unlocked");
   EXPECT_EQ(json(call("POST", "/api/v1/store/rotate", "{}"))["kek_version"].as_int(), 2);
   EXPECT_EQ(call("POST", "/api/v1/store/compact", R"({"grace_seconds":0})").status, 200);
   EXPECT_EQ(call("POST", "/api/v1/store/backup", R"({"target":"near"})").status, 400);

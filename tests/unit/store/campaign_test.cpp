@@ -172,7 +172,7 @@ TEST(StoreCampaign, GivesRightDataOrAnErrorForEveryChangedByte) {
     tests::FixedRandom random(3);
     const auto all = open_all(now.disk, random);
     const auto domain = (*all).store->domain("b");
-    const size_t size = is_long() ? 200'000 : 6'000;
+    const size_t size = is_long() ? 256 << 10 : 6'000;
     const std::string text = random.text(size);
     const auto ref = (*domain)->put(base::as_bytes(text));
     now.ledger.objects.push_back({"b", *ref, text});

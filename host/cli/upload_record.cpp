@@ -1,0 +1,134 @@
+// See upload_record.h.
+#include "cli/upload_record.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/file_ops.h"
+
+namespace mortise::cli {
+
+using base::Code;
+using base::Error;
+using base::Json;
+using base::Result;
+using base::Status;
+
+namespace {
+
+constexpr int64_t kVersion = 1;  // another plan from the same files is another version
+constexpr int64_t kLifeNs = INT64_C(7) * 86'400 * 1'000'000'000;
+constexpr uint64_t kRecordBytesMax = 512u << 20;
+
+// Records, their folders and locks that are older than what the server keeps.
+void drop_stale(const std::string& folder) {
+  base::FileOps& files = base::posix_file_ops();
+  const auto entries = files.list(folder);
+  if (!entries.ok()) return;
+  const int64_t oldest_ns = base::system_clock().now_ns() - kLifeNs;
+  for (const base::FileInfo& entry : *entries) {
+    if (entry.changed_ns >= oldest_ns) continue;
+    const std::string path = base::join_path(folder, entry.name);
+    (void)(entry.is_folder ? base::remove_tree(files, path) : files.remove(path));
+  }
+}
+
+}  // namespace
+
+Json UploadRecord::to_json() const {
+  Json listed = Json::array(), states = Json::array();
+  for (const UploadFile& file : files) {
+    listed.push_back(Json::array({file.name, file.path, file.size_bytes, file.modified_ns}));
+  }
+  for (const TransferState& state : transfers) {
+    states.push_back(Json::array({state.path, state.is_done}));
+  }
+  return Json::object({{"version", kVersion},
+                       {"server", server},
+                       {"upload", upload},
+                       {"files", std::move(listed)},
+                       {"transfers", std::move(states)}});
+}
+
+Result<UploadRecord> UploadRecord::from_json(const Json& value) {
+  if (value["version"].as_int() != kVersion || value["upload"].as_string().empty()) {
+    return Error(Code::kInvalidArgument, "It is no record of an upload of this version.");
+  }
+  UploadRecord record{.server = value["server"].as_string(), .upload = value["upload"].as_string()};
+  for (const Json& file : value["files"].items()) {
+    record.files.push_back({file.at(0).as_string(), file.at(1).as_string(), file.at(2).as_uint(),
+                            file.at(3).as_int()});
+  }
+  for (const Json& state : value["transfers"].items()) {
+    record.transfers.push_back({state.at(0).as_string(), state.at(1).as_bool()});
+  }
+  return record;
+}
+
+Result<RecordPlace> RecordPlace::open(const std::string& folder, const Json& what) {
+  MORTISE_TRY(base::make_folders(base::posix_file_ops(), folder));
+  drop_stale(folder);
+  const std::string key = base::to_hex(base::sha256(base::as_bytes(what.canonical())));
+  std::string stem = base::join_path(folder, key.substr(0, 32));
+  const std::string path = stem + ".lock";
+  while (true) {
+    const int lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const bool is_ours = lock >= 0 && ::flock(lock, LOCK_EX | LOCK_NB) == 0;
+    struct stat facts {};
+    if (is_ours && ::fstat(lock, &facts) == 0 && facts.st_nlink > 0) {
+      return RecordPlace(std::move(stem), lock);
+    }
+    if (lock >= 0) ::close(lock);
+    if (!is_ours) break;  // else it was removed by its last holder meanwhile: once more
+  }
+  return Error(Code::kFailedPrecondition, "The same upload is being sent by another process.",
+               "Wait for it, or end it and run the command again.")
+      .at_file(path);
+}
+
+RecordPlace::RecordPlace(RecordPlace&& other) noexcept
+    : stem_(std::move(other.stem_)), lock_(std::exchange(other.lock_, -1)) {}
+
+RecordPlace::~RecordPlace() {
+  if (lock_ < 0) return;
+  drop_folder();
+  (void)base::posix_file_ops().remove(stem_ + ".lock");
+  ::close(lock_);
+}
+
+Result<UploadRecord> RecordPlace::load() const {
+  auto text = base::read_file(base::posix_file_ops(), stem_ + ".json", kRecordBytesMax);
+  if (!text.ok()) return std::move(text.error());
+  const auto value = base::parse_json(*text, {.size_bytes_max = kRecordBytesMax});
+  auto record = value.ok() ? UploadRecord::from_json(*value) : Result<UploadRecord>(value.error());
+  if (!record.ok()) drop();
+  return record;
+}
+
+Status RecordPlace::save(const UploadRecord& record) const {
+  return base::write_file_durably(base::posix_file_ops(), stem_ + ".json",
+                                  record.to_json().dump() + "\n");
+}
+
+void RecordPlace::drop() const {
+  (void)base::posix_file_ops().remove(stem_ + ".json");
+}
+
+Result<std::string> RecordPlace::fresh_folder() const {
+  const std::string folder = stem_ + ".files";
+  MORTISE_TRY(base::remove_tree(base::posix_file_ops(), folder));
+  MORTISE_TRY(base::make_folders(base::posix_file_ops(), folder));
+  return folder;
+}
+
+void RecordPlace::drop_folder() const {
+  (void)base::remove_tree(base::posix_file_ops(), stem_ + ".files");
+}
+
+}  // namespace mortise::cli

@@ -1,0 +1,58 @@
+// What is known of an upload on its way, so that the same command run again goes on from there:
+// $MORTISE_HOME/uploads/KEY.json, mode 0600. It holds names, sizes and places on the server, never
+// content and never a token.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cli/upload_plan.h"
+
+namespace mortise::cli {
+
+// One transfer of the plan, by its place there.
+struct TransferState {
+  std::string path;  // on the server; "": not created yet
+  bool is_done = false;
+};
+
+struct UploadRecord {
+  std::string server = {};  // its URL, or "private" for the one of this home
+  std::string upload;       // id
+  std::vector<UploadFile> files = {};
+  std::vector<TransferState> transfers = {};
+
+  base::Json to_json() const;
+  // Errors: INVALID_ARGUMENT for what is no record of this version.
+  static base::Result<UploadRecord> from_json(const base::Json& value);
+};
+
+// The place of one command's record. Holds a lock as long as it lives: a second process with the
+// same command is refused.
+class RecordPlace {  // [serial]
+ public:
+  // folder: $MORTISE_HOME/uploads, made when absent; what: the command in canonical JSON. Drops
+  // records that nobody touched for seven days, as the server drops what they speak of. Errors:
+  // FAILED_PRECONDITION when another process is at it.
+  static base::Result<RecordPlace> open(const std::string& folder, const base::Json& what);
+  RecordPlace(RecordPlace&& other) noexcept;
+  RecordPlace& operator=(RecordPlace&&) = delete;
+  ~RecordPlace();
+
+  // NOT_FOUND when there is none; one that cannot be read is dropped.
+  base::Result<UploadRecord> load() const;
+  base::Status save(const UploadRecord& record) const;
+  void drop() const;
+  // A folder beside the record for what an archive holds; emptied, and gone with the record.
+  base::Result<std::string> fresh_folder() const;
+  void drop_folder() const;
+
+ private:
+  RecordPlace(std::string stem, int lock) : stem_(std::move(stem)), lock_(lock) {}
+  std::string stem_;  // without ".json"
+  int lock_;
+};
+
+}  // namespace mortise::cli
