@@ -27,7 +27,7 @@ using base::Status;
 namespace {
 
 constexpr int64_t kPauseMsMax = 5'000;
-constexpr int64_t kSaveEveryNs = 500'000'000;
+constexpr int64_t kSaveCostRatio = 20;  // saving takes at most so small a part of the time
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 
 int64_t now_ns() {
@@ -70,7 +70,7 @@ class Sending {
     show_progress();
     for (std::thread& worker : workers) worker.join();
     const std::lock_guard lock(mutex_);
-    save(true);
+    save();
     return failure_ ? Status(*failure_) : Status();
   }
 
@@ -114,6 +114,7 @@ class Sending {
     do {
       changed_.wait_for(lock, kRedraw, [this] { return working_ == 0; });
       progress.show_bytes("upload", shown_bytes_, total_bytes_);
+      if (is_unsaved_ && now_ns() >= next_save_ns_) save();
     } while (working_ > 0);
   }
 
@@ -256,14 +257,15 @@ class Sending {
   void change(size_t index, const Change& how) {
     const std::lock_guard lock(mutex_);
     how((*work_.states)[index]);
-    save(false);
+    is_unsaved_ = true;  // the thread that shows the progress saves it soon
   }
 
   // Under the lock. What is not saved costs sending it again, so a failure is no error.
-  void save(bool is_last) {
-    if (!work_.save || (!is_last && now_ns() - saved_ns_ < kSaveEveryNs)) return;
-    (void)work_.save();
-    saved_ns_ = now_ns();
+  void save() {
+    const int64_t began_ns = now_ns();
+    if (work_.save) (void)work_.save();
+    is_unsaved_ = false;
+    next_save_ns_ = now_ns() + (now_ns() - began_ns) * kSaveCostRatio;
   }
 
   // The bytes of a transfer that count as sent; each is shown by one thread at a time.
@@ -294,7 +296,8 @@ class Sending {
   std::condition_variable changed_;
   std::vector<bool> is_claimed_;
   size_t next_ = 0, working_ = 0;
-  int64_t saved_ns_ = 0;
+  bool is_unsaved_ = false;
+  int64_t next_save_ns_ = 0;
   std::optional<Error> failure_;
 };
 

@@ -16,7 +16,7 @@ namespace mortise::cli {
 
 struct SendSettings {
   size_t connections = 4;
-  size_t piece_bytes = 8u << 20;  // of one PATCH; each connection holds one in memory
+  size_t piece_bytes = 4u << 20;  // of one PATCH; each connection holds one in memory
   int64_t patience_ms = 120'000;  // how long a transfer may stand still before it is given up
   int64_t pause_ms = 100;         // before the second try; doubles up to 5 s
 };
