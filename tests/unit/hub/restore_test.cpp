@@ -33,7 +33,7 @@ class RestoreTest : public HubFixture {
   // All that the API says of data sets, and all rows and media.
   static std::string dump(Hub& hub) {
     std::string text;
-    const auto datasets = hub.datasets().list("", {1000, ""});
+    const auto datasets = hub.datasets().list({}, {1000, ""});
     for (const Dataset& dataset : datasets->items) {
       text += dataset.to_json().dump() + "\n";
       const auto versions = hub.datasets().versions(dataset.name);
