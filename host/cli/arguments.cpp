@@ -228,6 +228,7 @@ const std::vector<Command>& commands() {
     add_model_commands(out);
     add_job_commands(out);
     add_plugin_commands(out);
+    add_bench_commands(out);
     add_local_commands(out);
     return out;
   }();

@@ -58,6 +58,7 @@ void add_model_commands(std::vector<Command>& out);
 void add_job_commands(std::vector<Command>& out);
 void add_local_commands(std::vector<Command>& out);
 void add_plugin_commands(std::vector<Command>& out);
+void add_bench_commands(std::vector<Command>& out);
 
 // Parses everything after the program's name. Errors: INVALID_ARGUMENT (exit code 2) naming the
 // word that is wrong and what was meant. `found` is the command; nullptr when help was asked for,
