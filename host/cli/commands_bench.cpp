@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "bench_";
 
-// "check, read, store": what a worker measures, and what there is beside this program.
+// "check, ingest, read, store": what a worker measures, and what there is beside this program.
 Result<std::string> names_beside(const std::string& program) {
   MORTISE_ASSIGN(const auto entries,
                  base::posix_file_ops().list(program.substr(0, program.rfind('/'))));

@@ -88,6 +88,7 @@ TaskFunction task_of(std::string_view kind) {
       {"tokenizer.train", tokenizer_train},
       {"template.render", template_render},
       {"metric.score", metric_score},
+      {"bench.ingest", bench_ingest},
       {"media.preprocess", media_preprocess},
       {"model.new", model_new},
       {"model.forward", model_forward},

@@ -99,6 +99,7 @@ base::Result<job::TaskResult> tokenizer_show(Context& context);
 base::Result<job::TaskResult> tokenizer_train(Context& context);
 base::Result<job::TaskResult> template_render(Context& context);
 base::Result<job::TaskResult> metric_score(Context& context);
+base::Result<job::TaskResult> bench_ingest(Context& context);
 base::Result<job::TaskResult> media_preprocess(Context& context);
 base::Result<job::TaskResult> model_new(Context& context);
 base::Result<job::TaskResult> model_forward(Context& context);
