@@ -1,5 +1,5 @@
-// `mortise bench ingest`: how fast the sealed store takes and gives bytes here, in memory, on the disk
-// and (--http) through the server, beside what disk and ciphers do. One JSON line.
+// `mortise bench ingest`: how fast the sealed store takes and gives bytes here, in memory, on the
+// disk and (--http) through the server, beside what disk and ciphers do. One JSON line.
 #include "cli/bench_ingest.h"
 
 #include <cstdio>
@@ -12,6 +12,7 @@
 #include "cli/http.h"
 #include "cli/local_task.h"
 #include "cli/server.h"
+#include "cli/upload.h"
 
 namespace mortise::cli {
 
@@ -22,7 +23,7 @@ using base::Status;
 namespace {
 
 constexpr int64_t kMediaBytes = INT64_C(256) << 20, kFiles = 30'000;
-constexpr int kSmallSent = 300;
+constexpr int kSmallSent = 10'000;
 constexpr size_t kSmallBytes = 3000;
 
 double now_s() {
@@ -59,28 +60,31 @@ Status write_random(const std::string& path, int64_t size_bytes) {
   return file->close();
 }
 
-// The same through the server, as `dataset upload` sends it: each file durable before the next. The
-// upload is removed; its bytes go with the next compaction.
+// The same through the server, as `dataset upload` sends it: files durable when it returns. The
+// uploads are removed; their bytes go with the next compaction.
+Result<double> send_s(Http& http, const std::vector<UploadFile>& files) {
+  const double begin = now_s();
+  MORTISE_ASSIGN(const std::string id,
+                 bring_files(Json::object({{"name", "bench"}}), files, nullptr));
+  const double seconds = now_s() - begin;
+  MORTISE_TRY(http.remove("/api/v1/uploads/" + id));
+  return seconds;
+}
+
 Result<Json> over_http(const std::string& place, int64_t media_bytes) {
   const Scratch scratch(place);
   const std::string media = base::join_path(scratch.path, "media"),
                     small = base::join_path(scratch.path, "small");
-  MORTISE_TRY(base::make_folders(base::posix_file_ops(), scratch.path));
+  MORTISE_TRY(base::make_folders(base::posix_file_ops(), small));
   MORTISE_TRY(write_random(media, media_bytes));
-  MORTISE_TRY(write_random(small, kSmallBytes));
-  MORTISE_ASSIGN(Http http, connect());
-  MORTISE_ASSIGN(const Json upload,
-                 http.post("/api/v1/uploads", Json::object({{"name", "bench"}})));
-  const std::string id = upload["id"].as_string();
-  double begin = now_s();
-  MORTISE_TRY(http.send_file(id, "media", media, {}));
-  const double media_s = now_s() - begin;
-  begin = now_s();
   for (int i = 0; i < kSmallSent; ++i) {
-    MORTISE_TRY(http.send_file(id, "small" + std::to_string(i), small, {}));
+    MORTISE_TRY(write_random(base::join_path(small, std::to_string(i)), kSmallBytes));
   }
-  const double small_s = now_s() - begin;
-  MORTISE_TRY(http.remove("/api/v1/uploads/" + id));
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_ASSIGN(const UploadFile whole, file_at(media, "media"));
+  MORTISE_ASSIGN(const double media_s, send_s(http, {whole}));
+  MORTISE_ASSIGN(const auto many, files_below(small));
+  MORTISE_ASSIGN(const double small_s, send_s(http, many));
   return Json::object({{"ingest_mb_s", static_cast<double>(media_bytes) / 1e6 / media_s},
                        {"files_per_s", kSmallSent / small_s}});
 }

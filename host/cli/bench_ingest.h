@@ -5,8 +5,8 @@
 
 namespace mortise::cli {
 
-// --folder DIR, --files N, --media-bytes N, --http. Prints one JSON line. Errors: of the folder and the
-// worker; with --http those of the server.
+// --folder DIR, --files N, --media-bytes N, --http. Prints one JSON line. Errors: of the folder and
+// the worker; with --http those of the server.
 base::Result<int> bench_ingest(const Arguments& arguments);
 
 }  // namespace mortise::cli

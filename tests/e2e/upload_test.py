@@ -23,7 +23,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests/external/tus"))
+sys.path.insert(0, str(ROOT / "sdk/python"))
 
+from mortise import MortiseError, Server  # noqa: E402
 from tus_server import PROGRAMS, TusServer  # noqa: E402
 
 SMALL, LARGE_SIDE = 3000, 3700
@@ -208,6 +210,19 @@ class UploadTest(unittest.TestCase):
             code, _, err = self.cli("dataset", "upload", "bad", path, "--task-type", "vqa")
             self.assertNotEqual(code, 0)
             self.assertIn(says, err)
+
+    def test_5_the_python_sdk_goes_on_too(self):
+        file = self.work / "big.bin"
+        file.write_bytes(self.random.randbytes(24 << 20))
+        self.proxy.deeds = [(self.proxy.up + self.random.randrange(24 << 20), self.proxy.cut)
+                            for _ in range(4)]
+        server = Server(self.proxy.url, self.server.token)
+        path = server.send_file(file, filename="big.bin")
+        self.assertEqual(self.proxy.deeds, [], "all cuts were made")
+        self.assertEqual(self.server.content(path), file.read_bytes())
+        with self.assertRaises(MortiseError) as refused:
+            server.send_file(file, upload="none", filename="x")
+        self.assertEqual(refused.exception.status, 404)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import http.client
 import json
 import os
 import shutil
@@ -12,11 +14,19 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, BinaryIO, Iterator, Mapping
 
 from .errors import MortiseError
 
 _TIMEOUT_S = 600
+_PIECE_BYTES = 4 << 20  # of one PATCH; kept whole or not at all
+_PATIENCE_S = 120  # how long a transfer may stand still
+
+
+def _may_help(failure: MortiseError) -> bool:
+    """Whether the same request may go well later: no answer, offset or lock of another, 460, 5xx."""
+    again = (0, 409, 423, 429, 460, 500, 502, 503, 504)
+    return failure.code != "DATA_LOSS" and failure.status in again
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -70,14 +80,12 @@ class Server:
         return path.read_text(encoding="utf-8").strip() if path.exists() else ""
 
     def _open(self, method: str, path: str, body: Any = None, kind: str = "application/json",
-              length: int | None = None, headers: Mapping[str, str] | None = None) -> Any:
+              headers: Mapping[str, str] | None = None) -> Any:
         request = urllib.request.Request(self.url + path, data=body, method=method,
                                          headers=dict(headers or {}))
         request.add_header("Authorization", "Bearer " + self._token)
         if body is not None:
             request.add_header("Content-Type", kind)
-        if length is not None:
-            request.add_header("Content-Length", str(length))
         try:
             return _OPENER.open(request, timeout=_TIMEOUT_S)
         except urllib.error.HTTPError as failure:
@@ -90,9 +98,10 @@ class Server:
                 problem = {"detail": problem["error"].get("message"),
                            "code": problem["error"].get("code")}
             raise MortiseError(problem, failure.code) from None
-        except urllib.error.URLError as failure:
+        except (OSError, http.client.HTTPException) as failure:
+            reason = failure.reason if isinstance(failure, urllib.error.URLError) else failure
             raise MortiseError({"detail": f"The server at {self.url} cannot be reached: "
-                                          f"{failure.reason}.",
+                                          f"{reason}.",
                                 "hint": "Start it with `mortise up`.",
                                 "code": "UNAVAILABLE"}) from None
 
@@ -126,21 +135,51 @@ class Server:
         return self.request("POST", path, {} if body is None else body)
 
     def send_file(self, file: str | os.PathLike[str], **metadata: str) -> str:
-        """Sends a file by tus: created with its metadata, then one PATCH. Returns the path of the
-        transfer; the file is on the server's disk then."""
-        tus = {"Tus-Resumable": "1.0.0"}
+        """Sends a file by tus, in pieces with a SHA-256 each. When the connection breaks, the
+        server is asked what it holds and the rest follows, for two minutes without progress at
+        most. Returns the path of the transfer; the file is on the server's disk then."""
         pairs = (f"{key} {base64.b64encode(value.encode('utf-8')).decode('ascii')}".strip()
                  for key, value in metadata.items())
         with open(file, "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
-            with self._open("POST", "/api/v1/uploads", b"", "application/offset+octet-stream", 0, {
-                    **tus, "Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}) as made:
+            with self._tus("POST", "/api/v1/uploads", b"", {
+                    "Upload-Length": str(size), "Upload-Metadata": ",".join(pairs)}) as made:
                 path = str(made.headers["Location"])
-            if size:
-                with self._open("PATCH", path, stream, "application/offset+octet-stream", size,
-                                {**tus, "Upload-Offset": "0"}):
-                    pass
+            offset, pause_s, moved = 0, 0.1, time.monotonic()
+            while offset < size:
+                try:
+                    offset = self._send_piece(path, stream, offset)
+                    pause_s, moved = 0.1, time.monotonic()
+                    continue
+                except MortiseError as failure:
+                    if not _may_help(failure) or time.monotonic() - moved > _PATIENCE_S:
+                        raise
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, 5.0)
+                try:
+                    with self._tus("HEAD", path) as answer:
+                        offset = int(answer.headers["Upload-Offset"])
+                except MortiseError as failure:
+                    if not _may_help(failure):
+                        raise
         return path
+
+    def _send_piece(self, path: str, stream: BinaryIO, offset: int) -> int:
+        """One PATCH; the new offset."""
+        stream.seek(offset)
+        piece = stream.read(_PIECE_BYTES)
+        if not piece:
+            raise MortiseError({"detail": "The file became shorter while it was sent.",
+                                "code": "DATA_LOSS"})
+        digest = base64.b64encode(hashlib.sha256(piece).digest()).decode("ascii")
+        with self._tus("PATCH", path, piece, {"Upload-Offset": str(offset),
+                                              "Upload-Checksum": "sha256 " + digest}) as answer:
+            return int(answer.headers["Upload-Offset"])
+
+    def _tus(self, method: str, path: str, body: bytes | None = None,
+             headers: Mapping[str, str] | None = None) -> Any:
+        return self._open(method, path, body, "application/offset+octet-stream",
+                          {"Tus-Resumable": "1.0.0", **(headers or {})})
 
     def download(self, path: str, file: str | os.PathLike[str]) -> None:
         with self._open("GET", path) as answer, open(file, "wb") as out:

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -156,11 +157,18 @@ std::string drawn_on_a_terminal(Body body) {
   body();
   ::dup2(before, STDERR_FILENO);
   ::close(before);
-  char text[4096];
-  const ssize_t size = ::read(master, text, sizeof text);
+  // A terminal hands on what was written piece by piece, and not at once.
+  std::string drawn;
+  pollfd ready = {master, POLLIN, 0};
+  while (::poll(&ready, 1, 100) == 1) {
+    char text[4096];
+    const ssize_t size = ::read(master, text, sizeof text);
+    if (size <= 0) break;
+    drawn.append(text, static_cast<size_t>(size));
+  }
   ::close(terminal);
   ::close(master);
-  return std::string(text, size > 0 ? static_cast<size_t>(size) : 0);
+  return drawn;
 }
 
 TEST(Progress, DrawsABarOnATerminalAndEndsItsLine) {
