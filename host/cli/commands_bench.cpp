@@ -1,5 +1,5 @@
-// `mortise bench NAME`: prints one JSON line. "check" needs packs, so a worker measures it; for any
-// other name the program bench_NAME that lies beside this one is run in its place.
+// `mortise bench NAME`: prints one JSON line. A worker measures "check" and "ingest"; for any other
+// name the program bench_NAME that lies beside this one is run in its place.
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/file_ops.h"
+#include "cli/bench_ingest.h"
 #include "cli/command.h"
 #include "cli/local_task.h"
 #include "job/launch.h"
@@ -30,7 +31,7 @@ Result<std::string> names_beside(const std::string& program) {
     if (entry.is_folder || !entry.name.starts_with(kPrefix)) continue;
     names += ", " + entry.name.substr(kPrefix.size());
   }
-  return "check" + names;
+  return "check, ingest" + names;
 }
 
 Result<int> bench(const Arguments& arguments) {
@@ -42,6 +43,7 @@ Result<int> bench(const Arguments& arguments) {
         run_local({.kind = "bench.check", .arguments = base::Json::object({{"rows", rows}})}));
     return result.ok ? 0 : 1;
   }
+  if (name == "ingest") return bench_ingest(arguments);
   MORTISE_TRY(base::check_relative_path(name));
   MORTISE_ASSIGN(const std::string self, job::sibling_program("mortise"));
   const std::string program = self.substr(0, self.rfind('/') + 1) + std::string(kPrefix) + name;
@@ -62,8 +64,12 @@ void add_bench_commands(std::vector<Command>& out) {
   out.push_back({"bench",
                  "",
                  "Measure; one JSON line of figures, with limits probed in the same run.",
-                 {{"name", "NAME", "check, read, store, kernels, ...", Take::kOne, true},
-                  {"--rows", "N", "check: rows of about 620 bytes (100000)"}},
+                 {{"name", "NAME", "check, ingest, read, store, kernels, ...", Take::kOne, true},
+                  {"--rows", "N", "check: rows of about 620 bytes (100000)"},
+                  {"--folder", "DIR", "ingest: on the disk to measure (MORTISE_HOME)"},
+                  {"--files", "N", "ingest: small files of 3,000 bytes (30000)"},
+                  {"--media-bytes", "N", "ingest: of incompressible bytes (268435456)"},
+                  {"--http", "", "ingest: also through the server", Take::kFlag}},
                  bench});
 }
 
