@@ -2,6 +2,7 @@
 // disk and (--http) through the server, beside what disk and ciphers do. One JSON line.
 #include "cli/bench_ingest.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -51,10 +52,10 @@ Result<Json> in_folder(const std::string& place, int64_t media_bytes, int64_t fi
 
 Status write_random(const std::string& path, int64_t size_bytes) {
   MORTISE_ASSIGN(auto file, base::posix_file_ops().open(path, base::OpenMode::kCreateNew));
-  std::vector<std::byte> piece(1 << 20);
+  std::vector<std::byte> piece(static_cast<size_t>(std::min<int64_t>(size_bytes, 1 << 20)));
   for (int64_t left = size_bytes; left > 0; left -= static_cast<int64_t>(piece.size())) {
     base::system_random().fill(piece);
-    const auto size = static_cast<size_t>(std::min<int64_t>(left, 1 << 20));
+    const auto size = static_cast<size_t>(std::min<int64_t>(left, std::ssize(piece)));
     MORTISE_TRY(file->write(std::span(piece).first(size)));
   }
   return file->close();
