@@ -15,31 +15,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/crypto_openssl.h"
 #include "base/file_ops.h"
 
 namespace mortise::base {
 namespace {
 
-void require(bool done, const char* what) {
-  if (done) return;
-  std::fprintf(stderr, "OpenSSL failed: %s\n", what);
-  std::abort();
-}
-
-const unsigned char* in(ByteView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-template <class Container>
-unsigned char* out(Container& bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
-
-struct CipherFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-struct DigestFree {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
 struct KeyFree {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 };
@@ -149,7 +130,7 @@ bool equal_constant_time(ByteView a, ByteView b) {
 }
 
 struct Sha256::State {
-  std::unique_ptr<EVP_MD_CTX, DigestFree> context{EVP_MD_CTX_new()};
+  DigestContext context{EVP_MD_CTX_new()};
 };
 Sha256::Sha256() : state_(std::make_unique<State>()) {
   require(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
@@ -166,7 +147,7 @@ Digest Sha256::finish() {
 }
 
 struct Sha1::State {
-  std::unique_ptr<EVP_MD_CTX, DigestFree> context{EVP_MD_CTX_new()};
+  DigestContext context{EVP_MD_CTX_new()};
 };
 Sha1::Sha1() : state_(std::make_unique<State>()) {
   require(EVP_DigestInit_ex(state_->context.get(), EVP_sha1(), nullptr) == 1, "SHA-1");
@@ -208,7 +189,7 @@ SigningKey make_signing_key() {
 std::array<std::byte, 64> sign_ed25519(const SigningKey& key, ByteView message) {
   std::unique_ptr<EVP_PKEY, KeyFree> secret(EVP_PKEY_new_raw_private_key_ex(
       nullptr, "ED25519", nullptr, in(key.secret), key.secret.size()));
-  std::unique_ptr<EVP_MD_CTX, DigestFree> context(EVP_MD_CTX_new());
+  DigestContext context(EVP_MD_CTX_new());
   std::array<std::byte, 64> signature;
   size_t size = signature.size();
   require(
@@ -223,7 +204,7 @@ bool verify_ed25519(std::span<const std::byte, 32> verify_key, ByteView message,
                     std::span<const std::byte, 64> signature) {
   std::unique_ptr<EVP_PKEY, KeyFree> key(EVP_PKEY_new_raw_public_key_ex(
       nullptr, "ED25519", nullptr, in(verify_key), verify_key.size()));
-  std::unique_ptr<EVP_MD_CTX, DigestFree> context(EVP_MD_CTX_new());
+  DigestContext context(EVP_MD_CTX_new());
   return key != nullptr &&
          EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
          EVP_DigestVerify(context.get(), in(signature), signature.size(), in(message),
@@ -232,7 +213,7 @@ bool verify_ed25519(std::span<const std::byte, 32> verify_key, ByteView message,
 
 Result<Bytes> seal_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteView plain) {
   MORTISE_TRY(check_gcm(key32, nonce12));
-  std::unique_ptr<EVP_CIPHER_CTX, CipherFree> context(EVP_CIPHER_CTX_new());
+  CipherContext context(EVP_CIPHER_CTX_new());
   Bytes sealed(plain.size() + kTagSize);
   int size = 0;
   bool done =
@@ -257,7 +238,7 @@ Result<Bytes> open_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteV
   const ByteView body = sealed.first(sealed.size() - kTagSize);
   std::array<unsigned char, kTagSize> tag;
   std::copy_n(in(sealed) + body.size(), kTagSize, tag.begin());
-  std::unique_ptr<EVP_CIPHER_CTX, CipherFree> context(EVP_CIPHER_CTX_new());
+  CipherContext context(EVP_CIPHER_CTX_new());
   Bytes plain(body.size());
   int size = 0;
   bool done =

@@ -5,30 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/crypto_openssl.h"
 #include "base/crypto_seal.h"
 
 namespace mortise::base {
-namespace {
-
-void require(bool done, const char* what) {
-  if (done) return;
-  std::fprintf(stderr, "OpenSSL failed: %s\n", what);
-  std::abort();
-}
-
-const unsigned char* in(ByteView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* out(std::span<std::byte> bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
-
-struct CipherFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
-
-}  // namespace
+namespace {}  // namespace
 
 struct AesGcm::State {
   CipherContext seal, open;  // each made when it is first needed

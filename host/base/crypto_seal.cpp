@@ -1,6 +1,7 @@
 // See crypto_seal.h. As in crypto.cpp, a call of OpenSSL that cannot fail with right arguments and
 // does all the same ends the process.
 #include "base/crypto_seal.h"
+#include "base/crypto_openssl.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -15,28 +16,6 @@
 
 namespace mortise::base {
 namespace {
-
-void require(bool done, const char* what) {
-  if (done) return;
-  std::fprintf(stderr, "OpenSSL failed: %s\n", what);
-  std::abort();
-}
-
-const unsigned char* in(ByteView bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
-}
-unsigned char* out(std::span<std::byte> bytes) {
-  return reinterpret_cast<unsigned char*>(bytes.data());
-}
-
-struct CipherFree {
-  void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
-};
-struct DigestFree {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherFree>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, DigestFree>;
 
 EVP_KDF* hkdf_algorithm() {
   static EVP_KDF* const algorithm = EVP_KDF_fetch(nullptr, "HKDF", nullptr);  // for ever
