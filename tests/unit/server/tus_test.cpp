@@ -1,7 +1,9 @@
 // tus 1.0.0 over a socket: every MUST of the protocol, and what this server promises beyond it.
 #include <cstdio>
 #include <deque>
+#include <map>
 
+#include "tests/support/faulty_file_ops.h"
 #include "tests/unit/server/server_fixture.h"
 
 namespace mortise::server {
@@ -68,6 +70,41 @@ TEST_F(TusTest, TakesAFileInPiecesAndSaysWhereItIs) {
             "upload " + base64(upload_) + ",filename " + base64("x"));
   EXPECT_EQ(header_of(head, "Cache-Control"), "no-store");
   EXPECT_EQ(content_of("x"), "0123456789");
+}
+
+// The server over a disk that writes down its calls; no runner beside it.
+class TusOnDiskTest : public ServerTest {
+ protected:
+  void SetUp() override {
+    hub::HubFixture::SetUp();
+    open(files_);
+    ServerOptions options = options_;
+    options.token = kToken;
+    server_ = Server::start(*hub_, options).value();
+  }
+  void TearDown() override {
+    server_.reset();
+    hub_.reset();
+  }
+  tests::FaultyFileOps files_{base::posix_file_ops()};
+};
+
+TEST_F(TusOnDiskTest, AnAcknowledgedOffsetIsSynced) {
+  const std::string upload =
+      json(call("POST", "/api/v1/uploads", R"({"name":"chest","task_type":"vqa"})"))["id"]
+          .as_string();
+  const RawAnswer made = tus("POST", "/api/v1/uploads?upload=" + upload,
+                             "Upload-Length: 10\r\nUpload-Metadata: filename eA==\r\n");
+  const size_t before = files_.calls().size();
+  ASSERT_EQ(tus("PATCH", header_of(made, "Location"), "Upload-Offset: 0\r\n", "01234").status, 204);
+  std::map<std::string, bool> is_synced;  // of each file written to
+  for (size_t i = before; i < files_.calls().size(); ++i) {
+    const std::string& call = files_.calls()[i];
+    if (call.starts_with("write ")) is_synced[call.substr(6)] = false;
+    if (call.starts_with("sync ")) is_synced[call.substr(5)] = true;
+  }
+  EXPECT_FALSE(is_synced.empty());
+  for (const auto& [path, synced] : is_synced) EXPECT_TRUE(synced) << path;
 }
 
 TEST_F(TusTest, KeepsWhatArrivedBeforeALinkBroke) {
