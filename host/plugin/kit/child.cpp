@@ -12,6 +12,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/file_ops.h"
@@ -28,7 +29,8 @@ using base::Error;
 using base::Json;
 using base::Result;
 
-constexpr size_t kOutcomeBytesMax = 1u << 20;
+// A pipe holds it whole, so that a child never waits for whoever reads it later.
+constexpr size_t kOutcomeBytesMax = 1u << 16;
 
 std::string record_path(const std::string& folder) {
   return base::join_path(folder, job::kDeathRecordFile);
@@ -61,7 +63,7 @@ void write_all(int descriptor, std::string_view text) {
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) ::signal(number, SIG_DFL);
   const base::Status recorded = start_death_record(record_path(folder));
   Outcome outcome = recorded.ok() ? body() : Outcome(recorded.error());
-  if (outcome.message.size() > kOutcomeBytesMax / 4) outcome.message.resize(kOutcomeBytesMax / 4);
+  if (outcome.message.size() > kOutcomeBytesMax / 8) outcome.message.resize(kOutcomeBytesMax / 8);
   const Json told =
       Json::object({{"state", state_name(outcome.state)}, {"message", outcome.message}});
   write_all(answer, told.dump());
@@ -95,10 +97,12 @@ std::string death_text(const std::string& folder, int status) {
 bool read_answer(int descriptor, int64_t deadline_ns, const std::function<bool()>& is_cancelled,
                  std::string& answer) {
   for (;;) {
-    const int64_t left_ms = (deadline_ns - base::system_clock().monotonic_ns()) / 1'000'000;
-    if (left_ms <= 0 || (is_cancelled && is_cancelled())) return false;
+    const int64_t left_ms =
+        std::max<int64_t>(0, (deadline_ns - base::system_clock().monotonic_ns()) / 1'000'000);
+    if (is_cancelled && is_cancelled()) return false;
     pollfd waiting{descriptor, POLLIN, 0};
     const int ready = ::poll(&waiting, 1, static_cast<int>(std::min<int64_t>(left_ms, 100)));
+    if (ready <= 0 && left_ms == 0) return false;  // what it said in time is read, however late
     if (ready <= 0) continue;
     char buffer[4096];
     const ssize_t size = ::read(descriptor, buffer, sizeof buffer);
@@ -116,14 +120,13 @@ Outcome outcome_of(const std::string& answer, const std::string& folder, int sta
 
 }  // namespace
 
-Result<Outcome> run_in_child(const std::function<Outcome()>& body, const std::string& folder,
-                             int64_t time_limit_ms, const std::function<bool()>& is_cancelled) {
+Result<Child> Child::start(const std::function<Outcome()>& body, const std::string& folder,
+                           int64_t time_limit_ms) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) {
     return Error(Code::kResourceExhausted, "No pipe could be made for a check.");
   }
   (void)this_trace();  // so that the trace knows of forks
-  const int64_t deadline_ns = base::system_clock().monotonic_ns() + time_limit_ms * 1'000'000;
   const pid_t child = ::fork();
   if (child == 0) {
     ::close(ends[0]);
@@ -135,19 +138,54 @@ Result<Outcome> run_in_child(const std::function<Outcome()>& body, const std::st
     return Error(Code::kResourceExhausted, "No process could be started for a check.");
   }
   ::setpgid(child, child);  // here too: whoever comes first
-  std::string answer;
-  const bool is_in_time = read_answer(ends[0], deadline_ns, is_cancelled, answer);
-  ::close(ends[0]);
-  ::kill(-child, SIGKILL);  // also what the plugin may have started
-  if (!is_in_time) ::kill(child, SIGKILL);
+  return Child(child, ends[0], folder, time_limit_ms);
+}
+
+Child::Child(int pid, int answer, std::string folder, int64_t time_limit_ms)
+    : pid_(pid),
+      answer_(answer),
+      folder_(std::move(folder)),
+      time_limit_ms_(time_limit_ms),
+      begin_ns_(base::system_clock().monotonic_ns()) {}
+
+Child::Child(Child&& other) noexcept
+    : pid_(std::exchange(other.pid_, -1)),
+      answer_(std::exchange(other.answer_, -1)),
+      folder_(std::move(other.folder_)),
+      time_limit_ms_(other.time_limit_ms_),
+      begin_ns_(other.begin_ns_),
+      end_ns_(other.end_ns_) {}
+
+Child::~Child() {
+  if (pid_ > 0) end();
+}
+
+int Child::end() {
+  ::close(answer_);
+  ::kill(-pid_, SIGKILL);  // also what the plugin may have started
+  ::kill(pid_, SIGKILL);   // it may not lead its group yet
   int status = 0;
-  ::waitpid(child, &status, 0);
-  if (is_in_time) return outcome_of(answer, folder, status);
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  end_ns_ = base::system_clock().monotonic_ns();
+  return status;
+}
+
+Result<Outcome> Child::wait(const std::function<bool()>& is_cancelled) {
+  std::string answer;
+  const bool is_in_time =
+      read_answer(answer_, begin_ns_ + time_limit_ms_ * 1'000'000, is_cancelled, answer);
+  const int status = end();
+  if (is_in_time) return outcome_of(answer, folder_, status);
   if (is_cancelled && is_cancelled()) return Error(Code::kCancelled, "The kit was cancelled.");
-  const auto record = job::read_death_record(base::posix_file_ops(), record_path(folder));
-  std::string text = "It was not done after " + std::to_string(time_limit_ms) + " ms.";
+  const auto record = job::read_death_record(base::posix_file_ops(), record_path(folder_));
+  std::string text = "It was not done after " + std::to_string(time_limit_ms_) + " ms.";
   if (record.ok() && !record->inside.empty()) text += " " + record->text();
   return Outcome{State::kTimeout, text};
+}
+
+double Child::seconds() const {
+  return static_cast<double>(end_ns_ - begin_ns_) * 1e-9;
 }
 
 }  // namespace mortise::plugin::kit

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <set>
 
@@ -70,51 +71,88 @@ Outcome run_here(const Check& check, const pack::Decision& decision, uint64_t se
   return fail(broken[0].slot + " broke the rule \"" + broken[0].rule + "\": " + broken[0].text);
 }
 
+// Runs two checks at a time: most of a check is the kernel's work for its process. The report keeps
+// the order of the checks.
 class Runner {
  public:
   Runner(const KitOptions& options, const Scratch& scratch, Report& report)
       : options_(options), scratch_(scratch), report_(report) {}
 
   Status run(const pack::Decision& decision, const std::vector<const Check*>& checks) {
-    bool has_library = true, loads = true;
+    has_library_ = loads_ = true;
     for (const Check* check : checks) {
-      ReportRow row{decision.plugin.id, check->name, check->sentence, {}, 0};
+      report_.rows.push_back({decision.plugin.id, check->name, check->sentence, {}, 0});
       const bool is_able = check->needs == Needs::kManifest ||
-                           (check->needs == Needs::kLibrary ? has_library : loads);
+                           (check->needs == Needs::kLibrary ? has_library_ : loads_);
       if (is_able) {
-        const int64_t begin_ns = base::system_clock().monotonic_ns();
-        MORTISE_ASSIGN(row.outcome, run_one(*check, decision));
-        row.seconds = seconds_since(begin_ns);
+        MORTISE_TRY(start(*check, decision));
       } else {
-        row.outcome = skip("The plugin does not load; see the checks above.");
+        report_.rows.back().outcome = skip("The plugin does not load; see the checks above.");
+        tell(report_.rows.back());
       }
-      const State state = row.outcome.state;
-      const bool is_good = state == State::kPass || state == State::kWarn || state == State::kSkip;
-      const std::string_view name = check->name;
-      if (name == "load.files_match_their_hashes" && !is_good) has_library = loads = false;
-      if (name == "load.plugin_loads" && !is_good) loads = false;
-      report_.rows.push_back(std::move(row));
-      tell(*check);
+      const bool is_waited_for = is_gate(check->name);
+      MORTISE_TRY(finish(is_waited_for ? 0 : kAtOnce - 1));
     }
-    return {};
+    return finish(0);
   }
   void expect(int64_t checks_count) { total_ += checks_count; }
 
  private:
-  Result<Outcome> run_one(const Check& check, const pack::Decision& decision) {
-    const std::string folder = scratch_.make(std::to_string(done_));
-    if (options_.in_process) return run_here(check, decision, options_.seed, folder);
-    return run_in_child([&] { return run_here(check, decision, options_.seed, folder); }, folder,
-                        options_.time_limit_ms, options_.is_cancelled);
+  static constexpr size_t kAtOnce = 2;
+  struct Running {
+    size_t row;
+    Child child;
+  };
+
+  static bool is_gate(std::string_view check) {
+    return check == "load.files_match_their_hashes" || check == "load.plugin_loads";
   }
-  void tell(const Check& check) {
+
+  Status start(const Check& check, const pack::Decision& decision) {
+    const size_t row = report_.rows.size() - 1;
+    const std::string folder = scratch_.make(std::to_string(row));
+    auto body = [&] { return run_here(check, decision, options_.seed, folder); };
+    if (options_.in_process) {
+      const int64_t begin_ns = base::system_clock().monotonic_ns();
+      take(report_.rows[row], body(), seconds_since(begin_ns));
+      return {};
+    }
+    MORTISE_ASSIGN(Child child, Child::start(body, folder, options_.time_limit_ms));
+    running_.push_back({row, std::move(child)});
+    return {};
+  }
+
+  // Waits until no more than so many run, the oldest first.
+  Status finish(size_t left) {
+    for (; running_.size() > left; running_.pop_front()) {
+      Running& oldest = running_.front();
+      MORTISE_ASSIGN(Outcome outcome, oldest.child.wait(options_.is_cancelled));
+      take(report_.rows[oldest.row], std::move(outcome), oldest.child.seconds());
+    }
+    return {};
+  }
+
+  void take(ReportRow& row, Outcome outcome, double seconds) {
+    const State state = outcome.state;
+    const bool is_good = state == State::kPass || state == State::kWarn || state == State::kSkip;
+    if (is_gate(row.check) && !is_good) {
+      loads_ = false;
+      if (row.check == "load.files_match_their_hashes") has_library_ = false;
+    }
+    row.outcome = std::move(outcome);
+    row.seconds = seconds;
+    tell(row);
+  }
+  void tell(const ReportRow& row) {
     ++done_;
-    if (options_.on_progress) options_.on_progress(check.name, done_, total_);
+    if (options_.on_progress) options_.on_progress(row.check, done_, total_);
   }
 
   const KitOptions& options_;
   const Scratch& scratch_;
   Report& report_;
+  std::deque<Running> running_;
+  bool has_library_ = true, loads_ = true;  // of the plugin at hand
   int64_t done_ = 0, total_ = 0;
 };
 

@@ -41,7 +41,7 @@ struct Report {
   const ReportRow* find(std::string_view check) const;
 };
 
-// Runs the checks one after the other, each in a forked child that leads a process group of its
+// Runs the checks, two at a time, each in a forked child that leads a process group of its
 // own and is killed with it. A child that dies leaves its death record; the report says slot and
 // input. Errors: INVALID_ARGUMENT when the filter names no check; CANCELLED; RESOURCE_EXHAUSTED
 // when no child can be started. A broken pack is no error but a report. [serial]

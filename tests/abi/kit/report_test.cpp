@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <thread>
 
 #include "plugin/kit/child.h"
 #include "plugin/kit/elf_file.h"
@@ -107,31 +108,64 @@ TEST(Kit, GivesTheSameReportInProcess) {
   }
 }
 
-TEST(RunInChild, BringsTheOutcomeBack) {
+Outcome run_child(const std::function<Outcome()>& body, int64_t time_limit_ms) {
   const tests::TempFolder folder;
-  const auto outcome = run_in_child([] { return warn("so so"); }, folder.path(), 5000, {});
-  ASSERT_TRUE(outcome.ok());
-  EXPECT_EQ(outcome->state, State::kWarn);
-  EXPECT_EQ(outcome->message, "so so");
+  auto child = Child::start(body, folder.path(), time_limit_ms);
+  return child.value().wait({}).value();
 }
 
-TEST(RunInChild, TellsADeathFromATimeOut) {
-  const tests::TempFolder folder;
-  const auto died = run_in_child([]() -> Outcome { ::_exit(9); }, folder.path(), 5000, {});
-  EXPECT_EQ(died.value().state, State::kCrash);
-  EXPECT_THAT(died.value().message, HasSubstr("exit code 9"));
-  const tests::TempFolder other;
-  const auto hung = run_in_child(
+TEST(Child, BringsTheOutcomeBack) {
+  const Outcome outcome = run_child([] { return warn("so so"); }, 5000);
+  EXPECT_EQ(outcome.state, State::kWarn);
+  EXPECT_EQ(outcome.message, "so so");
+}
+
+TEST(Child, TellsADeathFromATimeOut) {
+  const Outcome died = run_child([]() -> Outcome { ::_exit(9); }, 5000);
+  EXPECT_EQ(died.state, State::kCrash);
+  EXPECT_THAT(died.message, HasSubstr("exit code 9"));
+  const Outcome hung = run_child(
       []() -> Outcome {
         for (;;) ::pause();
       },
-      other.path(), 200, {});
-  EXPECT_EQ(hung.value().state, State::kTimeout);
+      200);
+  EXPECT_EQ(hung.state, State::kTimeout);
+}
+
+// While another is waited for, its time may run out; what it said before that counts.
+TEST(Child, IsReadAfterItsTimeWhenItWasDoneInTime) {
+  const tests::TempFolder folder;
+  auto child = Child::start([] { return fail(std::string(1 << 20, 'x')); }, folder.path(), 200);
+  ASSERT_TRUE(child.ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  const auto outcome = child->wait({});
+  ASSERT_TRUE(outcome.ok());
+  EXPECT_EQ(outcome->state, State::kFail) << outcome->message;
+}
+
+// Its process group goes with it.
+TEST(Child, IsKilledWithItsObject) {
+  const tests::TempFolder folder;
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  {
+    auto child = Child::start(
+        [&]() -> Outcome {
+          ::close(ends[0]);
+          for (;;) ::pause();
+        },
+        folder.path(), 60'000);
+    ASSERT_TRUE(child.ok());
+    ::close(ends[1]);
+  }
+  char byte = 0;
+  EXPECT_EQ(::read(ends[0], &byte, 1), 0);  // the last writer is gone
+  ::close(ends[0]);
 }
 
 TEST(ElfFile, ReadsTheExportsOfAPack) {
-  const auto facts =
-      read_elf(std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest/lib/metric_c_smallest.so");
+  const auto facts = read_elf(std::string(MORTISE_BUILD) +
+                              "/example_packs/metric_c_smallest/lib/metric_c_smallest.so");
   ASSERT_TRUE(facts.ok()) << facts.error().text();
   EXPECT_THAT(facts->exports, testing::ElementsAre("mortise_entry_1"));
   EXPECT_THAT(facts->run_path, testing::ElementsAre("$ORIGIN"));
@@ -142,7 +176,8 @@ TEST(ElfFile, RefusesCutAndChangedFilesWithoutHarm) {
   const tests::TempFolder folder;
   const std::string path = folder / "cut.so";
   std::ifstream whole_file(
-      std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest/lib/metric_c_smallest.so", std::ios::binary);
+      std::string(MORTISE_BUILD) + "/example_packs/metric_c_smallest/lib/metric_c_smallest.so",
+      std::ios::binary);
   const std::string whole((std::istreambuf_iterator<char>(whole_file)), {});
   const auto read = [&](const std::string& bytes) {
     std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
