@@ -34,6 +34,14 @@ struct Taken {
   std::vector<std::string> media;
 };
 
+// A row over a format's limit is at fault, and not this machine for want of room.
+Error as_fault_of_data(Error error) {
+  if (error.code == Code::kResourceExhausted && error.byte_offset >= 0) {
+    error.code = Code::kInvalidArgument;
+  }
+  return error;
+}
+
 // The state of one run.
 class Ingest {
  public:
@@ -211,8 +219,9 @@ Status Ingest::read_row(const RowSource::Row& source) {
 Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
   RowSource::Row row;
   while (!is_unsure_) {
-    MORTISE_ASSIGN(const bool more, source.next(row));
-    if (!more) break;
+    Result<bool> more = source.next(row);
+    if (!more.ok()) return as_fault_of_data(std::move(more).error());
+    if (!*more) break;
     MORTISE_TRY(read_row(row));
     if (hooks.progress && rows_read_ % 256 == 0) hooks.progress(rows_read_);
     if (hooks.is_cancelled && hooks.is_cancelled()) {

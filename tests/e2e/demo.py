@@ -137,15 +137,9 @@ def ask(server, endpoint, film, question):
     request = {"model": endpoint, "stream": True, "temperature": 0, "messages": [
         {"role": "user", "content": [{"type": "image_url", "image_url": {"url": picture}},
                                      {"type": "text", "text": question}]}]}
-    answer = ""
-    body = json.dumps(request).encode("utf-8")
-    with server._open("POST", "/v1/chat/completions", body) as stream:
-        for raw in stream:
-            line = raw.decode("utf-8").strip()
-            if line.startswith("data: {"):
-                for choice in json.loads(line[6:])["choices"]:
-                    answer += choice["delta"].get("content") or ""
-    return answer
+    return "".join(choice["delta"].get("content") or ""
+                   for _, part in server.events("/v1/chat/completions", request) if part
+                   for choice in part["choices"])
 
 
 def ask_about_films(server, endpoint):

@@ -185,10 +185,12 @@ class Server:
         with self._open("GET", path) as answer, open(file, "wb") as out:
             shutil.copyfileobj(answer, out)
 
-    def events(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Server-sent events as (type, data) until the stream ends."""
+    def events(self, path: str, body: Any = None) -> Iterator[tuple[str, Any]]:
+        """Server-sent events as (type, data) until the stream ends; of a POST when there is a
+        body. The "[DONE]" of OpenAI's streams comes as None."""
         kind = "message"
-        with self._open("GET", path) as answer:
+        data = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8")
+        with self._open("GET" if data is None else "POST", path, data) as answer:
             for raw in answer:
                 line = raw.decode("utf-8").rstrip("\n")
                 if line.startswith("event: "):

@@ -133,6 +133,28 @@ TEST_F(IngestTest, BrokenJsonNamesFileRowAndByte) {
   EXPECT_EQ(result.error().row, 2);
 }
 
+// "This machine cannot" would send the user to a larger one; the row is what must change.
+TEST_F(IngestTest, ARowOverTheFormatsLimitIsAFaultOfTheData) {
+  FakeRows source({kGood});
+  source.fail_at_end(
+      base::Error(Code::kResourceExhausted, "The line is longer than 67108864 bytes.")
+          .at_file("rows.jsonl")
+          .at_byte(76));
+  const auto result = run_ingest(source, request_, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(result.error().file, "rows.jsonl");
+  EXPECT_EQ(result.error().byte_offset, 76);
+}
+
+TEST_F(IngestTest, WantOfMemoryStaysAFaultOfTheMachine) {
+  FakeRows source({kGood});
+  source.fail_at_end(base::Error(Code::kResourceExhausted, "No memory for a batch."));
+  const auto result = run_ingest(source, request_, {});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::kResourceExhausted);
+}
+
 TEST_F(IngestTest, AnUploadWithoutRowsIsRefused) {
   const auto result = run({});
   ASSERT_FALSE(result.ok());
