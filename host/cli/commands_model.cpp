@@ -42,6 +42,8 @@ Result<Json> import_folder(const std::string& name, const std::string& folder,
 
 Result<int> model_import(const Arguments& arguments) {
   const std::string name = arguments.text("name"), folder = arguments.text("dir");
+  MORTISE_TRY(run_local(
+      {.kind = "model.check", .arguments = Json::object({{"folder", absolute_path(folder)}})}));
   MORTISE_ASSIGN(const RecordPlace place,
                  record_place("model import", Json::object({{"name", name}}), {folder}));
   MORTISE_ASSIGN(const Json model, import_folder(name, folder, arguments, &place));

@@ -10,16 +10,20 @@
 
 namespace {
 
-int fail(const mortise::base::Error& error, bool is_json) {
+// "exit_code" among the details is the commands' word to main, not the user's.
+int fail(mortise::base::Error error, bool is_json) {
+  int code = static_cast<int>(mortise::job::exit_code_of(error));
+  std::erase_if(error.details, [&](const auto& detail) {
+    if (detail.first != "exit_code") return false;
+    code = std::stoi(detail.second);
+    return true;
+  });
   if (is_json) {
     std::fprintf(stderr, "%s\n", mortise::job::problem_of(error).dump().c_str());
   } else {
     std::fprintf(stderr, "mortise: %s\n", error.text().c_str());
   }
-  for (const auto& [key, value] : error.details) {
-    if (key == "exit_code") return std::stoi(value);
-  }
-  return static_cast<int>(mortise::job::exit_code_of(error));
+  return code;
 }
 
 }  // namespace

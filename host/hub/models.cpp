@@ -239,10 +239,34 @@ Result<Model> Models::resolve(const std::string& reference) {
   return std::move(found[0]);
 }
 
+// Errors: FAILED_PRECONDITION naming what an adapter or an endpoint would lose.
+Status Models::check_unused(Connection& connection, const job::Reference& wanted) {
+  std::string users;
+  const auto add = [&](const Row& row) {
+    users += (users.empty() ? "" : ", ") + row.text(0) + " " + row.text(1);
+  };
+  MORTISE_TRY(connection.run(
+      "SELECT 'the adapter', a.name || '@' || a.number FROM models a JOIN models m"
+      " ON a.base = m.name || '@' || m.number WHERE a.kind = 'adapter' AND a.state = 'ready'"
+      " AND m.state = 'ready' AND m.name = ?1 AND (?2 = 0 OR m.number = ?2)"
+      " AND NOT (a.name = ?1 AND (?2 = 0 OR a.number = ?2)) ORDER BY a.name, a.number LIMIT 5",
+      {wanted.name, wanted.version}, add));
+  MORTISE_TRY(connection.run(
+      "SELECT DISTINCT 'the endpoint', e.name FROM endpoints e JOIN jobs j ON j.id = e.job_id"
+      " JOIN job_inputs i ON i.job_id = j.id AND i.kind = 'model' JOIN models m"
+      " ON m.id = i.input_id WHERE j.state IN ('queued', 'running') AND m.name = ?1"
+      " AND (?2 = 0 OR m.number = ?2) ORDER BY e.name LIMIT 5",
+      {wanted.name, wanted.version}, add));
+  if (users.empty()) return {};
+  return Error(Code::kFailedPrecondition, "The model is used by " + users + ".",
+               "Delete those adapters and stop those endpoints first.");
+}
+
 Status Models::remove(const std::string& reference) {
   MORTISE_ASSIGN(const job::Reference wanted, parse_model_reference(reference));
   // The folder stays until a start that finds no running job: one may be reading it.
   return database_->write([&](Connection& connection) -> Status {
+    MORTISE_TRY(check_unused(connection, wanted));
     MORTISE_ASSIGN(const int64_t changed,
                    connection.run("UPDATE models SET state = 'deleted' WHERE name = ?1 AND"
                                   " (?2 = 0 OR number = ?2) AND state = 'ready'",

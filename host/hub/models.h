@@ -44,9 +44,9 @@ class Models {  // [any]
         random_(&random),
         root_(std::move(root)) {}
 
-  // Copies the files of an upload into a folder of the model store, where weights can be mapped, and
-  // syncs it. A crash before add() leaves a folder that remove_orphans() takes away.
-  // Errors: INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
+  // Copies the files of an upload into a folder of the model store, where weights can be mapped,
+  // and syncs it. A crash before add() leaves a folder that remove_orphans() takes away. Errors:
+  // INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
   base::Result<PreparedModel> prepare_upload(store::Domain& domain, const store::NameTable& files);
   // output.folder below output_folder, whose artifacts were checked.
   base::Result<PreparedModel> prepare_output(const std::string& output_folder,
@@ -63,12 +63,14 @@ class Models {  // [any]
   base::Result<Page<Model>> list(const std::string& query, const PageRequest& page);
   // "name" (newest) or "name@n". Errors: NOT_FOUND, also for a deleted one.
   base::Result<Model> resolve(const std::string& reference);
+  // Errors: NOT_FOUND; FAILED_PRECONDITION while an adapter or an endpoint needs it, naming them.
   base::Status remove(const std::string& reference);
 
  private:
+  base::Status check_unused(Connection& connection, const job::Reference& wanted);
   // Puts one file of the model at `path`, whose folder is there.
-  using Placer = std::function<base::Result<job::Artifact>(const std::string& name,
-                                                           const std::string& path)>;
+  using Placer =
+      std::function<base::Result<job::Artifact>(const std::string& name, const std::string& path)>;
   base::Result<PreparedModel> prepare(const std::vector<std::string>& names, const Placer& place);
   Database* database_;
   base::FileOps* files_;

@@ -150,7 +150,7 @@ Status EditRun::check(const Edit& edit, const Json& row) {
   const auto named = media_of(row);
   for (const auto& [field, name] : named) {
     if (auto broken = media_.check(name, field)) findings.push_back(std::move(*broken));
-    used_.insert(name);
+    for (std::string& file : media_.files_of(name)) used_.insert(std::move(file));
   }
   if (!has_error(findings)) media_rules_.check(tape_.root(), named, findings);
   const bool is_bad = has_error(findings);

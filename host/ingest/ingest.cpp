@@ -173,7 +173,7 @@ Status Ingest::take(const Taken& taken) {
 Status Ingest::keep(const Json& row, const Taken& taken) {
   std::vector<std::string> pictures;
   for (const auto& [field, name] : media_of(row)) {
-    used_.insert(name);
+    for (std::string& file : media_.files_of(name)) used_.insert(std::move(file));
     const MediumFacts& facts = media_.facts(name);
     if (facts.width > 0 && facts.seconds == 0) {
       pictures.push_back(facts.looks_like.empty() ? name : facts.looks_like);

@@ -9,6 +9,7 @@
 #include "base/file_ops.h"
 #include "ingest/audio.h"
 #include "ingest/check_table.h"
+#include "ingest/frame_sequence.h"
 #include "ingest/image.h"
 #include "ingest/row_rules.h"
 #include "ingest/video.h"
@@ -127,16 +128,40 @@ std::optional<Finding> MediaCheck::inspect(const std::string& name) {
     return misnamed(name, safe.error());
   }
   auto file = files_.open(name);
-  if (!file.ok() && file.error().code == base::Code::kNotFound) {
-    missing_.insert(name);
-    return make_finding("media_missing", "",
-                        "The row names " + name + ", which is not in the upload.");
-  }
+  if (!file.ok() && file.error().code == base::Code::kNotFound) return inspect_folder(name);
   const auto bytes = file.ok() ? read_all(**file) : base::Result<std::string>(file.error());
   if (!bytes.ok()) {
     return make_finding("media_unreadable", "", name + " cannot be read: " + bytes.error().message);
   }
   return judge(name, base::as_bytes(*bytes));
+}
+
+// No file, but perhaps a folder of the frames of a film.
+std::optional<Finding> MediaCheck::inspect_folder(const std::string& name) {
+  auto pictures = files_.below(name);
+  if (!pictures.ok()) {
+    return make_finding("media_unreadable", "",
+                        name + " cannot be read: " + pictures.error().message);
+  }
+  std::erase_if(*pictures, [](const std::string& file) { return !is_picture(file); });
+  if (pictures->empty()) {
+    missing_.insert(name);
+    return make_finding("media_missing", "",
+                        "The row names " + name + ", which is not in the upload.");
+  }
+  MediumFacts whole;
+  for (const std::string& picture : *pictures) {
+    if (auto broken = check(picture, "")) return broken;
+    whole.size_bytes += facts(picture).size_bytes;
+  }
+  facts_[name] = whole;
+  folders_[name] = std::move(pictures).value();
+  return std::nullopt;
+}
+
+std::vector<std::string> MediaCheck::files_of(const std::string& name) const {
+  const auto folder = folders_.find(name);
+  return folder == folders_.end() ? std::vector<std::string>{name} : folder->second;
 }
 
 void MediaCheck::take(const std::string& name, base::ByteView bytes) {

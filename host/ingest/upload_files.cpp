@@ -25,6 +25,16 @@ Result<std::unique_ptr<base::File>> LocalFiles::open(const std::string& name) co
   return files_.open(found->second, base::OpenMode::kRead);
 }
 
+Result<std::vector<std::string>> LocalFiles::below(const std::string& folder) const {
+  const std::string prefix = folder + "/";
+  std::vector<std::string> names;
+  for (auto at = paths_.lower_bound(prefix); at != paths_.end(); ++at) {
+    if (!at->first.starts_with(prefix)) break;
+    if (at->first.find('/', prefix.size()) == std::string::npos) names.push_back(at->first);
+  }
+  return names;
+}
+
 Status LocalFiles::visit(const std::function<Status(const std::string& name)>& each) const {
   for (const auto& [name, path] : paths_) MORTISE_TRY(each(name));
   return {};
@@ -44,6 +54,19 @@ bool SealedUpload::has_own(const std::string& name) const {
 Result<std::unique_ptr<base::File>> SealedUpload::open(const std::string& name) const {
   if (below_ != nullptr && !has_own(name)) return below_->open(name);
   return files_.open(name, base::OpenMode::kRead);
+}
+
+Result<std::vector<std::string>> SealedUpload::below(const std::string& folder) const {
+  const auto listed = files_.list(folder);
+  if (!listed.ok() && listed.error().code != Code::kNotFound) return listed.error();
+  std::vector<std::string> names;
+  if (listed.ok()) {
+    for (const base::FileInfo& entry : *listed) {
+      if (!entry.is_folder) names.push_back(base::join_path(folder, entry.name));
+    }
+  }
+  if (names.empty() && below_ != nullptr) return below_->below(folder);
+  return names;
 }
 
 Status SealedUpload::visit(const std::function<Status(const std::string& name)>& each) const {

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/file_ops.h"
 #include "base/result.h"
@@ -19,6 +20,8 @@ class UploadFiles {
   virtual base::Result<bool> contains(const std::string& name) const = 0;
   // Errors: NOT_FOUND; those of reading.
   virtual base::Result<std::unique_ptr<base::File>> open(const std::string& name) const = 0;
+  // The names of the files directly below a folder, sorted; none when there is no such folder.
+  virtual base::Result<std::vector<std::string>> below(const std::string& folder) const = 0;
   // Each name, sorted.
   virtual base::Status visit(
       const std::function<base::Status(const std::string& name)>& each) const = 0;
@@ -31,6 +34,7 @@ class LocalFiles final : public UploadFiles {
       : files_(files), paths_(std::move(paths)) {}
   base::Result<bool> contains(const std::string& name) const override;
   base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
+  base::Result<std::vector<std::string>> below(const std::string& folder) const override;
   base::Status visit(
       const std::function<base::Status(const std::string& name)>& each) const override;
   std::map<std::string, std::string>& paths() { return paths_; }  // more may come while rows do
@@ -50,6 +54,7 @@ class SealedUpload final : public UploadFiles {
   bool has_own(const std::string& name) const;  // false also when the table cannot be read
   base::Result<bool> contains(const std::string& name) const override;
   base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
+  base::Result<std::vector<std::string>> below(const std::string& folder) const override;
   base::Status visit(
       const std::function<base::Status(const std::string& name)>& each) const override;
   // Errors: NOT_FOUND.

@@ -179,8 +179,9 @@ void Runner::read_status(Watch& watched) {
 
 void Runner::report_progress(Watch& watched) {
   const int64_t now = clock_->monotonic_ns();
-  const bool first_ready = watched.last.endpoint == "ready";
-  if (!watched.is_new || (now - watched.reported_ns < kProgressIntervalNs && !first_ready)) return;
+  const bool is_due = now - watched.reported_ns >= kProgressIntervalNs ||
+                      watched.last.endpoint == "ready" || job::is_final(watched.last.state);
+  if (!watched.is_new || !is_due) return;
   Json progress = watched.last.to_json();
   progress.erase("error");
   if (!watched.endpoint.empty()) progress["endpoint"] = watched.endpoint;
@@ -251,6 +252,7 @@ bool Runner::observe(Watch& watched) {
   // Its main thread is gone, others are still ending: how it ended is known when all have.
   if (!code.ok() && code.error().code == Code::kUnavailable) return true;
   read_status(watched);  // what it wrote between the two looks
+  report_progress(watched);
   const Status concluded = conclude(watched);
   log_problem("job not ended", watched.job.id, concluded);
   // A store that is not to be reached for a moment gets another chance; anything else does not.

@@ -263,7 +263,7 @@ def main():
                       "accumulation": ACCUMULATION, "max_length": args.max_length, "ratio": ratio,
                       "ratio_wanted": WANTED_RATIO, "reached": ratio >= WANTED_RATIO,
                       "same_computation": same, "rounds": rounds}))
-    return 0 if same else 1
+    return 0 if same and ratio >= WANTED_RATIO else 1
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/log.h"
 #include "job/launch.h"
 
 namespace mortise::worker {
@@ -13,6 +14,11 @@ void Context::progress(std::string_view phase, int64_t step, int64_t steps_total
   line.phase = phase;
   line.step = step;
   line.steps_total = steps_total;
+  {
+    const std::lock_guard lock(progress_mutex);
+    if (phase_seen != phase) base::log(base::LogLevel::kInfo, "phase", {{"phase", line.phase}});
+    phase_seen = phase;
+  }
   // A status line that cannot be written must not end the work; the final one is checked.
   (void)status.write(std::move(line));
 }
@@ -90,6 +96,7 @@ TaskFunction task_of(std::string_view kind) {
       {"metric.score", metric_score},
       {"bench.ingest", bench_ingest},
       {"media.preprocess", media_preprocess},
+      {"model.check", model_check},
       {"model.new", model_new},
       {"model.forward", model_forward},
       {"model.generate", model_generate},

@@ -45,13 +45,16 @@ struct Context {
   void set_on_request(RequestHandler handler);
   RequestHandler on_request() const;
 
+  mutable std::mutex progress_mutex{};
+  mutable std::string phase_seen{};
+
   mutable std::mutex request_mutex{};
   RequestHandler request_handler{};
 
   // An argument of a local command; null when absent.
   const base::Json& argument(std::string_view name) const { return task.inputs.arguments[name]; }
   std::string text(std::string_view name) const { return argument(name).as_string(); }
-  // Tells the watcher how far it is; steps_total -1 when unknown.
+  // Tells the watcher how far it is, and the log of each new phase; steps_total -1 when unknown.
   void progress(std::string_view phase, int64_t step, int64_t steps_total) const;
   std::string output_path(std::string_view name) const;
   // The domain that a data set or an upload lies in. Errors: FAILED_PRECONDITION when there is
@@ -101,6 +104,7 @@ base::Result<job::TaskResult> template_render(Context& context);
 base::Result<job::TaskResult> metric_score(Context& context);
 base::Result<job::TaskResult> bench_ingest(Context& context);
 base::Result<job::TaskResult> media_preprocess(Context& context);
+base::Result<job::TaskResult> model_check(Context& context);
 base::Result<job::TaskResult> model_new(Context& context);
 base::Result<job::TaskResult> model_forward(Context& context);
 base::Result<job::TaskResult> model_generate(Context& context);

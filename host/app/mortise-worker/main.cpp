@@ -11,6 +11,7 @@
 
 #include "app/mortise-worker/context.h"
 #include "base/log.h"
+#include "base/version.h"
 #include "job/death_record.h"
 #include "job/exit_code.h"
 #include "pack/find.h"
@@ -102,9 +103,9 @@ Result<std::vector<OpenDomain>> open_domains(base::FileOps& files, const job::Ta
       return Error(Code::kFailedPrecondition,
                    "The key of the domain " + input.id + " was not handed to this worker.");
     }
-    MORTISE_ASSIGN(auto domain, store::Domain::open(files, base::system_random(),
-                                                    base::system_clock(), *key,
-                                                    {input.write_folder, {input.read_folder}}));
+    MORTISE_ASSIGN(auto domain,
+                   store::Domain::open(files, base::system_random(), base::system_clock(), *key,
+                                       {input.write_folder, {input.read_folder}}));
     domains.push_back({*key, std::move(domain)});
   }
   return domains;
@@ -121,9 +122,27 @@ Result<job::TaskResult> run_task(Context& context) {
   // What it sealed is durable and closed before the result says so.
   for (const OpenDomain& open : context.domains) MORTISE_TRY(open.domain->finish_segment());
   Json packs = Json::array();
-  for (const plugin::UsedPlugin& used : context.registry.used()) packs.push_back(used.json());
+  for (const plugin::UsedPlugin& used : context.registry.used()) {
+    base::log(base::LogLevel::kInfo, "used", {{"plugin", used.id}, {"version", used.version}});
+    packs.push_back(used.json());
+  }
   result.record["packs"] = std::move(packs);
   return result;
+}
+
+void log_start(const job::Task& task) {
+  base::log(base::LogLevel::kInfo, "task begins",
+            {{"kind", task.kind},
+             {"id", task.id},
+             {"attempt", std::to_string(task.attempt)},
+             {"threads", std::to_string(task.threads)},
+             {"mortise", std::string(base::kVersion)}});
+}
+
+void log_end(const job::StatusLine& line) {
+  const bool is_done = line.state == job::State::kDone;
+  base::log(is_done ? base::LogLevel::kInfo : base::LogLevel::kError, "task ends",
+            {{"state", std::string(job::state_name(line.state))}, {"message", line.message}});
 }
 
 // Returns the exit code, or an error that came before a status file was there to tell it.
@@ -132,6 +151,7 @@ Result<int> run(const std::string& task_folder) {
   MORTISE_ASSIGN(job::Task task, job::read_task(files, task_folder));
   MORTISE_ASSIGN(auto status, job::StatusWriter::open(files, base::system_clock(), task_folder));
   base::start_log(task.log_level);
+  log_start(task);
   MORTISE_TRY(plugin::start_death_record(base::join_path(task_folder, job::kDeathRecordFile)));
   job::StatusLine starting;
   starting.state = job::State::kStarting;
@@ -163,6 +183,7 @@ Result<int> run(const std::string& task_folder) {
     }
   }
   const job::StatusLine line = last_line(result, context.is_cancelled);
+  log_end(line);
   MORTISE_TRY(status->write(line));
   if (!result.ok()) return static_cast<int>(job::exit_code_of(result.error()));
   return static_cast<int>(result->ok ? job::ExitCode::kDone : job::ExitCode::kFailed);

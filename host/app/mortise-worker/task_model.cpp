@@ -4,6 +4,8 @@
 #include "engine/chat/image_tensors.h"
 #include "engine/infer/forward.h"
 #include "engine/infer/generate.h"
+#include "engine/lora/adapter_config.h"
+#include "engine/model/config.h"
 #include "engine/model/presets.h"
 #include "engine/weights/checkpoint.h"
 #include "export/export.h"
@@ -142,6 +144,24 @@ Result<job::TaskResult> model_new(Context& context) {
   if (!context.text("tokenizer").empty()) {
     MORTISE_TRY(exporting::copy_files(context.files, context.text("tokenizer"), context.text("out"),
                                       {"config.json", "generation_config.json"}));
+  }
+  return done();
+}
+
+// arguments: {folder}. A model's or an adapter's folder is what it says: the configuration is
+// known, every header of its weights is sound. Nothing is computed. Run before an import, so that
+// what cannot be used is refused before it is sent.
+Result<job::TaskResult> model_check(Context& context) {
+  const std::string folder = context.text("folder");
+  const std::string adapter = base::join_path(folder, "adapter_config.json");
+  MORTISE_ASSIGN(const bool is_adapter, context.files.exists(adapter));
+  if (is_adapter) {
+    MORTISE_TRY(engine::read_adapter_config(context.files, folder));
+    MORTISE_TRY(engine::Checkpoint::open_file(
+        context.files, base::join_path(folder, "adapter_model.safetensors")));
+  } else {
+    MORTISE_TRY(engine::read_config(context.files, folder));
+    MORTISE_TRY(engine::Checkpoint::open(context.files, folder));
   }
   return done();
 }

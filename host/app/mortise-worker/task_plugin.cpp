@@ -119,8 +119,10 @@ Result<job::TaskResult> plugin_new(Context& context) {
     MORTISE_TRY(base::write_file_durably(
         context.files, base::join_path(out, filled(entry.name, id, name)), filled(text, id, name)));
   }
-  MORTISE_TRY(context.print("Made " + out + ". Now: cmake -B build && cmake --build build && " +
-                            "mortise plugin check build/pack\n"));
+  MORTISE_TRY(context.print("Made " + out + ". Now, SDK being where the SDK is installed:\n" +
+                            "  cd " + out + "\n" +
+                            "  cmake -B build -DCMAKE_PREFIX_PATH=SDK && cmake --build build\n" +
+                            "  mortise plugin check build/pack\n"));
   return done();
 }
 

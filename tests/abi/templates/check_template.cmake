@@ -11,6 +11,7 @@ function(step name)
   if(text MATCHES "warning:")
     message(FATAL_ERROR "${name} warns:\n${text}")
   endif()
+  set(STEP_OUTPUT "${text}" PARENT_SCOPE)
 endfunction()
 
 # Outside the tree, so that nothing of it can be found by chance. Stays when a step fails.
@@ -36,9 +37,17 @@ if(NOT KIND STREQUAL "c")
   step(new ${MORTISE} plugin new ${KIND} ${id} --out ${WORK}/plugin)
 endif()
 
-step(configure ${CMAKE_COMMAND} -S ${WORK}/plugin -B ${WORK}/plugin/build -G ${GENERATOR}
-     -DCMAKE_PREFIX_PATH=${WORK}/sdk -DCMAKE_CXX_COMPILER=${COMPILER})
-step(build ${CMAKE_COMMAND} --build ${WORK}/plugin/build)
+# The commands are those that `plugin new` printed, word by word; the C example has none.
+set(commands "cmake -B build -DCMAKE_PREFIX_PATH=SDK && cmake --build build")
+if(NOT KIND STREQUAL "c" AND NOT STEP_OUTPUT MATCHES "cd ${WORK}/plugin\n  (cmake [^\n]*)")
+  message(FATAL_ERROR "plugin new does not say how to build:\n${STEP_OUTPUT}")
+elseif(NOT KIND STREQUAL "c")
+  set(commands "${CMAKE_MATCH_1}")
+endif()
+string(REPLACE "=SDK" "=${WORK}/sdk" commands "${commands}")
+set(ENV{CXX} ${COMPILER})
+set(ENV{CMAKE_GENERATOR} ${GENERATOR})
+step(build sh -c "cd ${WORK}/plugin && ${commands}")
 
 file(READ ${WORK}/plugin/build/pack/pack.json manifest)
 string(JSON path GET "${manifest}" libraries 0 path)

@@ -1,5 +1,6 @@
 #include "hub/models.h"
 
+#include "hub/lineage.h"
 #include "tests/unit/hub/hub_fixture.h"
 
 namespace mortise::hub {
@@ -41,6 +42,36 @@ TEST_F(ModelFoldersTest, KeepTheFolderOfADeletedModelWhileAJobIsRunning) {
   ASSERT_TRUE(hub_->jobs().finish(running, "failed", "over", base::Json()).ok());
   open(base::posix_file_ops());
   EXPECT_FALSE(is_there());
+}
+
+// A deleted model does not come back, so what stands on it is named first.
+TEST_F(ModelFoldersTest, AreNotDeletedWhileAnAdapterStandsOnThem) {
+  auto adapter = prepared_model({{"adapter_config.json", "{}"}});
+  ASSERT_TRUE(adapter.ok()) << adapter.error().text();
+  adapter->name = "tuned";
+  adapter->base = "m@1";
+  ASSERT_TRUE(hub_->models().import(*adapter).ok());
+
+  for (const char* reference : {"m", "m@1"}) {
+    const auto refused = hub_->models().remove(reference);
+    EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+    EXPECT_EQ(refused.error().message, "The model is used by the adapter tuned@1.");
+    EXPECT_TRUE(hub_->models().resolve("m").ok());
+  }
+  EXPECT_TRUE(hub_->models().remove("tuned").ok());
+  EXPECT_TRUE(hub_->models().remove("m").ok());
+}
+
+TEST_F(ModelFoldersTest, AreNotDeletedWhileAnEndpointServesThem) {
+  ASSERT_TRUE(hub_->endpoints()
+                  .start("ask", manifest(R"({"kind":"serve","model":"m","name":"ask"})"))
+                  .ok());
+  const std::string job = hub_->endpoints().get("ask")->job_id;
+  ASSERT_TRUE(note_input(*hub_, job, "model", hub_->models().resolve("m")->id).ok());
+
+  const auto refused = hub_->models().remove("m");
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(refused.error().message, "The model is used by the endpoint ask.");
 }
 
 TEST_F(ModelFoldersTest, RefuseAFolderThatIsNoModel) {

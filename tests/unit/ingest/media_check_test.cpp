@@ -38,5 +38,35 @@ TEST(MediaCheck, CutAndMisnamedMediaAreNamedWithTheReason) {
   EXPECT_EQ(said("a.flac", ""), "media_empty: a.flac is empty.");
 }
 
+// A film may be a folder of pictures; each of them is checked and goes into the version.
+TEST(MediaCheck, AFolderOfPicturesIsAFilm) {
+  const tests::TempFolder folder;
+  folder.write("1.png", grey_png(3, 1));
+  folder.write("broken.png", grey_png(3, 1).substr(0, 20));
+  folder.write("notes.txt", "no frame");
+  const LocalFiles files(base::posix_file_ops(), {{"clip/1.png", folder / "1.png"},
+                                                  {"clip/2.png", folder / "1.png"},
+                                                  {"clip/notes.txt", folder / "notes.txt"},
+                                                  {"clip/more/3.png", folder / "1.png"},
+                                                  {"cut/1.png", folder / "broken.png"},
+                                                  {"texts/notes.txt", folder / "notes.txt"}});
+  MediaCheck check(files);
+  EXPECT_FALSE(check.check("clip", "/video"));
+  EXPECT_EQ(check.files_of("clip"), (std::vector<std::string>{"clip/1.png", "clip/2.png"}));
+  EXPECT_EQ(check.facts("clip").size_bytes, 2 * grey_png(3, 1).size());
+  EXPECT_EQ(check.files_of("clip/1.png"), std::vector<std::string>{"clip/1.png"});
+  const auto cut = check.check("cut", "/video");
+  ASSERT_TRUE(cut);
+  EXPECT_EQ(cut->code, "media_broken");
+  EXPECT_EQ(cut->message.substr(0, 9), "cut/1.png") << "the frame is named";
+  EXPECT_EQ(cut->field, "/video");
+  for (const char* none : {"texts", "clip/more/3", "cli"}) {
+    const auto missing = check.check(none, "/video");
+    ASSERT_TRUE(missing) << none;
+    EXPECT_EQ(missing->code, "media_missing") << none;
+    EXPECT_TRUE(check.is_missing(none));
+  }
+}
+
 }  // namespace
 }  // namespace mortise::ingest
