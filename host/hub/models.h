@@ -21,6 +21,7 @@ struct Model {
   std::string id, name, kind, base, state;  // kind: model | adapter; base: of an adapter
   int64_t number = 0;
   std::string folder;  // absolute
+  std::string domain;  // that the files are sealed in (made_files.h); empty: they are readable
   std::vector<job::Artifact> files;
   std::string description, job_id;
   int64_t created_ns = 0;
@@ -30,7 +31,7 @@ struct Model {
 
 // A folder that is durable and waits for its row; see prepare_*.
 struct PreparedModel {
-  std::string id, name, kind, base, description, job_id, folder;
+  std::string id, name, kind, base, description, job_id, folder, domain;
   std::vector<job::Artifact> files;
 };
 
@@ -44,11 +45,11 @@ class Models {  // [any]
         random_(&random),
         root_(std::move(root)) {}
 
-  // Copies the files of an upload into a folder of the model store, where weights can be mapped, and
-  // syncs it. A crash before add() leaves a folder that remove_orphans() takes away.
-  // Errors: INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
+  // Copies the files of an upload into a folder of the model store, where weights can be mapped,
+  // and syncs it. A crash before add() leaves a folder that remove_orphans() takes away. Errors:
+  // INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
   base::Result<PreparedModel> prepare_upload(store::Domain& domain, const store::NameTable& files);
-  // output.folder below output_folder, whose artifacts were checked.
+  // output.folder below output_folder, whose artifacts were checked; they stay sealed as they are.
   base::Result<PreparedModel> prepare_output(const std::string& output_folder,
                                              const job::ModelOutput& output,
                                              const std::vector<job::Artifact>& artifacts);
@@ -67,8 +68,8 @@ class Models {  // [any]
 
  private:
   // Puts one file of the model at `path`, whose folder is there.
-  using Placer = std::function<base::Result<job::Artifact>(const std::string& name,
-                                                           const std::string& path)>;
+  using Placer =
+      std::function<base::Result<job::Artifact>(const std::string& name, const std::string& path)>;
   base::Result<PreparedModel> prepare(const std::vector<std::string>& names, const Placer& place);
   Database* database_;
   base::FileOps* files_;
