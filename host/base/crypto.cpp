@@ -16,7 +16,7 @@
 #include <cstdlib>
 
 #include "base/crypto_openssl.h"
-#include "base/file_ops.h"
+#include "base/file_digest.h"
 
 namespace mortise::base {
 namespace {
@@ -164,15 +164,7 @@ std::array<std::byte, 20> Sha1::finish() {
 }
 
 Result<Digest> sha256_file(const std::string& path) {
-  MORTISE_ASSIGN(auto file, posix_file_ops().open(path, OpenMode::kRead));
-  Sha256 hash;
-  Bytes buffer(1 << 20);
-  for (uint64_t offset = 0;;) {
-    MORTISE_ASSIGN(const size_t read, file->read_at(offset, buffer));
-    hash.update(ByteView(buffer).first(read));
-    offset += read;
-    if (read < buffer.size()) return hash.finish();
-  }
+  return sha256_file(posix_file_ops(), path);
 }
 
 SigningKey make_signing_key() {

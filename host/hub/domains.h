@@ -1,5 +1,5 @@
-// Which domain of the store belongs to which name: one a data set, made before its first byte comes.
-// Called by uploads, datasets, run and server. [any]
+// Which domain of the store belongs to which name: one a data set, made before its first byte, and
+// one a job that makes files (made_files.h). Called by uploads, datasets, run and server. [any]
 #pragma once
 
 #include <memory>

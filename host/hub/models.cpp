@@ -16,8 +16,8 @@ using base::Result;
 using base::Status;
 
 constexpr const char* kColumns =
-    "SELECT id, name, kind, base, state, number, folder, files, description, job_id, created_ns"
-    " FROM models ";
+    "SELECT id, name, kind, base, state, number, folder, files, description, job_id, created_ns,"
+    " domain FROM models ";
 
 Json files_to_json(const std::vector<job::Artifact>& files) {
   Json list = Json::array();
@@ -45,6 +45,7 @@ Model model_of(const Row& row) {
   model.description = row.text(8);
   model.job_id = row.text(9);
   model.created_ns = row.integer(10);
+  model.domain = row.text(11);
   return model;
 }
 
@@ -165,9 +166,10 @@ Result<std::string> Models::add(Connection& connection, const PreparedModel& mod
   MORTISE_TRY(connection.run("SELECT coalesce(max(number), 0) + 1 FROM models WHERE name = ?1",
                              {model.name}, [&](const Row& row) { number = row.integer(0); }));
   MORTISE_TRY(connection.run(
-      "INSERT INTO models VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9, ?10)",
+      "INSERT INTO models VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9, ?10, ?11)",
       {model.id, model.name, number, model.kind, model.base, model.folder,
-       files_to_json(model.files).dump(), model.description, model.job_id, clock_->now_ns()}));
+       files_to_json(model.files).dump(), model.description, model.job_id, clock_->now_ns(),
+       model.domain}));
   return model.name + "@" + std::to_string(number);
 }
 

@@ -21,6 +21,7 @@ struct Model {
   std::string id, name, kind, base, state;  // kind: model | adapter; base: of an adapter
   int64_t number = 0;
   std::string folder;  // absolute
+  std::string domain;  // that the files are sealed in (made_files.h); empty: they are readable
   std::vector<job::Artifact> files;
   std::string description, job_id;
   int64_t created_ns = 0;
@@ -30,7 +31,7 @@ struct Model {
 
 // A folder that is durable and waits for its row; see prepare_*.
 struct PreparedModel {
-  std::string id, name, kind, base, description, job_id, folder;
+  std::string id, name, kind, base, description, job_id, folder, domain;
   std::vector<job::Artifact> files;
 };
 
@@ -48,7 +49,7 @@ class Models {  // [any]
   // and syncs it. A crash before add() leaves a folder that remove_orphans() takes away. Errors:
   // INVALID_ARGUMENT when there is neither config.json nor adapter_config.json.
   base::Result<PreparedModel> prepare_upload(store::Domain& domain, const store::NameTable& files);
-  // output.folder below output_folder, whose artifacts were checked.
+  // output.folder below output_folder, whose artifacts were checked; they stay sealed as they are.
   base::Result<PreparedModel> prepare_output(const std::string& output_folder,
                                              const job::ModelOutput& output,
                                              const std::vector<job::Artifact>& artifacts);

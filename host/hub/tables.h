@@ -7,7 +7,7 @@
 
 namespace mortise::hub {
 
-inline constexpr std::array<const char*, 1> kMigrations = {
+inline constexpr std::array<const char*, 2> kMigrations = {
     R"sql(
 CREATE TABLE domains (
   name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL) STRICT;
@@ -91,6 +91,10 @@ CREATE TABLE artifacts (
 CREATE TABLE endpoints (
   name TEXT PRIMARY KEY, job_id TEXT NOT NULL REFERENCES jobs(id), model TEXT NOT NULL,
   adapters TEXT NOT NULL, created_ns INTEGER NOT NULL) STRICT;
+)sql",
+    // The domain that a model's files are sealed in; '' for readable ones.
+    R"sql(
+ALTER TABLE models ADD COLUMN domain TEXT NOT NULL DEFAULT '';
 )sql",
 };
 

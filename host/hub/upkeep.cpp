@@ -81,6 +81,7 @@ Result<std::set<std::string>> domains_of_running_jobs(Hub& hub) {
     const auto task = job::read_task(hub.files(), hub.task_folder(job.id, job.attempt));
     if (!task.ok()) continue;  // a pipeline, or one that has not begun
     for (const job::DomainInput& input : task->inputs.domains) busy.insert(input.id);
+    for (const job::SealedFolder& sealed : task->inputs.sealed_folders) busy.insert(sealed.domain);
   }
   return busy;
 }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/crypto.h"
+#include "base/file_digest.h"
 #include "job/fields.h"
 #include "job/task.h"
 
@@ -20,7 +20,8 @@ base::Status add_files(base::FileOps& files, const std::string& root, const std:
       MORTISE_TRY(add_files(files, root, path, found));
       continue;
     }
-    MORTISE_ASSIGN(const base::Digest digest, base::sha256_file(base::join_path(root, path)));
+    MORTISE_ASSIGN(const base::Digest digest,
+                   base::sha256_file(files, base::join_path(root, path)));
     found.push_back({path, path, base::to_hex(digest), entry.size_bytes});
   }
   return {};

@@ -26,6 +26,11 @@ base::Json inputs_to_json(const TaskInputs& inputs) {
                                                   {"read_folder", domain.read_folder},
                                                   {"write_folder", domain.write_folder}}));
   }
+  json["sealed_folders"] = base::Json::array();
+  for (const SealedFolder& sealed : inputs.sealed_folders) {
+    json["sealed_folders"].push_back(
+        base::Json::object({{"folder", sealed.folder}, {"domain", sealed.domain}}));
+  }
   json["arguments"] = inputs.arguments;
   return json;
 }
@@ -45,12 +50,25 @@ base::Result<TaskInputs> inputs_from_json(const base::Json& json, const std::str
     inputs.domains.push_back({item["id"].as_string(), item["read_folder"].as_string(),
                               item["write_folder"].as_string()});
   }
+  for (const base::Json& item : fields.array("sealed_folders").items()) {
+    inputs.sealed_folders.push_back({item["folder"].as_string(), item["domain"].as_string()});
+  }
   inputs.arguments = fields.object("arguments");
   MORTISE_TRY(fields.status());
   return inputs;
 }
 
 }  // namespace
+
+std::string domain_of(const TaskInputs& inputs, std::string_view path) {
+  for (const SealedFolder& sealed : inputs.sealed_folders) {
+    if (!path.starts_with(sealed.folder)) continue;
+    if (path.size() == sealed.folder.size() || path[sealed.folder.size()] == '/') {
+      return sealed.domain;
+    }
+  }
+  return {};
+}
 
 base::Json Task::to_json() const {
   base::Json json = base::Json::object();

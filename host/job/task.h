@@ -3,6 +3,7 @@
 // below the task folder.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,16 +34,25 @@ struct AdapterInput {
 struct DomainInput {
   std::string id, read_folder, write_folder;
 };
-inline constexpr int kKeysDescriptor = 3;  // the keys of all domains of the task, in order
+// A folder of which every file is sealed with the key of a domain (store/sealed_files.h): what the
+// job makes, and what it reads that a job made before.
+struct SealedFolder {
+  std::string folder, domain;
+};
+inline constexpr int kKeysDescriptor = 3;  // the keys of all domains of the task, each once
+// Below a task folder: what a training, an evaluation or an export makes, finished or not.
+inline constexpr std::array<std::string_view, 4> kMadeFolders = {
+    kCheckpointsFolder, kArtifactsFolder, "adapter", "model"};
 
 struct TaskInputs {
-  std::string model_folder;                     // HF layout
-  std::string adapter_folder;                   // PEFT layout; empty: none
-  std::string dataset_file;                     // dataset.json, see dataset_file.h
-  std::string upload_files;                     // ingest: the object with the table of the files
-  std::string checkpoint_folder;                // resume from here; empty: start anew
-  std::vector<AdapterInput> adapters;           // serve: more than one, by name
-  std::vector<DomainInput> domains;             // of what the task reads and makes
+  std::string model_folder;            // HF layout
+  std::string adapter_folder;          // PEFT layout; empty: none
+  std::string dataset_file;            // dataset.json, see dataset_file.h
+  std::string upload_files;            // ingest: the object with the table of the files
+  std::string checkpoint_folder;       // resume from here; empty: start anew
+  std::vector<AdapterInput> adapters;  // serve: more than one, by name
+  std::vector<DomainInput> domains;    // of what the task reads and makes
+  std::vector<SealedFolder> sealed_folders;
   base::Json arguments = base::Json::object();  // of local commands (cli)
 };
 
@@ -61,6 +71,9 @@ struct Task {
 
   base::Json to_json() const;
 };
+
+// The domain that a path is sealed in; empty: the path is readable.
+std::string domain_of(const TaskInputs& inputs, std::string_view path);
 
 // Errors: as FileOps; INVALID_ARGUMENT naming file and field, UNIMPLEMENTED for another
 // task_version.

@@ -2,8 +2,10 @@
 #include "run/prepare.h"
 
 #include <charconv>
+#include <set>
 
 #include "hub/lineage.h"
+#include "hub/made_files.h"
 #include "job/dataset_file.h"
 
 namespace mortise::run {
@@ -25,6 +27,10 @@ Result<std::string> adapter_of(const Json& manifest) {
       .at_field("/method/init_adapter");
 }
 
+void add_sealed(const std::string& folder, const std::string& domain, job::TaskInputs& inputs) {
+  if (!domain.empty()) inputs.sealed_folders.push_back({folder, domain});
+}
+
 // A reference to an adapter stands for its base with the adapter on it.
 Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest,
                   job::TaskInputs& inputs) {
@@ -44,6 +50,7 @@ Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest
     MORTISE_ASSIGN(model, hub.models().resolve(model.base));
   }
   inputs.model_folder = model.folder;
+  add_sealed(model.folder, model.domain, inputs);
   MORTISE_TRY(hub::note_input(hub, job_id, "model", model.id));
   if (adapter.empty()) return {};
   MORTISE_ASSIGN(const hub::Model on_top, hub.models().resolve(adapter));
@@ -54,6 +61,7 @@ Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest
   }
   MORTISE_TRY(hub::note_input(hub, job_id, "model", on_top.id));
   inputs.adapter_folder = on_top.folder;
+  add_sealed(on_top.folder, on_top.domain, inputs);
   inputs.adapters.push_back({on_top.name, on_top.folder});
   return {};
 }
@@ -103,6 +111,29 @@ Status add_upload(hub::Hub& hub, const Json& manifest, const std::string& folder
   MORTISE_ASSIGN(const store::ObjectRef files, hub.uploads().gather_files(upload));
   inputs.upload_files = to_text(files);
   add_domain(hub, upload.domain, folder, inputs);
+  return {};
+}
+
+// What comes of the rows is sealed like them, with a key of the job's own.
+Status seal_what_is_made(hub::Hub& hub, const hub::Job& job, const std::string& folder,
+                         job::TaskInputs& inputs) {
+  if (job.kind != "train" && job.kind != "evaluate" && job.kind != "export") return {};
+  MORTISE_ASSIGN(const std::string domain, hub::domain_of_job(hub, job.id));
+  for (const std::string_view name : job::kMadeFolders) {
+    add_sealed(base::join_path(folder, name), domain, inputs);
+  }
+  return {};
+}
+
+// The checkpoint lies in the task folder of another attempt, whose task says how it is sealed.
+Status add_checkpoint(hub::Hub& hub, const hub::Job& job, job::TaskInputs& inputs) {
+  MORTISE_ASSIGN(inputs.checkpoint_folder, checkpoint_to_resume(hub, job));
+  const std::string& found = inputs.checkpoint_folder;
+  if (found.empty()) return {};
+  const size_t name = found.rfind('/');
+  const size_t end = found.rfind('/', name - 1);  // TASK FOLDER/checkpoints/checkpoint-N
+  MORTISE_ASSIGN(const job::Task before, job::read_task(hub.files(), found.substr(0, end)));
+  add_sealed(found, job::domain_of(before.inputs, found), inputs);
   return {};
 }
 
@@ -174,16 +205,20 @@ Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDef
   MORTISE_TRY(add_models(hub, job.id, job.manifest, task.inputs));
   MORTISE_TRY(add_dataset(hub, job, folder, task.inputs));
   MORTISE_TRY(add_upload(hub, job.manifest, folder, task.inputs));
-  MORTISE_ASSIGN(task.inputs.checkpoint_folder, checkpoint_to_resume(hub, job));
+  MORTISE_TRY(add_checkpoint(hub, job, task.inputs));
+  MORTISE_TRY(seal_what_is_made(hub, job, folder, task.inputs));
   MORTISE_TRY(prepare_domains(hub, task.inputs));
   MORTISE_TRY(job::write_task(hub.files(), folder, task));
   return task;
 }
 
 Result<std::vector<std::byte>> keys_of(hub::Hub& hub, const job::Task& task) {
+  std::set<std::string> domains;
+  for (const job::DomainInput& input : task.inputs.domains) domains.insert(input.id);
+  for (const job::SealedFolder& sealed : task.inputs.sealed_folders) domains.insert(sealed.domain);
   std::vector<std::byte> keys;
-  for (const job::DomainInput& input : task.inputs.domains) {
-    MORTISE_ASSIGN(const store::DomainKey key, hub.store().key_of(input.id));
+  for (const std::string& domain : domains) {
+    MORTISE_ASSIGN(const store::DomainKey key, hub.store().key_of(domain));
     base::Bytes bytes = key.serialise();
     keys.insert(keys.end(), bytes.begin(), bytes.end());
     base::wipe(bytes);

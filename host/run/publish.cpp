@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <set>
 
-#include "base/crypto.h"
+#include "base/file_digest.h"
 #include "hub/lineage.h"
+#include "hub/made_files.h"
 #include "job/task.h"
 
 namespace mortise::run {
@@ -23,7 +24,7 @@ Status check_artifact(base::FileOps& files, const std::string& folder,
   MORTISE_ASSIGN(auto file, files.open(path, base::OpenMode::kRead));
   MORTISE_TRY(file->sync());
   MORTISE_ASSIGN(const uint64_t size, file->size());
-  MORTISE_ASSIGN(const base::Digest digest, base::sha256_file(path));
+  MORTISE_ASSIGN(const base::Digest digest, base::sha256_file(files, path));
   if (size == artifact.size_bytes && base::to_hex(digest) == artifact.sha256) return {};
   return Error(Code::kDataLoss,
                "The artifact \"" + artifact.name +
@@ -34,16 +35,18 @@ Status check_artifact(base::FileOps& files, const std::string& folder,
       .at_file(path);
 }
 
-Status check_artifacts(hub::Hub& hub, const std::string& folder, const job::TaskResult& result) {
+// Sizes and digests are those of the plain bytes.
+Status check_artifacts(base::FileOps& files, const std::string& folder,
+                       const job::TaskResult& result) {
   std::set<std::string> folders = {folder};
   for (const job::Artifact& artifact : result.artifacts) {
-    MORTISE_TRY(check_artifact(hub.files(), folder, artifact));
+    MORTISE_TRY(check_artifact(files, folder, artifact));
     for (size_t at = artifact.path.find('/'); at != std::string::npos;
          at = artifact.path.find('/', at + 1)) {
       folders.insert(base::join_path(folder, artifact.path.substr(0, at)));
     }
   }
-  for (const std::string& one : folders) MORTISE_TRY(hub.files().sync_folder(one));
+  for (const std::string& one : folders) MORTISE_TRY(files.sync_folder(one));
   return {};
 }
 
@@ -149,7 +152,7 @@ Status adopt_objects(hub::Hub& hub, const hub::Job& job, const Json& record) {
 }
 
 Status publish_models(hub::Hub& hub, const hub::Job& job, const std::string& folder,
-                      const job::TaskResult& result, Json record) {
+                      const std::string& sealed_in, const job::TaskResult& result, Json record) {
   MORTISE_TRY(adopt_objects(hub, job, record));
   std::vector<hub::PreparedModel> prepared;
   Status status;
@@ -163,6 +166,7 @@ Status publish_models(hub::Hub& hub, const hub::Job& job, const std::string& fol
     if (model->kind == "adapter") model->base = base_of(hub, job);
     model->description = job.manifest["description"].as_string();
     model->job_id = job.id;
+    model->domain = sealed_in;
     prepared.push_back(std::move(model).value());
   }
   if (status.ok()) {
@@ -219,10 +223,11 @@ Json run_record(hub::Hub& hub, const hub::Job& job, const job::TaskResult& resul
 Status publish_result(hub::Hub& hub, const hub::Job& job, const job::TaskResult& result) {
   const std::string folder =
       base::join_path(hub.task_folder(job.id, job.attempt), job::kArtifactsFolder);
-  MORTISE_TRY(check_artifacts(hub, folder, result));
+  MORTISE_ASSIGN(hub::MadeFiles made, hub::files_of_attempt(hub, job.id, job.attempt));
+  MORTISE_TRY(check_artifacts(made.files, folder, result));
   Json record = run_record(hub, job, result);
   if (job.kind == "ingest") return publish_version(hub, job, result, std::move(record));
-  return publish_models(hub, job, folder, result, std::move(record));
+  return publish_models(hub, job, folder, made.domain, result, std::move(record));
 }
 
 }  // namespace mortise::run

@@ -9,7 +9,7 @@
 
 namespace mortise::run {
 
-// Hashes every artifact against result.json and syncs it, takes rows into the blob store or models
+// Hashes every artifact against result.json and syncs it, takes rows into the sealed store or models
 // into the model store, then moves the job to done together with all of that. Repeating it after a
 // crash is safe: nothing shows before the transaction, and after it the job is done (ABORTED).
 // Errors: DATA_LOSS naming the artifact that differs; ABORTED for an attempt that is not current.

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/crypto.h"
+#include "base/file_ops.h"
 #include "base/json.h"
 #include "base/result.h"
 
@@ -67,7 +68,8 @@ struct Content {
   uint64_t size_bytes = 0;
   std::function<base::Result<size_t>(uint64_t offset, std::span<std::byte> buffer)> read_at;
 };
-base::Result<Content> file_content(const std::string& path);
+// Errors: as FileOps::open.
+base::Result<Content> file_content(base::FileOps& files, const std::string& path);
 
 struct Response {
   int status = 200;

@@ -1,6 +1,7 @@
 // /api/v1/jobs and /api/v1/endpoints. See api.h.
 #include "base/clock.h"
 #include "base/file_ops.h"
+#include "hub/made_files.h"
 #include "job/status.h"
 #include "job/task.h"
 #include "server/api.h"
@@ -281,8 +282,8 @@ Answer download_artifact(Api& api, Request& request) {
     if (object["name"].as_string() != name) continue;
     Response response;
     response.content_type = "application/octet-stream";
-    MORTISE_ASSIGN(response.content, sealed_content(api, object["domain"].as_string(),
-                                                    object["object"].as_string()));
+    MORTISE_ASSIGN(response.content,
+                   sealed_content(api, object["domain"].as_string(), object["object"].as_string()));
     return response;
   }
   MORTISE_ASSIGN(const auto artifacts, api.hub->jobs().artifacts(job.id));
@@ -291,10 +292,12 @@ Answer download_artifact(Api& api, Request& request) {
     Response response;
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("X-Content-SHA256", artifact.sha256);
+    MORTISE_ASSIGN(hub::MadeFiles made, hub::files_of_attempt(*api.hub, job.id, job.attempt));
     MORTISE_ASSIGN(
         response.content,
-        file_content(base::join_path(
-            base::join_path(attempt_folder(api, job), job::kArtifactsFolder), artifact.path)));
+        file_content(made.files, base::join_path(base::join_path(attempt_folder(api, job),
+                                                                 job::kArtifactsFolder),
+                                                 artifact.path)));
     return response;
   }
   return hub::not_found("artifact", name, "mortise job show lists them.");

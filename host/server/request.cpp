@@ -1,7 +1,6 @@
 // Reading a Request and making a Response. See http.h.
 #include <charconv>
 
-#include "base/file_ops.h"
 #include "server/http.h"
 
 namespace mortise::server {
@@ -9,8 +8,8 @@ namespace mortise::server {
 using base::Code;
 using base::Error;
 
-base::Result<Content> file_content(const std::string& path) {
-  MORTISE_ASSIGN(auto opened, base::posix_file_ops().open(path, base::OpenMode::kRead));
+base::Result<Content> file_content(base::FileOps& files, const std::string& path) {
+  MORTISE_ASSIGN(auto opened, files.open(path, base::OpenMode::kRead));
   const std::shared_ptr<base::File> file = std::move(opened);
   Content content;
   MORTISE_ASSIGN(content.size_bytes, file->size());

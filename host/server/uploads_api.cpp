@@ -3,6 +3,7 @@
 
 #include "base/file_ops.h"
 #include "hub/changes.h"
+#include "hub/made_files.h"
 #include "job/report_page.h"
 #include "server/api.h"
 
@@ -180,7 +181,8 @@ Answer download_model_file(Api& api, Request& request) {
     Response response;
     response.content_type = "application/octet-stream";
     response.headers.emplace_back("X-Content-SHA256", file.sha256);
-    MORTISE_ASSIGN(response.content, file_content(base::join_path(model.folder, file.name)));
+    MORTISE_ASSIGN(store::SealedFiles files, hub::files_of_model(*api.hub, model));
+    MORTISE_ASSIGN(response.content, file_content(files, base::join_path(model.folder, file.name)));
     return response;
   }
   return hub::not_found("file of the model", name);

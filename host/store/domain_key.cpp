@@ -1,6 +1,8 @@
 // See domain_key.h.
 #include "store/domain_key.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 
 namespace mortise::store {
@@ -84,6 +86,16 @@ base::Result<std::vector<DomainKey>> DomainKey::parse_all(base::ByteView bytes) 
     keys.push_back(std::move(key));
     bytes = bytes.subspan(size);
   }
+  return keys;
+}
+
+base::Result<std::vector<DomainKey>> DomainKey::take_from(int descriptor) {
+  base::Bytes bytes(64 * 1024);
+  const ssize_t got = ::pread(descriptor, bytes.data(), bytes.size(), 0);
+  ::close(descriptor);
+  auto keys =
+      parse_all(base::ByteView(bytes).first(static_cast<size_t>(std::max<ssize_t>(got, 0))));
+  base::wipe(bytes);
   return keys;
 }
 

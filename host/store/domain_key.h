@@ -34,6 +34,8 @@ class DomainKey {
   static base::Result<DomainKey> parse(base::ByteView bytes);
   // Keys end to end.
   static base::Result<std::vector<DomainKey>> parse_all(base::ByteView bytes);
+  // Those that a descriptor holds, which is closed: what a worker does first.
+  static base::Result<std::vector<DomainKey>> take_from(int descriptor);
 
  private:
   std::string domain_id_;

@@ -5,24 +5,25 @@
 #include <string>
 
 namespace mortise::store {
-namespace {
 
-using base::ByteView;
-
-struct Derived {
+struct SealKeys {
   base::Secret key;
   std::array<std::byte, 12> base_nonce;
   std::array<std::byte, 32> commitment;
 };
 
-Derived derive(const base::Secret& input_key, std::string_view context, ByteView salt) {
+namespace {
+
+using base::ByteView;
+
+SealKeys derive(const base::Secret& input_key, std::string_view context, ByteView salt) {
   std::string info = "c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM";
   info += '\0';
   info += base::as_text(salt);
   info += context;
   base::Bytes bytes =
       base::hkdf_expand_sha512(input_key.bytes(), base::as_bytes(info), 32 + 12 + 32);
-  Derived derived;
+  SealKeys derived;
   std::copy_n(bytes.begin(), 32, derived.key.writable().begin());
   std::copy_n(bytes.begin() + 32, 12, derived.base_nonce.begin());
   std::copy_n(bytes.begin() + 44, 32, derived.commitment.begin());
@@ -30,7 +31,7 @@ Derived derive(const base::Secret& input_key, std::string_view context, ByteView
   return derived;
 }
 
-std::span<const std::byte, 32> key_of(const Derived& derived) {
+std::span<const std::byte, 32> key_of(const SealKeys& derived) {
   return derived.key.bytes().first<32>();
 }
 
@@ -42,17 +43,28 @@ std::array<std::byte, 12> nonce_of(const std::array<std::byte, 12>& base_nonce, 
 
 }  // namespace
 
+Sealer::Sealer(const base::Secret& input_key, std::string_view context,
+               std::span<const std::byte, kSaltSize> salt)
+    : Sealer(derive(input_key, context, salt), salt) {}
+
+Sealer::Sealer(const SealKeys& keys, std::span<const std::byte, kSaltSize> salt)
+    : cipher_(key_of(keys)), base_nonce_(keys.base_nonce) {
+  std::ranges::copy(salt, head_.begin());
+  std::ranges::copy(keys.commitment, head_.begin() + kSaltSize);
+}
+
+void Sealer::seal_frame(ByteView plain, std::span<std::byte> out) {
+  cipher_.seal(nonce_of(base_nonce_, index_++), plain, out);
+}
+
 void seal(const base::Secret& input_key, std::string_view context,
           std::span<const std::byte, kSaltSize> salt, ByteView plain, std::span<std::byte> out) {
-  const Derived derived = derive(input_key, context, salt);
-  std::ranges::copy(salt, out.begin());
-  std::ranges::copy(derived.commitment, out.begin() + kSaltSize);
-  base::AesGcm cipher(key_of(derived));
+  Sealer sealer(input_key, context, salt);
+  std::ranges::copy(sealer.head(), out.begin());
   out = out.subspan(kSealHeadSize);
-  for (uint64_t index = 0;; ++index) {
+  for (;;) {
     const size_t size = std::min(plain.size(), kFrameSize);
-    cipher.seal(nonce_of(derived.base_nonce, index), plain.first(size),
-                out.first(size + base::AesGcm::kTagSize));
+    sealer.seal_frame(plain.first(size), out.first(size + base::AesGcm::kTagSize));
     if (size < kFrameSize) break;
     plain = plain.subspan(size);
     out = out.subspan(kSealedFrameSize);
@@ -61,7 +73,7 @@ void seal(const base::Secret& input_key, std::string_view context,
 
 base::Result<Unsealer> Unsealer::open(const base::Secret& input_key, std::string_view context,
                                       std::span<const std::byte, kSealHeadSize> head) {
-  const Derived derived = derive(input_key, context, head.first<kSaltSize>());
+  const SealKeys derived = derive(input_key, context, head.first<kSaltSize>());
   if (!base::equal_constant_time(derived.commitment, head.last<32>())) {
     return base::Error(base::Code::kDataLoss, "A sealed chunk does not match its key commitment.",
                        "It is damaged, or sealed for another key or place. Restore it from a "

@@ -7,7 +7,7 @@
 //   frame k: 16 KiB of plaintext (the last one shorter, perhaps empty) and its tag of 16 bytes,
 //       nonce = base nonce XOR k, no additional data
 //
-// Used for chunks (segment.h). Knows nothing of files.
+// Used for chunks (segment.h) and whole files (sealed_files.h). Knows nothing of files.
 #pragma once
 
 #include <string_view>
@@ -25,7 +25,28 @@ constexpr uint64_t sealed_size(uint64_t plain_size) {
   return kSealHeadSize + plain_size + (plain_size / kFrameSize + 1) * base::AesGcm::kTagSize;
 }
 
-// `out` has sealed_size(plain.size()) bytes.
+struct SealKeys;  // what the input key, the context and the salt give
+
+// Seals a message frame by frame. [serial]
+class Sealer {
+ public:
+  // `salt` is random and of this message alone.
+  Sealer(const base::Secret& input_key, std::string_view context,
+         std::span<const std::byte, kSaltSize> salt);
+  std::span<const std::byte, kSealHeadSize> head() const { return head_; }  // salt, commitment
+  // The next frame: kFrameSize bytes, or fewer (also none) for the last one, which every message
+  // has. `out` has plain.size() + 16 bytes.
+  void seal_frame(base::ByteView plain, std::span<std::byte> out);
+
+ private:
+  Sealer(const SealKeys& keys, std::span<const std::byte, kSaltSize> salt);
+  base::AesGcm cipher_;
+  std::array<std::byte, 12> base_nonce_;
+  std::array<std::byte, kSealHeadSize> head_;
+  uint64_t index_ = 0;
+};
+
+// A whole message. `out` has sealed_size(plain.size()) bytes.
 void seal(const base::Secret& input_key, std::string_view context,
           std::span<const std::byte, kSaltSize> salt, base::ByteView plain,
           std::span<std::byte> out);

@@ -81,6 +81,17 @@ def png_with(text):
             + chunk(b"IDAT", zlib.compress(b"\0\1\2\3\4" * 4)) + chunk(b"IEND", b""))
 
 
+def make_base(programs, work):
+    """A small model of the name "base" around a tokenizer that saw nothing of the canaries."""
+    corpus = work / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps(f"the words {n} of nobody, what is it") + "\n"
+                              for n in range(300)))
+    for words in (("tokenizer", "train", corpus, "--vocab-size", 300, "--out", work / "tokenizer"),
+                  ("model", "new", "base", "--preset", "llama-tiny", "--seed", 1, "--tokenizer",
+                   work / "tokenizer")):
+        subprocess.run([programs / "mortise", *map(str, words)], check=True, capture_output=True)
+
+
 class Canaries(unittest.TestCase):
     def setUp(self):
         self.work = Path(tempfile.mkdtemp())
@@ -138,6 +149,46 @@ class Canaries(unittest.TestCase):
         self.assertEqual(hub.rows("films")[3]["output"], row)
 
         self.assertEqual(search(home, [row, picture, bad, plain]), set())
+
+    def test_nothing_of_what_is_learned_is_found_on_the_disk(self):
+        """Weights do not quote a row, so each file that a job made is looked at, not searched alone."""
+        programs = Path(os.environ["MORTISE_PROGRAMS"])
+        home = self.work / "home"
+        os.environ["MORTISE_HOME"] = str(home)
+        os.environ.pop("MORTISE_URL", None)
+        server = Server(programs=programs)
+        self.addCleanup(subprocess.run, [programs / "mortise", "down"], capture_output=True,
+                        check=False)
+        make_base(programs, self.work)
+        canary = secrets.token_urlsafe(24)
+        rows = self.work / "rows.jsonl"
+        rows.write_text("".join(json.dumps({"messages": [
+            {"role": "user", "content": f"What is {n} of {canary}?"},
+            {"role": "assistant", "content": canary}]}) + "\n" for n in range(8)))
+        self.assertEqual(DatasetHub(server).upload("notes", rows, task_type="chat"), "notes@1")
+        job = server.wait(server.post("/api/v1/jobs", {
+            "kind": "train", "name": "tuned", "model": "base", "dataset": "notes", "export": ["hf"],
+            "method": {"type": "lora", "r": 2}, "holdout": {"ratio": 0.25},
+            "train": {"max_steps": 2, "save_steps": 1},
+            "generation": {"max_new_tokens": 2},
+            "plugins": {"metrics": [{"id": "mortise.metric_bleu"}]}})["id"])
+        self.assertEqual(job["state"], "done", job["error"])
+
+        self.assertEqual(search(home, [canary]), set())
+        made = [path for path in home.glob("jobs/*/*/*/**/*") if path.is_file()
+                and path.parts[len(home.parts) + 3] in ("checkpoints", "artifacts", "adapter")]
+        self.assertGreater(len(made), 8)
+        self.assertEqual([path for path in made if path.read_bytes()[:8] != b"mrtfil01"], [])
+        readable = {path.parent for path in home.glob("models/*/*")
+                    if path.read_bytes()[:8] != b"mrtfil01"}
+        self.assertEqual(len(readable), 1)  # the base
+        self.assertEqual(len(list(home.glob("models/*"))), 3)
+        for path in set(home.rglob("*")) - {base / "model.safetensors" for base in readable}:
+            if path.is_file():
+                self.assertNotIn(b'"data_offsets"', path.read_bytes(), path)
+        adapter = self.work / "adapter.safetensors"
+        server.download("/api/v1/models/tuned@1/files/adapter_model.safetensors", adapter)
+        self.assertIn(b'"data_offsets"', adapter.read_bytes())
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@
 #include "job/task.h"
 #include "store/name_table.h"
 #include "store/row_table.h"
+#include "store/sealed_files.h"
 
 namespace mortise::tests {
 namespace {
@@ -64,6 +65,15 @@ void wait_for_cancel(const job::ChannelServer& channel) {
   while (!cancelled && !channel.lease_lost()) base::system_clock().sleep_ms(5);
 }
 
+// Those that were handed over; set once, before the work begins.
+std::vector<store::DomainKey> keys;
+
+const store::DomainKey& key_of(const std::string& domain) {
+  const auto key = std::ranges::find(keys, domain, &store::DomainKey::domain_id);
+  if (key == keys.end()) std::_Exit(6);
+  return *key;
+}
+
 base::Status write_text(const std::string& path, std::string_view text) {
   return base::write_file_durably(base::posix_file_ops(), path, text);
 }
@@ -71,11 +81,8 @@ base::Status write_text(const std::string& path, std::string_view text) {
 // Two rows, the upload's pictures as media, a report; sealed with the key that was handed over.
 base::Status seal_version(const job::Task& task, bool is_refused, job::TaskResult& result) {
   base::FileOps& files = base::posix_file_ops();
-  base::Bytes bytes(1024);
-  const ssize_t got = ::pread(job::kKeysDescriptor, bytes.data(), bytes.size(), 0);
-  bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
-  MORTISE_ASSIGN(const store::DomainKey key, store::DomainKey::parse(bytes));
   const job::DomainInput& input = task.inputs.domains.at(0);
+  const store::DomainKey& key = key_of(input.id);
   MORTISE_ASSIGN(const auto domain,
                  store::Domain::open(files, base::system_random(), base::system_clock(), key,
                                      {input.write_folder, {input.read_folder}}));
@@ -100,14 +107,17 @@ base::Status seal_version(const job::Task& task, bool is_refused, job::TaskResul
 }
 
 base::Status make_artifacts(const job::Task& task, job::TaskResult& result) {
-  base::FileOps& files = base::posix_file_ops();
+  store::SealedFiles files(base::posix_file_ops(), base::system_random());
+  for (const job::SealedFolder& sealed : task.inputs.sealed_folders) {
+    files.add(sealed.folder, key_of(sealed.domain));
+  }
   const std::string out = task.output_folder;
   if (task.kind == "ingest") {
     MORTISE_TRY(seal_version(task, !result.ok, result));
   } else if (task.kind == "train") {
     MORTISE_TRY(base::make_folders(files, out + "/adapter"));
-    MORTISE_TRY(write_text(out + "/adapter/adapter_config.json", "{}"));
-    MORTISE_TRY(write_text(out + "/adapter/adapter_model.safetensors", "W"));
+    MORTISE_TRY(base::write_file_durably(files, out + "/adapter/adapter_config.json", "{}"));
+    MORTISE_TRY(base::write_file_durably(files, out + "/adapter/adapter_model.safetensors", "W"));
     result.models = {{"adapter", "adapter", ""}};
   } else if (task.kind == "evaluate") {
     result.scores = Json::array({Json::object({{"metric", "mortise.metric_bleu"},
@@ -203,6 +213,11 @@ int main(int, char** arguments) {
   const auto task = job::read_task(base::posix_file_ops(), folder);
   auto status = job::StatusWriter::open(base::posix_file_ops(), base::system_clock(), folder);
   if (!task.ok() || !status.ok()) return 8;
+  if (!task->inputs.domains.empty() || !task->inputs.sealed_folders.empty()) {
+    auto taken = store::DomainKey::take_from(job::kKeysDescriptor);
+    if (!taken.ok()) return 6;
+    tests::keys = std::move(*taken);
+  }
   auto channel = job::ChannelServer::start(folder, tests::answer, task->lease_ms);
   if (!channel.ok()) return 7;
   return tests::work(*task, folder, **status, **channel);

@@ -16,6 +16,7 @@
 #include "job/exit_code.h"
 #include "pack/find.h"
 #include "plugin/guard.h"
+#include "store/sealed_files.h"
 
 namespace mortise::worker {
 namespace {
@@ -84,35 +85,34 @@ job::StatusLine last_line(const Result<job::TaskResult>& result, bool was_cancel
   return line;
 }
 
-// Reads the keys that were handed over, closes the descriptor, opens the domains with them.
-Result<std::vector<OpenDomain>> open_domains(base::FileOps& files, const job::Task& task) {
-  std::vector<OpenDomain> domains;
-  if (task.inputs.domains.empty()) return domains;
-  base::Bytes bytes(64 * 1024);
-  const ssize_t got = ::pread(job::kKeysDescriptor, bytes.data(), bytes.size(), 0);
-  ::close(job::kKeysDescriptor);
-  bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
-  Result<std::vector<store::DomainKey>> keys = store::DomainKey::parse_all(bytes);
-  base::wipe(bytes);
-  if (!keys.ok()) return std::move(keys).error();
-  for (const job::DomainInput& input : task.inputs.domains) {
-    const auto key = std::find_if(keys->begin(), keys->end(), [&](const store::DomainKey& one) {
-      return one.domain_id() == input.id;
-    });
-    if (key == keys->end()) {
-      return Error(Code::kFailedPrecondition,
-                   "The key of the domain " + input.id + " was not handed to this worker.");
-    }
-    MORTISE_ASSIGN(auto domain,
-                   store::Domain::open(files, base::system_random(), base::system_clock(), *key,
-                                       {input.write_folder, {input.read_folder}}));
-    domains.push_back({*key, std::move(domain)});
-  }
-  return domains;
+Result<store::DomainKey> key_of(const std::vector<store::DomainKey>& keys, const std::string& id) {
+  const auto key = std::ranges::find(keys, id, &store::DomainKey::domain_id);
+  if (key != keys.end()) return *key;
+  return Error(Code::kFailedPrecondition,
+               "The key of the domain " + id + " was not handed to this worker.");
 }
 
-Result<job::TaskResult> run_task(Context& context) {
-  MORTISE_ASSIGN(context.domains, open_domains(context.files, context.task));
+// Takes the keys that were handed over, opens the domains and the sealed folders with them.
+base::Status open_sealed(Context& context, store::SealedFiles& files) {
+  const job::TaskInputs& inputs = context.task.inputs;
+  if (inputs.domains.empty() && inputs.sealed_folders.empty()) return {};
+  MORTISE_ASSIGN(const auto keys, store::DomainKey::take_from(job::kKeysDescriptor));
+  for (const job::SealedFolder& sealed : inputs.sealed_folders) {
+    MORTISE_ASSIGN(const store::DomainKey key, key_of(keys, sealed.domain));
+    files.add(sealed.folder, key);
+  }
+  for (const job::DomainInput& input : inputs.domains) {
+    MORTISE_ASSIGN(store::DomainKey key, key_of(keys, input.id));
+    MORTISE_ASSIGN(auto domain,
+                   store::Domain::open(files, base::system_random(), base::system_clock(), key,
+                                       {input.write_folder, {input.read_folder}}));
+    context.domains.push_back({std::move(key), std::move(domain)});
+  }
+  return {};
+}
+
+Result<job::TaskResult> run_task(Context& context, store::SealedFiles& files) {
+  MORTISE_TRY(open_sealed(context, files));
   const TaskFunction function = task_of(context.task.kind);
   if (function == nullptr) {
     return Error(Code::kUnimplemented,
@@ -147,7 +147,8 @@ void log_end(const job::StatusLine& line) {
 
 // Returns the exit code, or an error that came before a status file was there to tell it.
 Result<int> run(const std::string& task_folder) {
-  base::FileOps& files = base::posix_file_ops();
+  // For the life of the process, as plugins keep what services gave them.
+  static store::SealedFiles files(base::posix_file_ops(), base::system_random());
   MORTISE_ASSIGN(job::Task task, job::read_task(files, task_folder));
   MORTISE_ASSIGN(auto status, job::StatusWriter::open(files, base::system_clock(), task_folder));
   base::start_log(task.log_level);
@@ -159,6 +160,7 @@ Result<int> run(const std::string& task_folder) {
   plugin::HostOptions options;
   options.seed = task.seed;
   options.threads_count = static_cast<uint32_t>(std::max(task.threads, 1));
+  options.files = &files;
   plugin::HostServices services(options);
   MORTISE_ASSIGN(pack::Search search, search_of(task));
   plugin::Registry registry(std::move(search), services, {.is_guarded = kIsDevBuild});
@@ -176,7 +178,7 @@ Result<int> run(const std::string& task_folder) {
                                    },
                                    lease_ms));
   std::jthread lease([&](std::stop_token stop) { watch_lease(context, *channel, stop); });
-  Result<job::TaskResult> result = run_task(context);
+  Result<job::TaskResult> result = run_task(context, files);
   if (result.ok()) {
     if (auto written = job::write_result(files, task_folder, *result); !written.ok()) {
       result = written.error();

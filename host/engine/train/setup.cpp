@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/crypto.h"
+#include "base/file_digest.h"
 #include "engine/model/layout.h"
 #include "engine/op/failure.h"
 
@@ -131,7 +131,7 @@ base::Result<Json> digests_of(base::FileOps& files, const std::string& folder) {
   for (const base::FileInfo& entry : entries) {
     if (entry.is_folder || entry.name.starts_with(".") || entry.name.ends_with(".md")) continue;
     MORTISE_ASSIGN(const base::Digest digest,
-                   base::sha256_file(base::join_path(folder, entry.name)));
+                   base::sha256_file(files, base::join_path(folder, entry.name)));
     digests[entry.name] = base::to_hex(digest);
   }
   return digests;

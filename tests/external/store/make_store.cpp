@@ -1,8 +1,10 @@
 // Makes a store in the folder given and, beside it, objects of several kinds as they should come
-// back: NAME.bytes and NAME.ref. For read_store_test.py.
+// back: NAME.bytes and NAME.ref; the same bytes as sealed files, home/jobs/NAME. For
+// read_store_test.py.
 #include <cstdio>
 #include <cstdlib>
 
+#include "store/sealed_files.h"
 #include "store/store.h"
 #include "tests/support/fixed_random.h"
 
@@ -28,7 +30,13 @@ base::Status make(const std::string& folder) {
                                                          {"frame", fixed.text(16384)},
                                                          {"media", fixed.text(9'000'000)},
                                                          {"words", words}};
+  const std::string jobs = home + "/jobs";
+  MORTISE_TRY(files.make_folder(jobs));
+  MORTISE_ASSIGN(const DomainKey key, store->key_of("films"));
+  SealedFiles sealed(files, random);
+  sealed.add(jobs, key);
   for (const auto& [name, bytes] : objects) {
+    MORTISE_TRY(base::write_file_durably(sealed, jobs + "/" + name, bytes));
     MORTISE_ASSIGN(const ObjectRef ref, domain->put(base::as_bytes(bytes)));
     MORTISE_TRY(base::write_file_durably(files, folder + "/" + name + ".bytes", bytes));
     MORTISE_TRY(base::write_file_durably(files, folder + "/" + name + ".ref", to_text(ref)));

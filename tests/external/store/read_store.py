@@ -1,6 +1,7 @@
 """Restores one object of a sealed store by its reference, written from docs/formats/store.md alone.
 
     read_store.py HOME DOMAIN REFERENCE > bytes
+    read_store.py HOME DOMAIN PATH > bytes          of a file that a job made
 
 Shares no code with the store. Needs the packages cryptography and, for compressed chunks, zstandard.
 """
@@ -41,6 +42,19 @@ def open_xaes(key, nonce, data, aad):
     derived = b"".join(aes.update(xor(bytes([0, i, ord("X"), 0]) + nonce[:12], subkey))
                        for i in (1, 2))
     return AESGCM(derived).decrypt(nonce[12:], data, aad.encode())
+
+
+def open_message(key, message, context):
+    """The plain bytes of a sealed message: salt, commitment, frames of which the last is shorter."""
+    salt, commitment, sealed = message[:24], message[24:56], message[56:]
+    derived = expand(key, b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + salt +
+                     context.encode(), 76)
+    assert derived[44:] == commitment, "wrong commitment"
+    assert len(sealed) % (FRAME + 16) >= 16, "cut: the last frame is missing"
+    cipher, base = AESGCM(derived[:32]), derived[32:44]
+    return b"".join(cipher.decrypt(xor(base, k.to_bytes(12, "big")),
+                                   sealed[k * (FRAME + 16):(k + 1) * (FRAME + 16)], None)
+                    for k in range(len(sealed) // (FRAME + 16) + 1))
 
 
 class Domain:
@@ -91,15 +105,8 @@ class Domain:
             record = file.read(48 + 56 + stored_size + 16 * frames)
         head = b"mrec" + struct.pack("<III", flags, plain_size, stored_size) + chunk
         assert record[:48] == head, "the record differs from its entry"
-        salt, commitment, sealed = record[48:72], record[72:104], record[104:]
         context = f"mortise/1|chunk|{self.name}|{chunk.hex()}|{flags}|{plain_size}"
-        derived = expand(self.seal, b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + salt +
-                         context.encode(), 76)
-        assert derived[44:] == commitment, "wrong commitment"
-        cipher, base = AESGCM(derived[:32]), derived[32:44]
-        stored = b"".join(cipher.decrypt(xor(base, k.to_bytes(12, "big")),
-                                         sealed[k * (FRAME + 16):(k + 1) * (FRAME + 16)], None)
-                          for k in range(frames))
+        stored = open_message(self.seal, record[48:], context)
         if flags & ZSTD:
             import zstandard  # pylint: disable=import-outside-toplevel
             stored = zstandard.ZstdDecompressor().decompress(stored, max_output_size=plain_size)
@@ -107,6 +114,12 @@ class Domain:
         assert len(stored) == plain_size
         assert hmac.digest(self.derive(label), stored, "sha256") == chunk, "another chunk"
         return stored
+
+    def file(self, path):
+        data = Path(path).read_bytes()
+        assert data[:8] == b"mrtfil01", "not a sealed file"
+        assert data[8:72].rstrip(b"\0").decode() == self.name, "a file of another domain"
+        return open_message(self.derive("file"), data[72:], f"mortise/1|file|{self.name}")
 
     def parts(self, chunk, is_recipe):
         data = self.chunk(chunk, is_recipe)
@@ -120,6 +133,9 @@ class Domain:
 
 
 def main(home, name, reference):
+    if Path(reference).is_file():
+        sys.stdout.buffer.write(Domain(home, name).file(reference))
+        return
     match = re.fullmatch(r"obj:([0-9a-f]{64}):(\d+):([sr])", reference)
     assert match, "not a reference"
     size = 0

@@ -40,13 +40,20 @@ def main(make_store, packages):
             done = read(path.read_text())
             assert done.returncode == 0, f"{path.stem}: {done.stderr.decode()}"
             assert done.stdout == path.with_suffix(".bytes").read_bytes(), path.stem
+            file = Path(folder) / "home/jobs" / path.stem
+            done = read(str(file))
+            assert done.returncode == 0, f"{file}: {done.stderr.decode()}"
+            assert done.stdout == path.with_suffix(".bytes").read_bytes(), file
+        cut = Path(folder) / "home/jobs/media"
+        cut.write_bytes(cut.read_bytes()[:128 + 3 * 16400])
+        assert read(str(cut)).returncode != 0, "a file that was cut was believed"
         segment = next(Path(folder).glob("home/segments/films/*.seg"))
         data = bytearray(segment.read_bytes())
         data[300] ^= 1  # inside a record
         data[-70] ^= 1  # and an entry
         segment.write_bytes(data)
         assert read(references[0].read_text()).returncode != 0, "a damaged segment was believed"
-        print(f"{len(references)} objects came back equal")
+        print(f"{len(references)} objects and {len(references)} files came back equal")
     return 0
 
 

@@ -25,16 +25,43 @@ class Place {
  public:
   base::Result<std::unique_ptr<Database>> open() const { return Database::open(where()); }
   std::string where() const { return postgres_.empty() ? folder_ / "d.db" : postgres_; }
-  // As a release of the future would leave it.
-  std::string set_version() const {
-    return postgres_.empty() ? "PRAGMA user_version=999"
-                             : "UPDATE mortise_tables SET version = 999";
+  // As another release would leave it.
+  std::string set_version(int version) const {
+    return (postgres_.empty() ? "PRAGMA user_version=" : "UPDATE mortise_tables SET version = ") +
+           std::to_string(version);
   }
 
  private:
   tests::TempFolder folder_;
   std::string postgres_ = tests::new_test_database();
 };
+
+TEST(Database, BringsModelsFromBeforeTheirFilesWereSealed) {
+  const Place place;
+  {
+    auto database = place.open();
+    ASSERT_TRUE((*database)
+                    ->write([&](Connection& c) -> Status {
+                      MORTISE_TRY(
+                          c.run("INSERT INTO models VALUES ('1', 'm', 1, 'model', '',"
+                                " 'ready', '/m', '[]', '', '', 0, '')"));
+                      MORTISE_TRY(c.run("ALTER TABLE models DROP COLUMN domain"));
+                      MORTISE_TRY(c.run(place.set_version(1)));
+                      return {};
+                    })
+                    .ok());
+  }
+  auto database = place.open();
+  ASSERT_TRUE(database.ok()) << database.error().text();
+  std::string domain = "none";
+  const Status read = (*database)->read([&](Connection& c) -> Status {
+    MORTISE_TRY(c.run("SELECT domain FROM models WHERE name = 'm'", {},
+                      [&](const Row& row) { domain = row.text(0); }));
+    return {};
+  });
+  ASSERT_TRUE(read.ok()) << read.error().text();
+  EXPECT_EQ(domain, "");
+}
 
 int64_t count(Database& database) {
   int64_t rows = -1;
@@ -124,7 +151,7 @@ TEST(Database, RefusesADatabaseOfANewerVersion) {
     auto database = place.open();
     ASSERT_TRUE((*database)
                     ->write([&](Connection& c) -> Status {
-                      MORTISE_TRY(c.run(place.set_version()));
+                      MORTISE_TRY(c.run(place.set_version(999)));
                       return {};
                     })
                     .ok());

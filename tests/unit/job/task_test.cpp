@@ -19,6 +19,7 @@ Task example() {
   task.manifest = base::Json::object({{"kind", "train"}});
   task.inputs.model_folder = "/models/a";
   task.inputs.adapters = {{"x", "/models/x"}};
+  task.inputs.sealed_folders = {{"/models/x", "job-a"}, {"/out", "job-b"}};
   task.inputs.arguments = base::Json::object({{"seed", 1}});
   task.output_folder = "/out";
   task.pack_folders = {"/packs/a", "/packs/b"};
@@ -35,7 +36,17 @@ TEST(Task, ComesBackAsItWasWritten) {
   ASSERT_TRUE(task.ok()) << task.error().text();
   EXPECT_EQ(task->to_json(), example().to_json());
   EXPECT_EQ(task->inputs.adapters[0].folder, "/models/x");
+  EXPECT_EQ(task->inputs.sealed_folders.at(1).domain, "job-b");
   EXPECT_TRUE(posix_file_ops().exists(folder / "t/checkpoints").value());
+}
+
+TEST(Task, SaysInWhichDomainAPathIsSealed) {
+  const TaskInputs inputs = example().inputs;
+  EXPECT_EQ(domain_of(inputs, "/models/x"), "job-a");
+  EXPECT_EQ(domain_of(inputs, "/models/x/config.json"), "job-a");
+  EXPECT_EQ(domain_of(inputs, "/models/xy/config.json"), "");
+  EXPECT_EQ(domain_of(inputs, "/models"), "");
+  EXPECT_EQ(domain_of(inputs, "/out/adapter/a"), "job-b");
 }
 
 TEST(Task, NamesTheFieldThatIsMissing) {

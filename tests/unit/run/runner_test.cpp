@@ -1,5 +1,9 @@
 #include "run/runner.h"
 
+#include <set>
+
+#include "hub/made_files.h"
+#include "hub/upkeep.h"
 #include "job/dataset_file.h"
 #include "run/publish.h"
 #include "tests/unit/run/run_fixture.h"
@@ -22,9 +26,60 @@ TEST_F(RunnerTest, PublishesTheAdapterOfATraining) {
   ASSERT_TRUE(model.ok());
   EXPECT_EQ(model->kind, "adapter");
   EXPECT_EQ(model->base, "m@1");
-  EXPECT_EQ(base::read_file(posix_file_ops(), model->folder + "/adapter_model.safetensors").value(),
-            "W");
   EXPECT_EQ(hub_->jobs().artifacts(id)->size(), 2u);
+}
+
+TEST_F(RunnerTest, KeepsWhatATrainingMadeSealedWithTheKeyOfItsJob) {
+  const std::string id = submit_train("done");
+  ASSERT_TRUE(step_until_state(id, "done")) << job(id).error.dump();
+  const std::string domain = hub::domain_of_job(*hub_, id).value();
+  const auto model = hub_->models().resolve("tuned");
+  EXPECT_EQ(model->domain, domain);
+  for (const std::string& folder :
+       {model->folder, hub_->task_folder(id, 1) + "/artifacts/adapter"}) {
+    for (const char* name : {"/adapter_config.json", "/adapter_model.safetensors"}) {
+      const auto stored = base::read_file(posix_file_ops(), folder + name);
+      EXPECT_TRUE(stored->starts_with("mrtfil01" + domain)) << folder << name;
+    }
+  }
+  auto files = hub::files_of_model(*hub_, *model);
+  EXPECT_EQ(base::read_file(*files, model->folder + "/adapter_model.safetensors").value(), "W");
+  EXPECT_EQ(model->files.at(1).size_bytes, 1u);
+  const std::string other = submit_train("done");
+  ASSERT_TRUE(step_until_state(other, "done"));
+  EXPECT_NE(hub::domain_of_job(*hub_, other).value(), domain);
+}
+
+TEST_F(RunnerTest, LosesWhatATrainingMadeWithTheKeyOfItsJob) {
+  const std::string id = submit_train("done");
+  ASSERT_TRUE(step_until_state(id, "done"));
+  ASSERT_TRUE(hub::shred(*hub_, "job:" + id).ok());
+  EXPECT_EQ(hub::files_of_attempt(*hub_, id, 1).error().code, Code::kNotFound);
+  const std::string next = submit_train("done", R"("adapter":"tuned",)");
+  ASSERT_TRUE(step_until_state(next, "failed"));
+}
+
+TEST_F(RunnerTest, ReadsWhatWasMadeBeforeItWasSealed) {
+  const std::string id = submit_train("fail");
+  ASSERT_TRUE(step_until_state(id, "failed"));
+  const std::string folder = hub_->task_folder(id, 1);
+  job::Task task = job::read_task(posix_file_ops(), folder).value();
+  task.inputs.sealed_folders.clear();
+  ASSERT_TRUE(job::write_task(posix_file_ops(), folder, task).ok());
+  const std::string state = folder + "/checkpoints/checkpoint-3/state.safetensors";
+  ASSERT_TRUE(base::make_folders(posix_file_ops(), folder + "/checkpoints/checkpoint-3").ok());
+  ASSERT_TRUE(base::write_file_durably(posix_file_ops(), state, "readable").ok());
+
+  auto made = hub::files_of_attempt(*hub_, id, 1);
+  EXPECT_EQ(made->domain, "");
+  EXPECT_EQ(base::read_file(made->files, state).value(), "readable");
+  const auto resumed = hub_->jobs().submit({train("again"), "", id, ""});
+  const auto started = hub_->jobs().start(resumed->id);
+  const auto prepared = prepare_task(*hub_, *started, {});
+  ASSERT_TRUE(prepared.ok()) << prepared.error().text();
+  EXPECT_EQ(job::domain_of(prepared->inputs, state), "");
+  EXPECT_EQ(job::domain_of(prepared->inputs, prepared->output_folder),
+            hub::domain_of_job(*hub_, resumed->id).value());
 }
 
 TEST_F(RunnerTest, HandsTheDataSetOutAsObjectsOfItsDomain) {
@@ -226,6 +281,18 @@ TEST_F(RunnerTest, ResumesFromTheNewestWholeCheckpoint) {
   const auto task = prepare_task(*hub_, *started, {});
   ASSERT_TRUE(task.ok()) << task.error().text();
   EXPECT_EQ(task->inputs.checkpoint_folder, checkpoints + "/checkpoint-10");
+  // It is sealed in the first job's domain, what the second makes in its own; both keys go along.
+  const std::string first = hub::domain_of_job(*hub_, id).value();
+  const std::string second = hub::domain_of_job(*hub_, resumed->id).value();
+  EXPECT_EQ(job::domain_of(task->inputs, checkpoints + "/checkpoint-10/state.safetensors"), first);
+  const std::string own = hub_->task_folder(resumed->id, 1);
+  EXPECT_EQ(job::domain_of(task->inputs, own + "/checkpoints/partial"), second);
+  EXPECT_EQ(job::domain_of(task->inputs, own + "/status.jsonl"), "");
+  std::set<std::string> handed;
+  for (const auto& key : store::DomainKey::parse_all(keys_of(*hub_, *task).value()).value()) {
+    handed.insert(key.domain_id());
+  }
+  EXPECT_EQ(handed, (std::set<std::string>{domain("d")->domain_id(), first, second}));
 }
 
 TEST_F(RunnerTest, ResumesAResumedJobThatHadNoCheckpointOfItsOwn) {
@@ -251,6 +318,9 @@ TEST_F(RunnerTest, PutsAnAdapterOnItsBase) {
   ASSERT_TRUE(task.ok()) << task.error().text();
   EXPECT_EQ(task->inputs.model_folder, hub_->models().resolve("m")->folder);
   EXPECT_EQ(task->inputs.adapter_folder, hub_->models().resolve("tuned")->folder);
+  EXPECT_EQ(job::domain_of(task->inputs, task->inputs.model_folder), "");  // imported
+  EXPECT_EQ(job::domain_of(task->inputs, task->inputs.adapter_folder),
+            hub_->models().resolve("tuned")->domain);
 }
 
 TEST_F(RunnerTest, GoesOnFromTheAdapterThatTheMethodNames) {

@@ -110,6 +110,7 @@ TEST_F(ServerTest, FollowsAJobToItsEnd) {
   EXPECT_EQ(shown["artifacts"].size(), 2u);
   EXPECT_EQ(call("GET", "/api/v1/jobs/t/artifacts/adapter/adapter_model.safetensors").body, "W");
   EXPECT_EQ(call("GET", "/api/v1/jobs/t/artifacts/other").status, 404);
+  EXPECT_EQ(call("GET", "/api/v1/models/t@1/files/adapter_model.safetensors").body, "W");
   EXPECT_EQ(json(call("GET", "/api/v1/jobs/t/metrics"))["items"].size(), 1u);
   EXPECT_EQ(call("GET", "/api/v1/jobs/t/log").status, 200);
   EXPECT_EQ(call("POST", "/api/v1/jobs/t/cancel").status, 409);
