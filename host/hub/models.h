@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "hub/database.h"
 #include "hub/page.h"
+#include "job/manifest.h"
 #include "job/result.h"
 #include "store/name_table.h"
 
