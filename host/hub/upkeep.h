@@ -31,7 +31,8 @@ base::Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second);
 // is in the segments that follow.
 base::Result<store::BackupFacts> backup(Hub& hub, const std::string& target);
 
-// Destroys the key of a data set's domain, and with it every byte of all its versions and uploads.
+// Destroys the key of a data set's domain, and with it every byte of all its versions and uploads;
+// under "job:ID" that of a job, and with it its checkpoints, artifacts and models.
 // Answers the certificate, which is kept: {dataset, domain, key_id, kek_version, versions
 // [{reference, digest, state, row_count}], segments, chunks, stored_bytes, begun_at, shredded_at}.
 // Errors: NOT_FOUND; FAILED_PRECONDITION while a job uses it.

@@ -18,7 +18,8 @@ struct TaskDefaults {
 };
 
 // Writes the task folder of the job's current attempt (dataset.json, task.json last) and closes the
-// segments that the worker will read. Errors: NOT_FOUND naming the model or data set that is gone; as FileOps.
+// segments that the worker will read. What the job is going to make gets a domain of its own.
+// Errors: NOT_FOUND naming the model or data set that is gone; as FileOps.
 base::Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job,
                                      const TaskDefaults& defaults);
 

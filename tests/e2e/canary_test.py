@@ -1,8 +1,9 @@
-"""No byte of what is uploaded rests readable on the disk: canaries that cannot be guessed or compressed go
-up in rows, in a picture, in a bundle, in a data set that is refused; then every file below MORTISE_HOME
-is searched for them, raw, in hex, in base64 and in UTF-16, and so is what every zstd frame in it
-inflates to. The search itself is tried on files that hold each of these forms, and on a store whose
-cipher does nothing: there it must find what it must not find in the real one.
+"""No byte of what is uploaded rests readable on the disk: canaries that cannot be guessed or compressed
+go up in rows, in a picture, in a bundle, in a data set that is refused, and are trained on; then every
+file below MORTISE_HOME is searched for them, raw, in hex, in base64 and in UTF-16, and so is what
+every zstd frame in it inflates to. What the training made is looked at file by file. The search itself
+is tried on files that hold each of these forms, and on a store whose cipher does nothing: there it
+must find what it must not find in the real one.
 
 MORTISE_PROGRAMS names the folder of the programs. Ends only processes of its own MORTISE_HOME.
 """
@@ -151,7 +152,7 @@ class Canaries(unittest.TestCase):
         self.assertEqual(search(home, [row, picture, bad, plain]), set())
 
     def test_nothing_of_what_is_learned_is_found_on_the_disk(self):
-        """Weights do not quote a row, so each file that a job made is looked at, not searched alone."""
+        """Weights quote no row, so each file that a job made is looked at and not only searched."""
         programs = Path(os.environ["MORTISE_PROGRAMS"])
         home = self.work / "home"
         os.environ["MORTISE_HOME"] = str(home)
@@ -168,7 +169,7 @@ class Canaries(unittest.TestCase):
         self.assertEqual(DatasetHub(server).upload("notes", rows, task_type="chat"), "notes@1")
         job = server.wait(server.post("/api/v1/jobs", {
             "kind": "train", "name": "tuned", "model": "base", "dataset": "notes", "export": ["hf"],
-            "method": {"type": "lora", "r": 2}, "holdout": {"ratio": 0.25},
+            "method": {"type": "lora", "r": 2}, "evaluate": {"split": "all"},
             "train": {"max_steps": 2, "save_steps": 1},
             "generation": {"max_new_tokens": 2},
             "plugins": {"metrics": [{"id": "mortise.metric_bleu"}]}})["id"])
