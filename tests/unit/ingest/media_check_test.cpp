@@ -38,5 +38,16 @@ TEST(MediaCheck, CutAndMisnamedMediaAreNamedWithTheReason) {
   EXPECT_EQ(said("a.flac", ""), "media_empty: a.flac is empty.");
 }
 
+TEST(MediaCheck, AnAddressIsNamedAsSuch) {
+  const LocalFiles files(base::posix_file_ops(), {});
+  const auto finding = MediaCheck(files).check("http://x/y.png", "/image_path");
+  ASSERT_TRUE(finding.has_value());
+  EXPECT_EQ(finding->code, "media_name");
+  EXPECT_EQ(finding->field, "/image_path");
+  EXPECT_EQ(finding->message, "\"http://x/y.png\" is an address, and addresses are never fetched.");
+  EXPECT_EQ(finding->hint,
+            "Put the file into the upload and name it in the row, such as images/0001.png.");
+}
+
 }  // namespace
 }  // namespace mortise::ingest
