@@ -19,6 +19,7 @@ struct SchemaFinding {
   std::string pointer;  // RFC 6901 place in the value
   std::string keyword;  // "required"
   std::string message;  // whole sentence
+  std::string hint{};   // for a field that is unknown: those that are known; else empty
 };
 
 struct SchemaOptions {

@@ -85,9 +85,11 @@ class Checker {
     findings_ = std::move(outer);
     return fits;
   }
-  bool fail(const Place& place, std::string_view keyword, std::string message) {
+  bool fail(const Place& place, std::string_view keyword, std::string message,
+            std::string hint = {}) {
     if (findings_.size() < findings_max_) {
-      findings_.push_back({place.pointer(), std::string(keyword), std::move(message)});
+      findings_.push_back(
+          {place.pointer(), std::string(keyword), std::move(message), std::move(hint)});
     }
     return false;
   }
@@ -362,6 +364,14 @@ bool Checker::object(const Json& schema, const Json& value, const Place& place, 
   return fits;
 }
 
+std::string known_names(const Json& properties) {
+  std::string list;
+  for (const auto& [name, unused] : properties.members()) {
+    list += (list.empty() ? "" : ", ") + name;
+  }
+  return list.empty() ? "No field may stand here." : "Known here are: " + list + ".";
+}
+
 bool Checker::members(const Json& schema, const Json& value, const Place& place, Evaluated& seen) {
   const Json& properties = schema["properties"];
   const Json& patterns = schema["patternProperties"];
@@ -383,7 +393,8 @@ bool Checker::members(const Json& schema, const Json& value, const Place& place,
     if (!is_known && others != nullptr) {
       is_known = true;
       if (others->is_bool() && !others->as_bool()) {
-        fits = fail(inside, "additionalProperties", "The field \"" + name + "\" is unknown.");
+        fits = fail(inside, "additionalProperties", "The field \"" + name + "\" is unknown.",
+                    known_names(properties));
       } else {
         fits &= check(*others, member, inside, inner);
       }
@@ -503,7 +514,7 @@ std::vector<SchemaFinding> Schema::check(const Json& value, size_t findings_max)
 Status Schema::require(const Json& value, std::string_view what) const {
   const auto findings = check(value, 1);
   if (findings.empty()) return {};
-  Error error(Code::kInvalidArgument, findings[0].message);
+  Error error(Code::kInvalidArgument, findings[0].message, findings[0].hint);
   error.at_file(std::string(what)).at_field(findings[0].pointer);
   return error.with("keyword", findings[0].keyword);
 }

@@ -6,6 +6,7 @@
 #include "base/file_ops.h"
 #include "cli/command.h"
 #include "cli/local_task.h"
+#include "job/manifest.h"
 
 namespace mortise::cli {
 
@@ -52,6 +53,9 @@ Result<Json> json_of(const Arguments& arguments, std::string_view name, Json fal
 }
 
 Result<int> dataset_check(const Arguments& arguments) {
+  if (auto known = job::check_task_type(arguments.text("--task-type")); !known.ok()) {
+    return std::move(known.error().at_field("--task-type").with("exit_code", "2"));
+  }
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
   MORTISE_ASSIGN(const int64_t length, arguments.integer("--max-length", 0));

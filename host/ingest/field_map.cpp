@@ -7,6 +7,7 @@
 #include <set>
 
 #include "ingest/row_shape.h"
+#include "job/manifest.h"
 
 namespace mortise::ingest {
 
@@ -133,13 +134,8 @@ Json FieldMap::to_json() const {
 Result<FieldMap> propose_field_map(
     const std::string& task_type, const std::vector<Json>& sample,
     const std::vector<std::pair<std::string, std::string>>& overrides) {
-  const Json* targets = field_table()["tasks"].find(task_type);
-  if (targets == nullptr) {
-    std::string known;
-    for (const auto& [name, unused] : field_table()["tasks"].members()) known += " " + name;
-    return Error(Code::kInvalidArgument, "The task type \"" + task_type + "\" is unknown.",
-                 "Known are:" + known + ".");
-  }
+  MORTISE_TRY(job::check_task_type(task_type));
+  const Json& targets = field_table()["tasks"][task_type];
   const std::vector<std::string> columns = columns_of(sample);
   FieldMap map;
   map.task_type = task_type;
@@ -174,11 +170,11 @@ Result<FieldMap> propose_field_map(
     return std::any_of(map.made.begin(), map.made.end(),
                        [&](const auto& one) { return one.first == target; });
   };
-  for (const auto& [target, synonyms] : targets->members()) {
+  for (const auto& [target, synonyms] : targets.members()) {
     if (is_mapped(target) || is_made(target)) continue;
     std::vector<std::string> found = candidates(target, synonyms, columns);
     std::erase_if(found, [&](const std::string& column) {
-      return used.contains(column) || (column != target && targets->contains(column));
+      return used.contains(column) || (column != target && targets.contains(column));
     });
     if (found.size() > 1) {
       return Error(Code::kInvalidArgument,

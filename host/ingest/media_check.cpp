@@ -115,6 +115,11 @@ const MediumFacts& MediaCheck::facts(const std::string& name) const {
 std::optional<Finding> MediaCheck::misnamed(const std::string& name, const base::Error& why) const {
   Finding made =
       make_finding("media_name", "", "\"" + name + "\" is no name of a medium: " + why.message);
+  if (name.find("://") != name.npos) {
+    made.message = "\"" + name + "\" is an address, and addresses are never fetched.";
+    made.hint = "Put the file into the upload and name it in the row, such as images/0001.png.";
+    return made;
+  }
   const std::string plain = plain_name(name);
   if (plain != name && base::check_relative_path(plain).ok()) {
     const auto there = files_.contains(plain);

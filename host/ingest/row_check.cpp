@@ -3,12 +3,11 @@
 
 #include "ingest/check_table.h"
 #include "ingest/row_rules.h"
+#include "job/manifest.h"
 #include "schemas/schemas.h"
 
 namespace mortise::ingest {
 
-using base::Code;
-using base::Error;
 using base::Json;
 using base::Result;
 
@@ -16,11 +15,8 @@ RowCheck::RowCheck(std::string task_type, base::Schema schema)
     : task_type_(std::move(task_type)), schema_(std::move(schema)) {}
 
 Result<RowCheck> RowCheck::open(const std::string& task_type) {
+  MORTISE_TRY(job::check_task_type(task_type));
   const std::string_view text = schemas::text("rows/" + task_type + ".json");
-  if (text.empty()) {
-    return Error(Code::kInvalidArgument, "The task type \"" + task_type + "\" is unknown.",
-                 "The task types are listed by `mortise dataset upload --help`.");
-  }
   MORTISE_ASSIGN(const Json document, base::parse_json(text));
   MORTISE_ASSIGN(base::Schema schema, base::Schema::load(document));
   return RowCheck(task_type, std::move(schema));

@@ -13,6 +13,7 @@ using base::Code;
 using base::Error;
 using base::Json;
 using base::Result;
+using base::Status;
 
 const Result<base::Schema>& job_schema() {
   static const Result<base::Schema> schema = [] {
@@ -82,6 +83,17 @@ Result<Manifest> check_manifest(Json value, std::string_view what) {
   manifest.priority = json["priority"].as_int(50);
   for (const Json& item : json["export"].items()) manifest.exports.push_back(item.as_string());
   return manifest;
+}
+
+Status check_task_type(std::string_view name) {
+  MORTISE_ASSIGN(const Json document, base::parse_json(schemas::text("job.json")));
+  std::string known;
+  for (const Json& type : document["$defs"]["task_type"]["enum"].items()) {
+    if (type.as_string() == name) return {};
+    known += (known.empty() ? "" : ", ") + type.as_string();
+  }
+  return Error(Code::kInvalidArgument, "The task type " + base::json_quote(name) + " is unknown.",
+               "The task types are: " + known + ".");
 }
 
 bool is_valid_name(std::string_view name) {

@@ -29,6 +29,9 @@ struct Manifest {
 base::Result<Manifest> parse_manifest(std::string_view text, std::string_view what = "job.json");
 base::Result<Manifest> check_manifest(base::Json value, std::string_view what = "job.json");
 
+// Errors: INVALID_ARGUMENT that lists the task types, those of schemas/job.json. [any]
+base::Status check_task_type(std::string_view name);
+
 // "name", "name@3" or, of data sets, "name@stable".
 struct Reference {
   std::string name;

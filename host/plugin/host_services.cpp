@@ -137,7 +137,7 @@ Status HostServices::grant(std::string_view name, const std::string& folder, Acc
   }
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored)) {
-    return Error(Code::kNotFound, "The folder to be granted does not exist.").at_file(folder);
+    return Error(Code::kNotFound, "The folder does not exist.").at_file(folder);
   }
   const std::lock_guard lock(state_->mutex);
   state_->roots[std::string(name)] = {folder, access, nullptr};

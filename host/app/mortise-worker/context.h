@@ -77,7 +77,7 @@ base::Status list_files(base::FileOps& files, const std::string& root, const std
 base::Result<std::string> shared_path(std::string_view name);
 
 // The tokenizer of a folder or file of this machine; granted as "tokenizer". Errors: those of the
-// pack.
+// pack, with the path; NOT_FOUND when there is none.
 base::Result<plugin::Tokenizer> open_local_tokenizer(Context& context, const std::string& path,
                                                      const base::Json& config);
 

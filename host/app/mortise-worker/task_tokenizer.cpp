@@ -94,6 +94,19 @@ Json tokenizer_config(const Json& special_tokens) {
                        {"clean_up_tokenization_spaces", false}});
 }
 
+constexpr std::string_view kGrant = "tokenizer";  // the pack's name of the folder
+
+// What the pack says, with the path that the user gave.
+Error with_path(Error error, const std::string& folder, const std::string& path) {
+  if (error.code == Code::kNotFound) {
+    return Error(Code::kNotFound, "There is no tokenizer.",
+                 "Give a folder that holds tokenizer.json, or vocab.json with merges.txt.")
+        .at_file(path);
+  }
+  if (error.file.starts_with(kGrant)) error.file = folder + error.file.substr(kGrant.size());
+  return error;
+}
+
 }  // namespace
 
 Result<plugin::Tokenizer> open_local_tokenizer(Context& context, const std::string& path,
@@ -101,9 +114,14 @@ Result<plugin::Tokenizer> open_local_tokenizer(Context& context, const std::stri
   const bool is_folder = context.files.list(path).ok();
   const size_t slash = path.rfind('/');
   const std::string folder = is_folder ? path : path.substr(0, slash);
-  MORTISE_TRY(context.services.grant("tokenizer", folder));
-  const std::string uri = is_folder ? "tokenizer" : "tokenizer/" + path.substr(slash + 1);
-  return context.registry.open_tokenizer(kTokenizerId, uri, config);
+  std::string uri(kGrant);
+  if (!is_folder) uri += "/" + path.substr(slash + 1);
+  if (auto granted = context.services.grant(kGrant, folder); !granted.ok()) {
+    return with_path(granted.error(), folder, path);
+  }
+  auto tokenizer = context.registry.open_tokenizer(kTokenizerId, uri, config);
+  if (!tokenizer.ok()) return with_path(tokenizer.error(), folder, path);
+  return tokenizer;
 }
 
 Result<job::TaskResult> tokenizer_encode(Context& context) {

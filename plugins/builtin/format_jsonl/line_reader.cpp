@@ -64,9 +64,7 @@ bool LineReader::next(Line* out) {
     throw sdk::resource_exhausted("The line is longer than " + std::to_string(line_bytes_max_) +
                                   " bytes.")
         .at(name(), -1, static_cast<int64_t>(offset_))
-        .with_hint(
-            "Put large media in files of their own and name them in the row, or raise "
-            "row_bytes_max.");
+        .with_hint("Put large media in files of their own and name them in the row.");
   }
   is_behind_mark_ = false;
   out->begin = offset_;

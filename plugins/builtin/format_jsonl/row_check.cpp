@@ -11,7 +11,8 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr uint32_t kDepthMax = 128;
 
-std::string hint_for(std::string_view line) {
+// What the line as a whole shows; empty: the parser's own remedy stands.
+std::string hint_for(std::string_view line, int64_t byte) {
   if (line.find('\0') != line.npos) {
     return "The file looks like UTF-16: save it as UTF-8.";
   }
@@ -19,7 +20,10 @@ std::string hint_for(std::string_view line) {
     return "The file looks like one JSON document, not one object a line: read it with "
            "mortise.format_json.";
   }
-  if (line.starts_with("{'")) return "Keys and texts stand in double quotes in JSON.";
+  if (byte == static_cast<int64_t>(line.size())) {
+    return "The line ends inside its row: it was cut, or the row is spread over several lines. "
+           "Write each row as a whole on one line.";
+  }
   return {};
 }
 
@@ -42,9 +46,11 @@ void check_row(std::string_view line) {
     limits.depth = kDepthMax;
     const sdk::JsonDocument document = sdk::JsonDocument::parse(std::string(line), limits);
     if (document.root().is_object()) return;
-    throw sdk::invalid_argument("The row is JSON, but not an object.").at("", -1, 0);
+    throw sdk::invalid_argument("The row is JSON, but not an object.")
+        .at("", -1, 0)
+        .with_hint("Write each row as an object, such as {\"text\": \"...\"}.");
   } catch (const sdk::Failure& failure) {
-    const std::string hint = hint_for(line);
+    const std::string hint = hint_for(line, failure.byte);
     throw hint.empty() ? failure : failure.with_hint(hint);
   }
 }

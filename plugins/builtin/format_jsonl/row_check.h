@@ -15,8 +15,8 @@ bool is_blank(std::string_view line);
 // Without white space at both ends.
 std::string_view trimmed(std::string_view line);
 
-// Throws INVALID_ARGUMENT with the byte inside the line: not UTF-8, not JSON, a key twice, no
-// object. The failure carries a hint where one is known.
+// Throws INVALID_ARGUMENT with the byte inside the line and a hint: not UTF-8, not JSON, a key twice
+// (with its field), no object.
 void check_row(std::string_view line);
 
 }  // namespace mortise::format_jsonl

@@ -79,6 +79,7 @@ TEST(JsonDocument, RefusesMalformedTextNamingTheByte) {
     EXPECT_EQ(failure.code, MORTISE_STATUS_INVALID_ARGUMENT) << one.text;
     EXPECT_EQ(failure.byte, one.byte) << one.text << ": " << failure.message;
     EXPECT_EQ(failure.file, "config.json");
+    EXPECT_FALSE(failure.hint.empty()) << one.text << ": " << failure.message;
   }
 }
 
@@ -86,7 +87,10 @@ TEST(JsonDocument, RefusesDuplicateKeys) {
   const Failure failure = refusal(R"({"b": 1, "a": {"k": 1, "\u006b": 2}})");
 
   EXPECT_EQ(failure.code, MORTISE_STATUS_INVALID_ARGUMENT);
-  EXPECT_NE(failure.message.find("\"k\" stands twice"), std::string::npos) << failure.message;
+  EXPECT_EQ(failure.message, "Bad JSON: the key \"k\" stands twice.");
+  EXPECT_EQ(failure.field, "/a/k");
+  EXPECT_EQ(failure.byte, 23);  // the quote of the second one
+  EXPECT_EQ(failure.hint, "Keep one of the two.");
 }
 
 TEST(JsonDocument, RefusesWhatIsOverALimit) {

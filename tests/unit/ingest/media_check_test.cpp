@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/media_files.h"
+#include "tests/support/temp_folder.h"
 #include "tests/unit/ingest/rows.h"
 
 namespace mortise::ingest {
@@ -41,9 +42,11 @@ TEST(MediaCheck, CutAndMisnamedMediaAreNamedWithTheReason) {
 // A film may be a folder of pictures; each of them is checked and goes into the version.
 TEST(MediaCheck, AFolderOfPicturesIsAFilm) {
   const tests::TempFolder folder;
-  folder.write("1.png", grey_png(3, 1));
-  folder.write("broken.png", grey_png(3, 1).substr(0, 20));
-  folder.write("notes.txt", "no frame");
+  for (const auto& [name, bytes] :
+       {std::pair("1.png", grey_png(3, 1)), std::pair("broken.png", grey_png(3, 1).substr(0, 20)),
+        std::pair("notes.txt", std::string("no frame"))}) {
+    ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), folder / name, bytes).ok());
+  }
   const LocalFiles files(base::posix_file_ops(), {{"clip/1.png", folder / "1.png"},
                                                   {"clip/2.png", folder / "1.png"},
                                                   {"clip/notes.txt", folder / "notes.txt"},
@@ -66,6 +69,17 @@ TEST(MediaCheck, AFolderOfPicturesIsAFilm) {
     EXPECT_EQ(missing->code, "media_missing") << none;
     EXPECT_TRUE(check.is_missing(none));
   }
+}
+
+TEST(MediaCheck, AnAddressIsNamedAsSuch) {
+  const LocalFiles files(base::posix_file_ops(), {});
+  const auto finding = MediaCheck(files).check("http://x/y.png", "/image_path");
+  ASSERT_TRUE(finding.has_value());
+  EXPECT_EQ(finding->code, "media_name");
+  EXPECT_EQ(finding->field, "/image_path");
+  EXPECT_EQ(finding->message, "\"http://x/y.png\" is an address, and addresses are never fetched.");
+  EXPECT_EQ(finding->hint,
+            "Put the file into the upload and name it in the row, such as images/0001.png.");
 }
 
 }  // namespace

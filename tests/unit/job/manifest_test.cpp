@@ -21,6 +21,26 @@ TEST(Manifest, FillsTheDefaultsOfEverySectionThatTheKindReads) {
   EXPECT_EQ(manifest->dataset, "xray@2");
 }
 
+TEST(Manifest, AnUnknownKeyIsAnsweredWithThoseThatAreKnown) {
+  const auto refused = parse_manifest(
+      R"({"kind": "train", "model": "m", "dataset": "d", "holdout": {"rato": 0.2}})");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().field, "/holdout/rato");
+  EXPECT_EQ(refused.error().message, "The field \"rato\" is unknown.");
+  EXPECT_EQ(refused.error().hint.substr(0, 22), "Known here are: ratio,");
+}
+
+TEST(Manifest, AnUnknownTaskTypeIsAnsweredWithThoseThatAreKnown) {
+  EXPECT_TRUE(check_task_type("vqa").ok());
+  EXPECT_TRUE(check_task_type("report").ok());
+  const auto refused = check_task_type("zzz");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, "The task type \"zzz\" is unknown.");
+  EXPECT_EQ(refused.error().hint,
+            "The task types are: vqa, caption, sft, chat, preference, pretrain, tokens, grounding, "
+            "ocr, classification, asr, audio_qa, video_qa, report.");
+}
+
 TEST(Manifest, KeepsWhatWasWritten) {
   const auto manifest = parse_manifest(
       R"({"kind": "train", "model": "m", "dataset": "d", "priority": 7,

@@ -164,12 +164,46 @@ TEST_F(Jsonl, RefusesALineOverTheLimitWithoutReadingItWhole) {
   EXPECT_EQ(failure_.row, 2);
   EXPECT_EQ(failure_.byte, 8);
   EXPECT_NE(failure_.message.find("8388608"), std::string::npos);
+  EXPECT_EQ(failure_.hint, "Put large media in files of their own and name them in the row.");
 }
 
 TEST_F(Jsonl, SaysThatAJsonArrayIsAnotherFormat) {
   read_text("[\n{\"a\":1},\n{\"a\":2}\n]\n");
 
   EXPECT_NE(failure_.hint.find("format_json"), std::string::npos);
+}
+
+// One byte, which counts from the file's beginning, and what to do.
+TEST_F(Jsonl, GivesEachCauseItsRemedy) {
+  const std::string before = "{\"a\":1}\n";
+  const struct {
+    std::string line;
+    int64_t byte;
+    const char* message;
+    const char* hint;
+    const char* field;
+  } kCases[] = {
+      {"{\"a\":\"x\xFF\"}", 15, "not UTF-8", "Save the file as UTF-8.", ""},
+      {R"({"a":1,"b":{"c":1,"c":2}})", 26, "\"c\" stands twice", "Keep one of the two.", "/b/c"},
+      {"{\"a\":" + std::string(130, '[') + std::string(130, ']') + "}", 141, "128 levels",
+       "as a text", ""},
+      {R"({"a":"\ud83d"})", 20, "surrogate", "both halves", ""},
+      {"{\"a\":\"one", 17, "does not end", "it was cut", ""},
+      {"{\"a\":\"one\",", 19, "expected a key", "it was cut", ""},
+      {"{'a':1}", 9, "expected a key", "double quotes", ""},
+      {R"({"a":tru})", 13, "expected a value", "true, false, null", ""},
+      {"[1]", 8, "not an object", "as an object", ""},
+  };
+  for (const auto& one : kCases) {
+    read_text(before + one.line + "\n");
+
+    EXPECT_EQ(failure_.row, 2) << one.line;
+    EXPECT_EQ(failure_.byte, one.byte) << one.line;
+    EXPECT_EQ(failure_.message.find("byte"), std::string::npos) << failure_.message;
+    EXPECT_NE(failure_.message.find(one.message), std::string::npos) << failure_.message;
+    EXPECT_NE(failure_.hint.find(one.hint), std::string::npos) << one.line << failure_.hint;
+    EXPECT_EQ(failure_.field, one.field) << one.line;
+  }
 }
 
 TEST_F(Jsonl, ShardsOfAnySizeTogetherGiveEachRowOnce) {

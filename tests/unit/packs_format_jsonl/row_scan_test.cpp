@@ -60,7 +60,7 @@ TEST(RowScan, OfARowWithDamageItNeverSaysYesWhereTheParserSaysNo) {
   size_t accepted = 0;
   for (int i = 0; i < 20'000; ++i) {
     std::string line = good;
-    for (uint32_t changes = random() % 3; changes > 0; --changes) {
+    for (auto changes = random() % 3; changes > 0; --changes) {
       const size_t at = random() % line.size();
       if (random() % 3 == 0) {
         line.erase(at, 1 + random() % 3);

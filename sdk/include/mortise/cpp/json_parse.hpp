@@ -1,8 +1,9 @@
 // mortise/cpp/json_parse.hpp: JSON text (RFC 8259, UTF-8) to a JsonDocument.
 //
 // Strict: duplicate keys, lone surrogates, control characters, bad UTF-8 and anything after the
-// value are errors with the byte. Bounded: size, depth and number of values. Memory is the text
-// plus 24 bytes a value. Knows nothing of schemas: configurations were already checked by the host.
+// value are errors with the byte, a remedy and, for a key, its field. Bounded: size, depth and
+// number of values. Memory is the text plus 24 bytes a value. Knows nothing of schemas:
+// configurations were already checked by the host.
 #ifndef MORTISE_CPP_JSON_PARSE_HPP
 #define MORTISE_CPP_JSON_PARSE_HPP
 
@@ -29,11 +30,13 @@ class JsonParser : private JsonScanner {
     const int64_t invalid = find_invalid_utf8(text);
     if (invalid >= 0) {
       at_ = static_cast<size_t>(invalid);
-      fail("the text is not UTF-8");
+      fail("the text is not UTF-8", "Save the file as UTF-8.");
     }
     value(0);
     skip_blanks();
-    if (at_ != text.size()) fail("there is more text after the value");
+    if (at_ != text.size())
+      fail("there is more text after the value", "Take away what follows it.");
+    if (twice_ != 0) refuse_twice();
   }
 
  private:
@@ -45,7 +48,10 @@ class JsonParser : private JsonScanner {
   }
   void value(uint32_t depth) {
     skip_blanks();
-    if (depth > limits_.depth) fail("the value lies deeper than the limit");
+    if (depth > limits_.depth) {
+      fail("the value lies deeper than " + std::to_string(limits_.depth) + " levels",
+           "Write what lies so deep as a text.");
+    }
     switch (peek()) {
       case '{':
         return object(depth);
@@ -101,16 +107,29 @@ class JsonParser : private JsonScanner {
     } while (accept(','));
     if (!accept('}')) fail("expected \",\" or \"}\"");
     close(node, count);
-    refuse_duplicates(node);
+    find_twice(node);
   }
-  void refuse_duplicates(uint32_t node) const {
-    std::vector<std::string_view> keys;
+  // Remembers the first key that stands twice: its field can be told when the tree is whole.
+  void find_twice(uint32_t node) {
+    if (twice_ != 0) return;
+    std::vector<std::pair<std::string_view, uint32_t>> keys;  // with the node of the key
     keys.reserve(tree_->nodes[node].count);
-    Json(tree_, node).for_each_member([&keys](std::string_view key, Json) { keys.push_back(key); });
+    const std::vector<JsonNode>& nodes = tree_->nodes;
+    for (uint32_t at = node + 1; at < nodes[node].end; at = nodes[at + 1].end) {
+      keys.emplace_back(Json(tree_, at).as_text(), at);
+    }
     std::sort(keys.begin(), keys.end());
-    const auto twice = std::adjacent_find(keys.begin(), keys.end());
-    if (twice != keys.end()) fail("the key \"" + std::string(*twice) + "\" stands twice");
+    const auto twice = std::adjacent_find(
+        keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.first == b.first; });
+    if (twice != keys.end()) twice_ = std::next(twice)->second;
   }
+  [[noreturn]] void refuse_twice() {
+    at_ = tree_->nodes[twice_].offset - 1;  // its quote
+    fail("the key \"" + std::string(Json(tree_, twice_).as_text()) + "\" stands twice",
+         "Keep one of the two.", json_pointer(*tree_, twice_ + 1));
+  }
+
+  uint32_t twice_ = 0;  // node of a key; 0 is the root, which is none
 };
 
 }  // namespace detail

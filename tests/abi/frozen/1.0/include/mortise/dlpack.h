@@ -82,6 +82,13 @@ typedef struct {
   uint64_t byte_offset;
 } DLTensor;
 
+/* The older form; declared for headers that come after this one. Never crosses the border. */
+typedef struct DLManagedTensor {
+  DLTensor dl_tensor;
+  void* manager_ctx;
+  void (*deleter)(struct DLManagedTensor* self); /* [any] */
+} DLManagedTensor;
+
 typedef struct DLManagedTensorVersioned {
   DLPackVersion version;
   void* manager_ctx;

@@ -24,6 +24,19 @@ extern "C" {
 
 #define MORTISE_KIND_DATASET_FORMAT "mortise.dataset_format/1"
 
+/* Media inside the files. Beside "row" and "byte_offset" may stand columns of media, each with one
+ * of these names under ARROW:extension:name. Its type is the struct
+ *   {name: utf8, bytes: binary, member: utf8, offset: int64, length: int64}
+ * in this order, or a list of it, all nullable. Either bytes is the medium, or bytes is null and
+ * the medium is the bytes [offset, offset + length) of member, one of the uris of open or a file
+ * below it. name is a file name that the plugin suggests (relative path), or null. The host gives
+ * the medium its name in the data set and writes it into the row under the column's name; the text
+ * of "row" leaves that member out. A null struct is a row without that medium. A range that is a
+ * whole file of the upload is used in place. */
+#define MORTISE_MEDIA_IMAGE "mortise.image"
+#define MORTISE_MEDIA_AUDIO "mortise.audio"
+#define MORTISE_MEDIA_VIDEO "mortise.video"
+
 /* The beginning of one file, as probe sees it. */
 typedef struct mortise_format_sample {
   uint32_t struct_size;
@@ -80,7 +93,7 @@ typedef struct mortise_dataset_format {
 
   /* Schema of the rows and facts. The caller releases out_schema. Columns: JSON-like rows that have
    * no fixed schema come as the one column "row", utf8, each a JSON object, with "byte_offset",
-   * int64, beside it. [serial] */
+   * int64, beside it, and the columns of media. [serial] */
   mortise_status (*describe)(mortise_format_instance* instance, struct ArrowSchema* out_schema,
                              mortise_format_facts* out_facts, mortise_error* error);
 
