@@ -42,8 +42,8 @@ endfunction()
 function(mortise_compile_quickly target)
   if(CMAKE_BUILD_TYPE STREQUAL Release)
     target_compile_options(${target} PRIVATE -O1)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # at -O1 gcc 12 sees texts of more than half the memory
-      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-stringop-overflow>)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)  # at -O1 gcc 12 takes short texts for long ones
+      target_compile_options(${target} PRIVATE -Wno-stringop-overflow -Wno-array-bounds)
     endif()
   endif()
 endfunction()
