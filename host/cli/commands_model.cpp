@@ -11,6 +11,7 @@
 #include "cli/show.h"
 #include "cli/upload.h"
 #include "cli/wait.h"
+#include "job/manifest.h"
 
 namespace mortise::cli {
 
@@ -124,8 +125,12 @@ Status download_model(Http& http, const std::string& reference, const std::strin
 
 // A stored model whose layout already is what was asked for is only fetched; a merge is a job.
 Result<int> model_export(const Arguments& arguments) {
-  MORTISE_ASSIGN(Http http, connect());
   const std::string reference = arguments.text("ref"), format = arguments.text("--format");
+  if (auto built = job::check_export(format, arguments.text("--quantize")); !built.ok()) {
+    const bool is_format = built.error().field == "/export";
+    return std::move(built.error().at_field(is_format ? "--format" : "--quantize"));
+  }
+  MORTISE_ASSIGN(Http http, connect());
   MORTISE_ASSIGN(const Json model, http.get(model_path(arguments)));
   std::string fetched = reference;
   const bool is_adapter = model["kind"].as_string() == "adapter";

@@ -6,6 +6,7 @@
 #include "engine/lora/adapter.h"
 #include "engine/model/model.h"
 #include "engine/weights/checkpoint.h"
+#include "job/manifest.h"
 
 namespace mortise::exporting {
 
@@ -73,22 +74,8 @@ Status copy_files(base::FileOps& files, const std::string& from, const std::stri
   return files.sync_folder(to);
 }
 
-Status check_format(const std::string& format, const std::string& quantize) {
-  if (format != "peft" && format != "hf") {
-    return Error(Code::kUnimplemented, "This build does not write the format \"" + format + "\".",
-                 "Export with --format peft or --format hf.")
-        .at_field("/export");
-  }
-  if (!quantize.empty() && quantize != "none") {
-    return Error(Code::kUnimplemented, "This build does not quantise exports (" + quantize + ").",
-                 "Leave --quantize out.")
-        .at_field("/quantize");
-  }
-  return {};
-}
-
 Status export_model(base::FileOps& files, const ExportRequest& request) {
-  MORTISE_TRY(check_format(request.format, request.quantize));
+  MORTISE_TRY(job::check_export(request.format, request.quantize));
   MORTISE_TRY(base::make_folders(files, request.output_folder));
   return request.format == "peft" ? export_peft(files, request) : export_hf(files, request);
 }

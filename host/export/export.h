@@ -23,9 +23,6 @@ struct ExportRequest {
 // naming the format that this build does not write; what reading and merging give.
 base::Status export_model(base::FileOps& files, const ExportRequest& request);
 
-// Whether export_model would refuse the format or the quantisation, known before a model exists.
-base::Status check_format(const std::string& format, const std::string& quantize);
-
 // Copies every plain file of a folder, not of its subfolders, whose name is not in `left_out`.
 base::Status copy_files(base::FileOps& files, const std::string& from, const std::string& to,
                         const std::vector<std::string>& left_out);

@@ -46,6 +46,14 @@ void add_sections(Json& value) {
   }
 }
 
+Status check_exports(const Json& value) {
+  for (const Json& format : value["export"].items()) {
+    MORTISE_TRY(check_export(format.as_string(), value["quantize"].as_string()));
+  }
+  for (const Json& step : value["steps"].items()) MORTISE_TRY(check_exports(step));
+  return {};
+}
+
 bool is_name_character(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
          c == '_' || c == '-';
@@ -69,6 +77,9 @@ Result<Manifest> check_manifest(Json value, std::string_view what) {
   if (!job_schema().ok()) return Error(job_schema().error());
   const base::Schema& schema = job_schema().value();
   MORTISE_TRY(schema.require(value, what));
+  if (auto built = check_exports(value); !built.ok()) {
+    return std::move(built.error().at_file(std::string(what)));
+  }
   add_sections(value);
   Manifest manifest;
   manifest.json = schema.with_defaults(value);
@@ -83,6 +94,22 @@ Result<Manifest> check_manifest(Json value, std::string_view what) {
   manifest.priority = json["priority"].as_int(50);
   for (const Json& item : json["export"].items()) manifest.exports.push_back(item.as_string());
   return manifest;
+}
+
+Status check_export(std::string_view format, std::string_view quantize) {
+  if (format != "peft" && format != "hf") {
+    return Error(Code::kUnimplemented,
+                 "This build does not write the format " + base::json_quote(format) + ".",
+                 "Take peft or hf.")
+        .at_field("/export");
+  }
+  if (!quantize.empty() && quantize != "none") {
+    return Error(Code::kUnimplemented,
+                 "This build does not quantise exports (" + std::string(quantize) + ").",
+                 "Leave it out.")
+        .at_field("/quantize");
+  }
+  return {};
 }
 
 Status check_task_type(std::string_view name) {

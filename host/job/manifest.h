@@ -25,9 +25,14 @@ struct Manifest {
 
 // `what` names the document in messages ("job.json"). Sections that the kind reads (train, method,
 // holdout, ...) are there afterwards even when the text leaves them out.
-// Errors: INVALID_ARGUMENT with byte offset for bad JSON, with the field for a broken rule. [any]
+// Errors: INVALID_ARGUMENT with byte offset for bad JSON, with the field for a broken rule;
+// UNIMPLEMENTED as check_export, also of a pipeline's step. [any]
 base::Result<Manifest> parse_manifest(std::string_view text, std::string_view what = "job.json");
 base::Result<Manifest> check_manifest(base::Json value, std::string_view what = "job.json");
+
+// Layouts and quantisations that the contract names but this build does not write.
+// Errors: UNIMPLEMENTED with the field /export or /quantize. [any]
+base::Status check_export(std::string_view format, std::string_view quantize);
 
 // Errors: INVALID_ARGUMENT that lists the task types, those of schemas/job.json. [any]
 base::Status check_task_type(std::string_view name);

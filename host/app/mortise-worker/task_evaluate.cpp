@@ -3,7 +3,6 @@
 // names metrics ends with the same.
 #include "app/mortise-worker/after_training.h"
 #include "evaluate/evaluate.h"
-#include "export/export.h"
 
 namespace mortise::worker {
 namespace {
@@ -121,7 +120,6 @@ Status check_after_training(Context& context) {
                          "Export as hf, or train with method.type = \"lora\".")
           .at_field("/export");
     }
-    MORTISE_TRY(exporting::check_format(format.as_string(), manifest["quantize"].as_string()));
   }
   if (manifest["plugins"]["metrics"].size() == 0) return {};
   for (const Json& metric : manifest["plugins"]["metrics"].items()) {

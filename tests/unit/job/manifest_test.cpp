@@ -41,6 +41,28 @@ TEST(Manifest, AnUnknownTaskTypeIsAnsweredWithThoseThatAreKnown) {
             "ocr, classification, asr, audio_qa, video_qa, report.");
 }
 
+TEST(Manifest, AnExportThatIsNotBuiltIsRefusedBeforeItIsAJob) {
+  const auto refusal = [](const char* text) {
+    const auto manifest = parse_manifest(text);
+    return manifest.ok() ? base::Error(base::Code::kOk, "accepted") : manifest.error();
+  };
+  for (
+      const char* text :
+      {R"({"kind": "export", "model": "m", "export": ["onnx"]})",
+       R"({"kind": "train", "model": "m", "dataset": "d", "export": ["peft", "onnx"]})",
+       R"({"kind": "pipeline", "steps": [{"kind": "export", "model": "m", "export": ["onnx"]}]})"}) {
+    const base::Error error = refusal(text);
+    EXPECT_EQ(error.code, base::Code::kUnimplemented) << text;
+    EXPECT_EQ(error.message, "This build does not write the format \"onnx\".");
+    EXPECT_EQ(error.hint, "Take peft or hf.");
+    EXPECT_EQ(error.field, "/export");
+    EXPECT_EQ(error.file, "job.json");
+  }
+  EXPECT_EQ(
+      refusal(R"({"kind": "export", "model": "m", "export": ["hf"], "quantize": "int8"})").field,
+      "/quantize");
+}
+
 TEST(Manifest, KeepsWhatWasWritten) {
   const auto manifest = parse_manifest(
       R"({"kind": "train", "model": "m", "dataset": "d", "priority": 7,

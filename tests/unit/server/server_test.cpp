@@ -41,6 +41,10 @@ TEST_F(ServerTest, NamesTheFieldOfABadManifest) {
   EXPECT_EQ(call("POST", "/api/v1/jobs", "").status, 400);
   EXPECT_EQ(call("POST", "/api/v1/jobs", R"({"kind":"train","model":"m","dataset":"d"})").status,
             404);
+  const RawAnswer unbuilt =
+      call("POST", "/api/v1/jobs", R"({"kind":"export","model":"m","export":["onnx"]})");
+  EXPECT_EQ(unbuilt.status, 501);
+  EXPECT_EQ(json(unbuilt)["field"].as_string(), "/export");
   EXPECT_TRUE(hub_->jobs().list({}, {50, ""})->items.empty());
 }
 
