@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "base/json.h"
 #include "engine/model/layout.h"
 #include "engine/op/counter_rng.h"
+#include "engine/op/device.h"
 #include "engine/op/node.h"
 #include "engine/train/train.h"
 #include "engine/weights/safetensors.h"
@@ -99,7 +101,7 @@ class TinyRun : public ::testing::Test {
   base::Result<TrainResult> run(const base::Json& manifest, const std::string& output,
                                 const TrainHooks& hooks = {},
                                 base::FileOps& files = base::posix_file_ops()) {
-    Device device;
+    Device device(ops_);
     TrainRequest request;
     request.manifest = manifest;
     request.model_folder = folder_ + "/model";
@@ -107,7 +109,9 @@ class TinyRun : public ::testing::Test {
     request.output_folder = folder_ + "/" + output;
     request.device = &device;
     request.facts = facts_;
-    return run_training(files, base::system_clock(), request, hooks);
+    auto result = run_training(files, base::system_clock(), request, hooks);
+    counts_ = device.counts();
+    return result;
   }
 
   std::string bytes_of(const std::string& path) const {
@@ -134,7 +138,9 @@ class TinyRun : public ::testing::Test {
   }
 
   std::string folder_;
-  base::Json facts_;  // of the worker: packs and tokenizer
+  base::Json facts_;                         // of the worker: packs and tokenizer
+  const mortise_device_ops* ops_ = nullptr;  // of the device; none: libtorch composes
+  std::map<std::string, OpCounts> counts_;   // of the last run
 };
 
 }  // namespace mortise::engine
