@@ -74,6 +74,9 @@ class KillTest(unittest.TestCase):
         began = time.monotonic()
         job = cls.server.wait(cls.server.post("/api/v1/jobs", manifest())["id"])
         cls.duration_s = time.monotonic() - began
+        log = cls.cli("job", "logs", job["id"])
+        for word in ("task begins", "phase", "used", "task ends"):
+            assert word in log, f"the job's log does not say {word!r}:\n{log}"
         cls.undisturbed = cls.metrics_of(job["id"])
         cls.adapter = cls.adapter_of(job["id"])
         print(f"{STEPS} steps undisturbed: {cls.duration_s:.1f} s", flush=True)
