@@ -63,9 +63,9 @@ REFUSED = {
     "llamafactory/v1_multimodal_demo.jsonl": (
         "sft", (), "which is not in the upload", "names its media from another folder"),
     "ms-swift/dataset_info.json": ("sft", (), '"messages" is missing', "a registry, no rows"),
-    "ms-swift/multi_modal_1.jsonl": ("sft", (), "no name of a medium", "addresses are not fetched"),
-    "ms-swift/multi_modal_2.jsonl": ("sft", (), "no name of a medium", "addresses are not fetched"),
-    "ms-swift/multi_modal_3.jsonl": ("sft", (), "no name of a medium", "addresses are not fetched"),
+    "ms-swift/multi_modal_1.jsonl": ("sft", (), "addresses are never fetched", "addresses are not fetched"),
+    "ms-swift/multi_modal_2.jsonl": ("sft", (), "addresses are never fetched", "addresses are not fetched"),
+    "ms-swift/multi_modal_3.jsonl": ("sft", (), "addresses are never fetched", "addresses are not fetched"),
     "torchtune/vqa_tiny.json": (
         "vqa", (), "which is not in the upload", "names its picture from another folder"),
     "audioset/eval_segments.csv": ("classification", (), '"text" is missing',
