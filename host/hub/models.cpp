@@ -173,7 +173,31 @@ Result<std::string> Models::add(Connection& connection, const PreparedModel& mod
   return model.name + "@" + std::to_string(number);
 }
 
+// An adapter's base is kept as name@n, whatever it was called: a newer model of the name is
+// another.
+Status Models::fix_base(PreparedModel& model) {
+  if (model.kind != "adapter") return {};
+  if (model.base.empty()) {
+    return Error(Code::kInvalidArgument, "An adapter needs the model that it belongs to.",
+                 "Name it as base, as in \"base\": \"chest-base@1\".")
+        .at_field("/base");
+  }
+  auto base = resolve(model.base);
+  if (!base.ok()) return std::move(base.error().at_field("/base"));
+  if (base->kind == "adapter") {
+    return Error(Code::kInvalidArgument, base->reference() + " is an adapter itself.",
+                 "Name the model that it belongs to: " + base->base + ".")
+        .at_field("/base");
+  }
+  model.base = base->reference();
+  return {};
+}
+
 Result<Model> Models::import(PreparedModel model) {
+  if (const Status fixed = fix_base(model); !fixed.ok()) {
+    discard(model);
+    return fixed.error();
+  }
   std::string reference;
   const Status status = database_->write([&](Connection& connection) -> Status {
     MORTISE_ASSIGN(reference, add(connection, model));

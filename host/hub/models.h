@@ -56,7 +56,9 @@ class Models {  // [any]
                                              const std::vector<job::Artifact>& artifacts);
   // In a transaction of the caller; answers "name@n".
   base::Result<std::string> add(Connection& connection, const PreparedModel& model);
-  base::Result<Model> import(PreparedModel model);  // add in a transaction of its own
+  // add in a transaction of its own. Errors: those of resolve for an adapter's base, and
+  // INVALID_ARGUMENT when it has none or an adapter.
+  base::Result<Model> import(PreparedModel model);
   void discard(const PreparedModel& model);
   // At start, before anything is prepared. Folders of deleted models stay while a job is running:
   // its worker may outlive the server and still read them.
@@ -69,6 +71,7 @@ class Models {  // [any]
   base::Status remove(const std::string& reference);
 
  private:
+  base::Status fix_base(PreparedModel& model);
   base::Status check_unused(Connection& connection, const job::Reference& wanted);
   // Puts one file of the model at `path`, whose folder is there.
   using Placer =

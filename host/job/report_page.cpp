@@ -5,6 +5,7 @@
 #include <map>
 #include <vector>
 
+#include "base/markup.h"
 #include "schemas/schemas.h"
 
 namespace mortise::job {
@@ -36,37 +37,14 @@ label{margin-right:1rem}
 <main>
 )";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 // Both languages; the reader's choice hides one.
 std::string both(std::string_view en, std::string_view zh) {
-  return "<span class=\"en\">" + escaped(en) + "</span><span class=\"zh\" lang=\"zh\">" +
-         escaped(zh) + "</span>";
+  return "<span class=\"en\">" + base::escape_markup(en) +
+         "</span><span class=\"zh\" lang=\"zh\">" + base::escape_markup(zh) + "</span>";
 }
 
 std::string shown(const Json& value) {
-  return escaped(value.is_string() ? value.as_string() : value.dump());
+  return base::escape_markup(value.is_string() ? value.as_string() : value.dump());
 }
 
 std::string line(const std::string& name, const std::string& value) {
@@ -88,12 +66,12 @@ std::string histogram(const std::vector<Bar>& bars) {
     const double height = 140 * bars[i].value / most, x = step * static_cast<double>(i);
     out += "<rect x=\"" + Json(x + 1).dump() + "\" y=\"" + Json(150 - height).dump() +
            "\" width=\"" + Json(std::max(step - 2, 1.0)).dump() + "\" height=\"" +
-           Json(height).dump() + "\"><title>" + escaped(bars[i].name) + ": " +
+           Json(height).dump() + "\"><title>" + base::escape_markup(bars[i].name) + ": " +
            Json(bars[i].value).dump() + "</title></rect>\n";
     const bool is_named = bars.size() <= 12 || i % (bars.size() / 8) == 0;
     if (!is_named) continue;
     out += "<text x=\"" + Json(x + 1).dump() + "\" y=\"166\">" +
-           escaped(bars[i].name.substr(0, 24)) + "</text>\n";
+           base::escape_markup(bars[i].name.substr(0, 24)) + "</text>\n";
   }
   return out + "</svg>\n";
 }
@@ -112,7 +90,7 @@ std::string summary(const Json& report) {
   out += line(both("Bad rows", "有错的行"), std::to_string(bad));
   out += line(both("Media files", "媒体文件"), shown(report["media_count"]));
   for (const auto& [target, source] : report["mapping"].members()) {
-    out += line(both("Field ", "字段 ") + escaped(target), shown(source));
+    out += line(both("Field ", "字段 ") + base::escape_markup(target), shown(source));
   }
   return out + "</table>\n";
 }
@@ -120,18 +98,19 @@ std::string summary(const Json& report) {
 std::string findings_of(const Json& report, const Json& check, int64_t count) {
   const std::string& code = check["code"].as_string();
   const std::string& severity = check["severity"].as_string();
-  std::string out =
-      "<details" + std::string(severity == "error" ? " open" : "") + "><summary><strong class=\"" +
-      escaped(severity) + "\">" + escaped(code) + "</strong> (" + std::to_string(count) + ") " +
-      both(check["means"]["en"].as_string(), check["means"]["zh"].as_string()) + "</summary>\n<p>" +
-      both(check["mend"]["en"].as_string(), check["mend"]["zh"].as_string()) +
-      "</p>\n<table><tr><th>" + both("Row", "行") + "</th><th>" + both("Field", "字段") +
-      "</th><th>" + both("What", "内容") + "</th></tr>\n";
+  std::string out = "<details" + std::string(severity == "error" ? " open" : "") +
+                    "><summary><strong class=\"" + base::escape_markup(severity) + "\">" +
+                    base::escape_markup(code) + "</strong> (" + std::to_string(count) + ") " +
+                    both(check["means"]["en"].as_string(), check["means"]["zh"].as_string()) +
+                    "</summary>\n<p>" +
+                    both(check["mend"]["en"].as_string(), check["mend"]["zh"].as_string()) +
+                    "</p>\n<table><tr><th>" + both("Row", "行") + "</th><th>" +
+                    both("Field", "字段") + "</th><th>" + both("What", "内容") + "</th></tr>\n";
   size_t rows = 0;
   for (const Json& finding : report["findings"].items()) {
     if (finding["code"].as_string() != code || rows++ >= kRowsShown) continue;
     const std::string file = finding["file"].as_string();
-    out += "<tr><td class=\"n\">" + escaped(file.empty() ? "" : file + " ") +
+    out += "<tr><td class=\"n\">" + base::escape_markup(file.empty() ? "" : file + " ") +
            (finding.contains("row") ? shown(finding["row"]) : "") + "</td><td><code>" +
            shown(finding["field"]) + "</code></td><td>" + shown(finding["message"]) +
            "<br><small>" + shown(finding["hint"]) + "</small></td></tr>\n";
@@ -199,7 +178,7 @@ std::string copies(const Json& statistics) {
   const Json& license = statistics["license"];
   std::string told = shown(license["file"]);
   for (const auto& [name, count] : license["rows"].members()) {
-    told += " " + escaped(name) + " (" + count.dump() + ")";
+    told += " " + base::escape_markup(name) + " (" + count.dump() + ")";
   }
   out += line(both("Licence", "许可"), told.empty() ? both("unknown", "未知") : told);
   return out + "</table>\n";

@@ -150,12 +150,6 @@ Answer create_model(Api& api, Request& request) {
   prepared.name = body.contains("name") ? body["name"].as_string() : upload.name;
   prepared.description = body["description"].as_string();
   prepared.base = body["base"].as_string();
-  if (prepared.kind == "adapter" && prepared.base.empty()) {
-    api.hub->models().discard(prepared);
-    return Error(Code::kInvalidArgument, "An adapter needs the model that it belongs to.",
-                 "Name it as base, as in \"base\": \"chest-base@1\".")
-        .at_field("/base");
-  }
   MORTISE_ASSIGN(const hub::Model model, api.hub->models().import(std::move(prepared)));
   MORTISE_TRY(api.hub->uploads().remove(upload.id));
   Response response = Response::json(model.to_json(), 201);

@@ -139,9 +139,10 @@ void log_start(const job::Task& task) {
              {"mortise", std::string(base::kVersion)}});
 }
 
+// A failure too is only information here: who started the task tells it, in the one form for
+// errors.
 void log_end(const job::StatusLine& line) {
-  const bool is_done = line.state == job::State::kDone;
-  base::log(is_done ? base::LogLevel::kInfo : base::LogLevel::kError, "task ends",
+  base::log(base::LogLevel::kInfo, "task ends",
             {{"state", std::string(job::state_name(line.state))}, {"message", line.message}});
 }
 

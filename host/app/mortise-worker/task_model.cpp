@@ -5,7 +5,7 @@
 #include "engine/infer/forward.h"
 #include "engine/infer/generate.h"
 #include "engine/lora/adapter_config.h"
-#include "engine/model/config.h"
+#include "engine/model/model.h"
 #include "engine/model/presets.h"
 #include "engine/weights/checkpoint.h"
 #include "export/export.h"
@@ -149,8 +149,8 @@ Result<job::TaskResult> model_new(Context& context) {
 }
 
 // arguments: {folder}. A model's or an adapter's folder is what it says: the configuration is
-// known, every header of its weights is sound. Nothing is computed. Run before an import, so that
-// what cannot be used is refused before it is sent.
+// known, every header of its weights is sound, and a model's tensors are those that it needs. Run
+// before an import, so that what cannot be used is refused before it is sent.
 Result<job::TaskResult> model_check(Context& context) {
   const std::string folder = context.text("folder");
   const std::string adapter = base::join_path(folder, "adapter_config.json");
@@ -160,8 +160,7 @@ Result<job::TaskResult> model_check(Context& context) {
     MORTISE_TRY(engine::Checkpoint::open_file(
         context.files, base::join_path(folder, "adapter_model.safetensors")));
   } else {
-    MORTISE_TRY(engine::read_config(context.files, folder));
-    MORTISE_TRY(engine::Checkpoint::open(context.files, folder));
+    MORTISE_TRY(engine::load_model(context.files, folder));
   }
   return done();
 }

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <map>
 
+#include "base/markup.h"
 #include "plugin/kit/kit.h"
 
 namespace mortise::plugin::kit {
@@ -23,33 +24,10 @@ std::string seconds_text(double seconds) {
   return text;
 }
 
-// For XML 1.0: the five entities; control characters, which it cannot hold, become spaces.
-std::string xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
-    }
-  }
-  return out;
-}
-
 std::string junit_case(const ReportRow& row) {
-  std::string out = "    <testcase classname=\"" + xml(row.plugin_id) + "\" name=\"" +
-                    xml(row.check) + "\" time=\"" + seconds_text(row.seconds) + "\"";
+  std::string out = "    <testcase classname=\"" + base::escape_markup(row.plugin_id) +
+                    "\" name=\"" + base::escape_markup(row.check) + "\" time=\"" +
+                    seconds_text(row.seconds) + "\"";
   const State state = row.outcome.state;
   if (state == State::kPass) return out + "/>\n";
   const char* element = state == State::kSkip   ? "skipped"
@@ -58,9 +36,9 @@ std::string junit_case(const ReportRow& row) {
                                                 : "error";
   out += ">\n      <" + std::string(element);
   if (state == State::kWarn) {
-    out += ">warn: " + xml(row.outcome.message) + "</system-out>\n";
+    out += ">warn: " + base::escape_markup(row.outcome.message) + "</system-out>\n";
   } else {
-    out += " message=\"" + xml(row.outcome.message) + "\"";
+    out += " message=\"" + base::escape_markup(row.outcome.message) + "\"";
     if (is_bad(state)) out += " type=\"" + std::string(state_name(state)) + "\"";
     out += "/>\n";
   }
@@ -167,15 +145,16 @@ std::string report_junit(const Report& report) {
   std::map<std::string, std::vector<const ReportRow*>> suites;
   for (const ReportRow& row : report.rows) suites[row.plugin_id].push_back(&row);
   std::string out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"" +
-                    xml(report.pack.empty() ? report.root : report.pack) + "\">\n";
+                    base::escape_markup(report.pack.empty() ? report.root : report.pack) + "\">\n";
   for (const auto& [plugin, rows] : suites) {
     const auto number = [&rows = rows](auto&& fits) {
       return std::to_string(std::count_if(rows.begin(), rows.end(), [&](const ReportRow* row) {
         return fits(row->outcome.state);
       }));
     };
-    out += "  <testsuite name=\"" + xml(plugin) + "\" tests=\"" + std::to_string(rows.size()) +
-           "\" failures=\"" + number([](State s) { return s == State::kFail; }) + "\" errors=\"" +
+    out += "  <testsuite name=\"" + base::escape_markup(plugin) + "\" tests=\"" +
+           std::to_string(rows.size()) + "\" failures=\"" +
+           number([](State s) { return s == State::kFail; }) + "\" errors=\"" +
            number([](State s) { return s == State::kCrash || s == State::kTimeout; }) +
            "\" skipped=\"" + number([](State s) { return s == State::kSkip; }) +
            "\">\n    <properties><property name=\"seed\" value=\"" + std::to_string(report.seed) +

@@ -4,6 +4,7 @@ norm and rate of every step, and the weights at the end, are those of PEFT and o
 
 import json
 import math
+import shutil
 import unittest
 
 import tensors
@@ -108,6 +109,10 @@ class LoraJob(Trajectory):
         self.assert_follows(metrics, golden, "traj.", tolerance["traj.loss"]["atol"],
                             tolerance["traj.grad_norm"]["rtol"])
         self.assertEqual(job["record"]["operations"]["fallback"], 0)
+        self.assertEqual(job["progress"]["step"], info["trajectory"]["steps"])
+        log = self.mortise("job", "logs", job["id"])
+        for said in ("task begins", "phase", "used", "task ends"):
+            self.assertIn(said, log)
         if (folder / "adapter_final").exists():
             want = tensors.read(folder / "adapter_final/adapter_model.safetensors")
             got = tensors.read(self.exported("peft") / "adapter_model.safetensors")
@@ -131,6 +136,39 @@ def add_case(base, variant):
 
 for lora_case in lora_cases():
     add_case(*lora_case)
+
+
+class HostileModel(Trajectory):
+    """What cannot be used is refused by name before anything of it is sent."""
+
+    def refused(self, config, weights, code=1):
+        folder = self.folder / "hostile"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        (folder / "config.json").write_text(config)
+        if weights is not None:
+            (folder / "model.safetensors").write_bytes(weights)
+        problem = json.loads(self.mortise("model", "import", "hostile", folder, "--json", code=code))
+        self.assertNotIn("exit_code", json.dumps(problem))
+        self.assertEqual(json.loads(self.mortise("model", "list", "--json"))["items"], [])
+        return problem
+
+    def test_broken_headers_and_configurations_are_refused_and_nothing_is_stored(self):
+        config = (GOLDENS / "llama-1/model/config.json").read_text()
+        vectors = sorted((GOLDENS.parent / "safetensors/upstream-vectors").glob("*.safetensors"))
+        self.assertGreaterEqual(len(vectors), 5)
+        sound = ("deserialization.safetensors", "whitespace_padded_header.safetensors")
+        for path in vectors:  # the sound ones have none of the model's tensors
+            with self.subTest(path.name):
+                problem = self.refused(config, path.read_bytes())
+                if path.name in sound:
+                    self.assertIn("model.embed_tokens.weight", problem["detail"])
+                else:
+                    self.assertTrue(problem["file"].endswith("/model.safetensors"), problem)
+        good = next((GOLDENS / "llama-1/model").glob("*.safetensors")).read_bytes()
+        self.assertIn("config.json", self.refused('{"x":', good)["file"])
+        unknown = self.refused(config.replace('"llama"', '"zzz"'), good, code=7)
+        self.assertEqual(unknown["field"], "model_type")
 
 
 class FullJob(Trajectory):

@@ -49,8 +49,8 @@ TEST_F(ModelFoldersTest, AreNotDeletedWhileAnAdapterStandsOnThem) {
   auto adapter = prepared_model({{"adapter_config.json", "{}"}});
   ASSERT_TRUE(adapter.ok()) << adapter.error().text();
   adapter->name = "tuned";
-  adapter->base = "m@1";
-  ASSERT_TRUE(hub_->models().import(*adapter).ok());
+  adapter->base = "m";
+  EXPECT_EQ(hub_->models().import(*adapter)->base, "m@1");
 
   for (const char* reference : {"m", "m@1"}) {
     const auto refused = hub_->models().remove(reference);
@@ -60,6 +60,21 @@ TEST_F(ModelFoldersTest, AreNotDeletedWhileAnAdapterStandsOnThem) {
   }
   EXPECT_TRUE(hub_->models().remove("tuned").ok());
   EXPECT_TRUE(hub_->models().remove("m").ok());
+}
+
+TEST_F(ModelFoldersTest, RefuseAnAdapterWithoutABaseThatIsThere) {
+  const auto refused = [&](const char* base) {
+    auto adapter = prepared_model({{"adapter_config.json", "{}"}}).value();
+    adapter.name = "tuned";
+    adapter.base = base;
+    const auto made = hub_->models().import(adapter);
+    EXPECT_FALSE(base::posix_file_ops().exists(adapter.folder).value());
+    EXPECT_EQ(made.error().field, "/base");
+    return made.error().code;
+  };
+  EXPECT_EQ(refused(""), Code::kInvalidArgument);
+  EXPECT_EQ(refused("gone"), Code::kNotFound);
+  EXPECT_EQ(refused("m@7"), Code::kNotFound);
 }
 
 TEST_F(ModelFoldersTest, AreNotDeletedWhileAnEndpointServesThem) {

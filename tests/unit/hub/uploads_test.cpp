@@ -105,6 +105,7 @@ class ModelsTest : public HubFixture {
     auto prepared = prepared_model({{config, "{}"}, {"model.safetensors", "W"}});
     if (!prepared.ok()) return prepared.error();
     prepared->name = name;
+    if (prepared->kind == "adapter") prepared->base = "base@1";
     return hub_->models().import(*prepared);
   }
 };

@@ -27,6 +27,8 @@ TEST_F(RunnerTest, PublishesTheAdapterOfATraining) {
   EXPECT_EQ(model->kind, "adapter");
   EXPECT_EQ(model->base, "m@1");
   EXPECT_EQ(hub_->jobs().artifacts(id)->size(), 2u);
+  EXPECT_EQ(done.progress["state"], base::Json("done")) << "the last line counts, soon as it comes";
+  EXPECT_EQ(done.progress["step"], base::Json(1));
 }
 
 TEST_F(RunnerTest, KeepsWhatATrainingMadeSealedWithTheKeyOfItsJob) {

@@ -1,0 +1,18 @@
+#include "base/markup.h"
+
+#include <gtest/gtest.h>
+
+namespace mortise::base {
+namespace {
+
+TEST(Markup, WhatWouldBeReadAsMarkupIsEscaped) {
+  EXPECT_EQ(escape_markup("a < \"b\" & c > d"), "a &lt; &quot;b&quot; &amp; c &gt; d");
+  EXPECT_EQ(escape_markup("肺\n\tx"), "肺\n\tx");
+}
+
+TEST(Markup, ControlCharactersBecomeBlanks) {
+  EXPECT_EQ(escape_markup(std::string_view("a\0b\x1b[31m\r", 8)), "a b [31m");
+}
+
+}  // namespace
+}  // namespace mortise::base
