@@ -168,17 +168,6 @@ int64_t resampled_frames(const AudioFacts& facts, int rate) {
   return (facts.frames * rate + facts.rate - 1) / facts.rate;
 }
 
-Result<std::vector<float>> decode_audio(std::unique_ptr<ByteSource> source, int rate,
-                                        const AudioLimits& limits) {
-  if (rate < limits.rate_min || rate > limits.rate_max) {
-    return Error(Code::kInvalidArgument, "A rate of " + std::to_string(rate) + " Hz is wanted.",
-                 "Use " + std::to_string(limits.rate_min) + " to " +
-                     std::to_string(limits.rate_max) + " Hz.");
-  }
-  MORTISE_ASSIGN(AudioReader reader, AudioReader::open(std::move(source), limits));
-  return read_audio(reader, rate);
-}
-
 Result<std::vector<float>> read_audio(AudioReader& reader, int rate) {
   Resampler resampler(reader.facts().rate, rate);
   std::vector<float> samples;

@@ -55,9 +55,4 @@ int64_t resampled_frames(const AudioFacts& facts, int rate);
 // All that `reader` has left, resampled to `rate` Hz, from 1 on. Errors: as AudioReader::read.
 base::Result<std::vector<float>> read_audio(AudioReader& reader, int rate);
 
-// All samples of a file, resampled to `rate` Hz: at most 4 * rate * seconds_max bytes. Errors: as
-// AudioReader; INVALID_ARGUMENT for a rate outside of the limits. [any]
-base::Result<std::vector<float>> decode_audio(std::unique_ptr<ByteSource> source, int rate,
-                                              const AudioLimits& limits = {});
-
 }  // namespace mortise::ingest

@@ -124,7 +124,6 @@ int32_t SinkBox::write(mortise_sink* sink, const void* data, uint64_t size_bytes
   if (size_bytes == 0) return MORTISE_STATUS_OK;
   if (data == nullptr) return MORTISE_STATUS_INVALID_ARGUMENT;
   if (size_bytes > box->size_bytes_max_ - box->bytes_.size()) {
-    box->is_over_limit_ = true;
     return MORTISE_STATUS_RESOURCE_EXHAUSTED;
   }
   box->bytes_.append(static_cast<const char*>(data), size_bytes);

@@ -57,7 +57,6 @@ class SinkBox {  // [serial]
   mortise_sink* get() { return &sink_; }
   const std::string& bytes() const { return bytes_; }
   std::string take() { return std::move(bytes_); }
-  bool is_over_limit() const { return is_over_limit_; }
 
  private:
   static int32_t write(mortise_sink* sink, const void* data, uint64_t size_bytes);
@@ -65,7 +64,6 @@ class SinkBox {  // [serial]
   mortise_sink sink_;
   uint64_t size_bytes_max_;
   std::string bytes_;
-  bool is_over_limit_ = false;
 };
 
 inline mortise_text text_of(std::string_view text) {

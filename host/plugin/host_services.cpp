@@ -96,10 +96,8 @@ int32_t progress_is_cancelled(mortise_host* host) {
   return host->state->is_cancelled.load(std::memory_order_relaxed);
 }
 
-int64_t progress_remaining_ns(mortise_host* host) {
-  const int64_t deadline = host->state->deadline_ns.load(std::memory_order_relaxed);
-  if (deadline == INT64_MAX) return INT64_MAX;
-  return deadline - host->state->clock->monotonic_ns();
+int64_t progress_remaining_ns(mortise_host*) {
+  return INT64_MAX;  // this host sets no deadline: who waits too long cancels
 }
 
 uint32_t pool_threads_count(mortise_host* host) {
@@ -151,41 +149,12 @@ Status HostServices::grant_files(std::string_view name, base::FileOps& files) {
   return {};
 }
 
-Status HostServices::grant_file(std::string_view name, const std::string& path) {
-  MORTISE_TRY(base::check_relative_path(name));
-  MORTISE_ASSIGN(const bool there, state_->files->exists(path));
-  if (!there) {
-    return Error(Code::kNotFound, "The file to be granted does not exist.").at_file(path);
-  }
-  const std::lock_guard lock(state_->mutex);
-  state_->granted_files[std::string(name)] = path;
-  return {};
-}
-
-Status HostServices::grant_source(std::string_view name, std::shared_ptr<ReadSource> source) {
-  MORTISE_TRY(base::check_relative_path(name));
-  const std::lock_guard lock(state_->mutex);
-  state_->sources[std::string(name)] = std::move(source);
-  return {};
-}
-
-void HostServices::revoke_all() {
-  const std::lock_guard lock(state_->mutex);
-  state_->roots.clear();
-  state_->granted_files.clear();
-  state_->sources.clear();
-}
-
 void HostServices::cancel() {
   state_->is_cancelled.store(1, std::memory_order_relaxed);
 }
 
 bool HostServices::is_cancelled() const {
   return state_->is_cancelled.load(std::memory_order_relaxed) != 0;
-}
-
-void HostServices::set_deadline_ns(int64_t monotonic_ns) {
-  state_->deadline_ns.store(monotonic_ns, std::memory_order_relaxed);
 }
 
 Pool& HostServices::pool() {

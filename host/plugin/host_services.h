@@ -23,15 +23,6 @@ namespace mortise::plugin {
 
 class Pool;  // pool.h
 
-// Bytes behind a granted name that is not a plain file (a sealed object, a part of an archive).
-class ReadSource {
- public:
-  virtual ~ReadSource() = default;
-  virtual base::Result<uint64_t> size() = 0;
-  // Up to buffer.size() bytes; fewer only at the end. [parallel]
-  virtual base::Result<size_t> read_at(uint64_t offset, std::span<std::byte> buffer) = 0;
-};
-
 enum class Access { kRead, kReadWrite };
 
 struct HostOptions {
@@ -65,14 +56,9 @@ class HostServices {
   // Grants the files of another FileOps (sealed objects) under a name; read only. They outlive the
   // grant and know no links. [serial]
   base::Status grant_files(std::string_view name, base::FileOps& files);
-  // Grants one name, which may contain "/", for one file or source. [serial]
-  base::Status grant_file(std::string_view name, const std::string& path);
-  base::Status grant_source(std::string_view name, std::shared_ptr<ReadSource> source);
-  void revoke_all();
 
   void cancel();  // from any thread or a signal handler
   bool is_cancelled() const;
-  void set_deadline_ns(int64_t monotonic_ns);  // INT64_MAX: none
 
   Pool& pool();
   const HostOptions& options() const;

@@ -30,13 +30,10 @@ struct HostServices::State {
   base::FileOps* files;
   base::Clock* clock;
   std::atomic<int32_t> is_cancelled{0};
-  std::atomic<int64_t> deadline_ns{std::numeric_limits<int64_t>::max()};
   std::unique_ptr<Pool> pool;
 
   std::mutex mutex;  // guards what follows
   std::map<std::string, GrantedRoot> roots;
-  std::map<std::string, std::string> granted_files;
-  std::map<std::string, std::shared_ptr<ReadSource>> sources;
   std::map<std::string, mortise_host*> hosts;  // by pack label
 };
 

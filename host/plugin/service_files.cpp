@@ -14,14 +14,11 @@
 #include "plugin/error_box.h"
 #include "plugin/host_state.h"
 
-using mortise::plugin::ReadSource;
-
-// One open file: a source to read, or a new file to write.
+// One open file: one to read, or a new one to write.
 struct mortise_file {
   mortise_host* host = nullptr;
   std::string name;
   std::unique_ptr<mortise::base::File> file;
-  std::shared_ptr<ReadSource> source;      // shared with the grant
   std::string temporary_path, final_path;  // of a new file
 };
 
@@ -96,28 +93,15 @@ Result<std::unique_ptr<mortise_file>> open_read(mortise_host* host, const std::s
   auto opened = std::make_unique<mortise_file>();
   opened->host = host;
   opened->name = name;
-  std::string path;
+  const auto place = find_root(state, name);
+  if (!place || place->rest.empty()) return not_granted(name);
   base::FileOps* files = state.files;
-  {
-    const std::lock_guard lock(state.mutex);
-    if (const auto source = state.sources.find(name); source != state.sources.end()) {
-      opened->source = source->second;
-      return opened;
-    }
-    if (const auto file = state.granted_files.find(name); file != state.granted_files.end()) {
-      path = file->second;
-    }
-  }
-  if (path.empty()) {
-    const auto place = find_root(state, name);
-    if (!place || place->rest.empty()) return not_granted(name);
-    if (place->root.files != nullptr) {
-      files = place->root.files;
-      path = place->rest;
-    } else {
-      MORTISE_TRY(check_way(place->root.folder, place->rest, name));
-      path = base::join_path(place->root.folder, place->rest);
-    }
+  std::string path = place->rest;
+  if (place->root.files != nullptr) {
+    files = place->root.files;
+  } else {
+    MORTISE_TRY(check_way(place->root.folder, place->rest, name));
+    path = base::join_path(place->root.folder, place->rest);
   }
   auto file = files->open(path, base::OpenMode::kRead);
   if (!file.ok()) return Error(std::move(file).error()).at_file(name);
@@ -170,7 +154,7 @@ mortise_status open(mortise_host* host, mortise_text name, int32_t mode, mortise
 }
 
 mortise_status size(mortise_file* file, uint64_t* out_size_bytes, mortise_error* error) {
-  auto result = file->source ? file->source->size() : file->file->size();
+  auto result = file->file->size();
   if (!result.ok()) return fail(error, result.error(), file->name);
   *out_size_bytes = *result;
   return MORTISE_STATUS_OK;
@@ -180,8 +164,7 @@ mortise_status read_at(mortise_file* file, uint64_t offset, void* buffer, uint64
                        uint64_t* out_read, mortise_error* error) {
   *out_read = 0;
   const std::span<std::byte> room(static_cast<std::byte*>(buffer), size_bytes);
-  auto result =
-      file->source ? file->source->read_at(offset, room) : file->file->read_at(offset, room);
+  auto result = file->file->read_at(offset, room);
   if (!result.ok()) return fail(error, result.error(), file->name);
   *out_read = *result;
   return MORTISE_STATUS_OK;
@@ -224,41 +207,28 @@ void discard(mortise_file* file) {
   (void)file->host->state->files->remove(file->temporary_path);
 }
 
-// Names directly below `folder`, from grants of single names and from the root that holds it.
+// Names directly below `folder`: of the root that holds it, and of all roots when it is "".
 Result<std::set<std::string>> names_below(HostServices::State& state, const std::string& folder) {
   std::set<std::string> names;
-  const std::string prefix = folder.empty() ? "" : folder + "/";
-  const auto add = [&](const std::string& name) {
-    if (!name.starts_with(prefix)) return;
-    const std::string rest = name.substr(prefix.size());
-    const size_t slash = rest.find('/');
-    names.insert(slash == std::string::npos ? rest : rest.substr(0, slash + 1));
-  };
   {
     const std::lock_guard lock(state.mutex);
-    for (const auto& [name, source] : state.sources) add(name);
-    for (const auto& [name, path] : state.granted_files) add(name);
     for (const auto& [name, root] : state.roots) {
       if (folder.empty() && !name.empty()) names.insert(name + "/");
     }
   }
   const auto place = find_root(state, folder);
   if (!place) {
-    if (names.empty() && !folder.empty()) return not_granted(folder);
+    if (!folder.empty()) return not_granted(folder);
     return names;
   }
   base::FileOps* files = place->root.files != nullptr ? place->root.files : state.files;
   if (!place->rest.empty() && place->root.files == nullptr) {
-    Status way = check_way(place->root.folder, place->rest, folder);
-    if (!way.ok()) {
-      if (names.empty()) return std::move(way).error();
-      return names;
-    }
+    MORTISE_TRY(check_way(place->root.folder, place->rest, folder));
   }
-  MORTISE_ASSIGN(const auto entries,
-                 files->list(place->root.files != nullptr
-                                 ? place->rest
-                                 : base::join_path(place->root.folder, place->rest)));
+  MORTISE_ASSIGN(
+      const auto entries,
+      files->list(place->root.files != nullptr ? place->rest
+                                               : base::join_path(place->root.folder, place->rest)));
   for (const base::FileInfo& entry : entries) {
     names.insert(entry.is_folder ? entry.name + "/" : entry.name);
   }

@@ -1,4 +1,6 @@
 // The reference as a table of mortise.device_ops/1: names, types, and one function each.
+#include <mortise/cpp/device_op_names.hpp>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -14,31 +16,9 @@ struct Row {
   Reference run;
 };
 
-constexpr std::array kRows = {
-    Row{MORTISE_OP_LINEAR, linear},
-    Row{MORTISE_OP_LINEAR_GRAD_INPUT, linear_grad_input},
-    Row{MORTISE_OP_LINEAR_GRAD_WEIGHT, linear_grad_weight},
-    Row{MORTISE_OP_LINEAR_LORA, linear_lora},
-    Row{MORTISE_OP_LINEAR_LORA_GRAD, linear_lora_grad},
-    Row{MORTISE_OP_RMS_NORM, rms_norm},
-    Row{MORTISE_OP_RMS_NORM_GRAD, rms_norm_grad},
-    Row{MORTISE_OP_LAYER_NORM, layer_norm},
-    Row{MORTISE_OP_LAYER_NORM_GRAD, layer_norm_grad},
-    Row{MORTISE_OP_ROPE, rope},
-    Row{MORTISE_OP_ATTENTION, attention},
-    Row{MORTISE_OP_ATTENTION_GRAD, attention_grad},
-    Row{MORTISE_OP_SWIGLU, swiglu},
-    Row{MORTISE_OP_SWIGLU_GRAD, swiglu_grad},
-    Row{MORTISE_OP_GELU, gelu},
-    Row{MORTISE_OP_GELU_GRAD, gelu_grad},
-    Row{MORTISE_OP_EMBEDDING, embedding},
-    Row{MORTISE_OP_EMBEDDING_GRAD, embedding_grad},
-    Row{MORTISE_OP_LINEAR_CROSS_ENTROPY, linear_cross_entropy},
-    Row{MORTISE_OP_LINEAR_CROSS_ENTROPY_GRAD, linear_cross_entropy_grad},
-    Row{MORTISE_OP_ADAMW, adamw},
-    Row{MORTISE_OP_SUM_SQUARES, sum_squares},
-    Row{MORTISE_OP_CAST, cast},
-};
+#define ROW(op) Row{#op, op},
+constexpr std::array kRows = {MORTISE_EACH_OP(ROW)};
+#undef ROW
 
 const Row* find(std::string_view op) {
   const auto* row = std::find_if(kRows.begin(), kRows.end(), [&](auto& r) { return r.op == op; });

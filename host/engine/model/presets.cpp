@@ -200,10 +200,7 @@ std::vector<std::string> preset_names() {
 }
 
 base::Result<Json> preset_config(const NewModelRequest& request) {
-  std::string known;
   for (const Preset& preset : kPresets) {
-    if (!known.empty()) known += ", ";
-    known += preset.name;
     if (preset.name != request.preset) continue;
     MORTISE_ASSIGN(Json config, base::parse_json(preset.config));
     if (!request.dtype.empty()) config["torch_dtype"] = request.dtype;
@@ -217,6 +214,8 @@ base::Result<Json> preset_config(const NewModelRequest& request) {
     MORTISE_ASSIGN(const ModelConfig checked, parse_config(config));
     return checked.source;
   }
+  std::string known;
+  for (const std::string& name : preset_names()) known += (known.empty() ? "" : ", ") + name;
   return base::Error(base::Code::kNotFound, "There is no preset \"" + request.preset + "\".",
                      "The presets are " + known + ".");
 }

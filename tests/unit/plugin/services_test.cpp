@@ -84,8 +84,6 @@ TEST_F(Services, FilesReadsInsideTheGrantedRootOnly) {
                            "data\\train.jsonl", "./data/train.jsonl"}) {
     EXPECT_EQ(read(name).error().code, Code::kInvalidArgument) << name;
   }
-  services_.revoke_all();
-  EXPECT_EQ(read("data/train.jsonl").error().code, Code::kNotFound);
 }
 
 TEST_F(Services, FilesFollowsNoLink) {
@@ -127,7 +125,6 @@ TEST_F(Services, FilesWritesNothingWhereReadingIsGranted) {
 
 TEST_F(Services, FilesListsSortedWithFoldersMarked) {
   ASSERT_TRUE(services_.grant("", folder_ + "/data").ok());
-  ASSERT_TRUE(services_.grant_file("extra.txt", folder_ + "/secret.txt").ok());
   std::vector<std::string> names;
   const auto take = [](void* user, mortise_text name) -> mortise_status {
     static_cast<std::vector<std::string>*>(user)->emplace_back(view_of(name));
@@ -137,22 +134,7 @@ TEST_F(Services, FilesListsSortedWithFoldersMarked) {
 
   ASSERT_EQ(files()->list(host(), text_of(""), take, &names, error.get()), MORTISE_STATUS_OK);
 
-  EXPECT_EQ(names, (std::vector<std::string>{"extra.txt", "images/", "train.jsonl"}));
-  EXPECT_EQ(read("extra.txt").value(), "secret");
-}
-
-TEST_F(Services, FilesReadsASourceThatIsNoFile) {
-  struct Ten : ReadSource {
-    base::Result<uint64_t> size() override { return uint64_t{10}; }
-    base::Result<size_t> read_at(uint64_t offset, std::span<std::byte> buffer) override {
-      const size_t size = std::min<size_t>(buffer.size(), offset < 10 ? 10 - offset : 0);
-      std::fill_n(buffer.begin(), size, std::byte{'x'});
-      return size;
-    }
-  };
-  ASSERT_TRUE(services_.grant_source("sealed/a", std::make_shared<Ten>()).ok());
-
-  EXPECT_EQ(read("sealed/a").value(), "xxxxxxxxxx");
+  EXPECT_EQ(names, (std::vector<std::string>{"images/", "train.jsonl"}));
 }
 
 TEST_F(Services, MemoryCountsAlignsAndKeepsTheBudget) {
@@ -281,16 +263,14 @@ TEST_F(Services, PoolCoversEachIndexOnceInFixedPieces) {
   EXPECT_EQ(pool->threads_count(host), 3u);
 }
 
-TEST_F(Services, ProgressTellsCancelAndDeadline) {
+TEST_F(Services, ProgressTellsCancelAndThatThereIsNoDeadline) {
   const auto* progress = service<mortise_progress_service>(MORTISE_SERVICE_PROGRESS);
   EXPECT_EQ(progress->is_cancelled(host()), 0);
   EXPECT_EQ(progress->remaining_ns(host()), INT64_MAX);
 
   services_.cancel();
-  services_.set_deadline_ns(1);
 
   EXPECT_EQ(progress->is_cancelled(host()), 1);
-  EXPECT_LT(progress->remaining_ns(host()), 0);
 }
 
 TEST_F(Services, LogNamesThePackAndThinsOut) {
@@ -366,7 +346,6 @@ TEST(SinkBox, StopsAtItsLimit) {
   EXPECT_EQ(sink.get()->write(sink.get(), "0123456789", 10), MORTISE_STATUS_OK);
   EXPECT_EQ(sink.get()->write(sink.get(), "x", 1), MORTISE_STATUS_RESOURCE_EXHAUSTED);
   EXPECT_EQ(sink.get()->write(sink.get(), nullptr, 1), MORTISE_STATUS_INVALID_ARGUMENT);
-  EXPECT_TRUE(sink.is_over_limit());
   EXPECT_EQ(sink.bytes(), "0123456789");
 }
 
