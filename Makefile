@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: all setup build test test-external test-slow demo bench fuzz lint format clean
+.PHONY: all setup build programs test test-external test-slow demo bench fuzz lint format clean
 
 all: setup build
 
@@ -25,7 +25,13 @@ test-external: all
 test-slow: all
 	@$(CTEST) -L slow
 
-demo: all
+# The programs, the SDK and the packs, without the tests.
+programs: setup
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build build -j$(JOBS) --target sdk/all schemas/all host/all plugins/all
+
+demo: programs
 	@python3 tests/e2e/demo.py
 
 # Each prints its figures beside limits that it probes in the same run. The training step is compared with

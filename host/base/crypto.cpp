@@ -250,27 +250,4 @@ Result<Bytes> open_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteV
   return plain;
 }
 
-Bytes hkdf_sha256(ByteView key, ByteView salt, ByteView info, size_t size_bytes) {
-  EVP_KDF* kdf = EVP_KDF_fetch(nullptr, "HKDF", nullptr);
-  EVP_KDF_CTX* context = EVP_KDF_CTX_new(kdf);
-  char digest_name[] = "SHA256";
-  const auto octets = [](const char* name, ByteView bytes) {
-    return OSSL_PARAM_construct_octet_string(name, const_cast<std::byte*>(bytes.data()),
-                                             bytes.size());
-  };
-  std::vector<OSSL_PARAM> parameters = {
-      OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest_name, 0),
-      octets(OSSL_KDF_PARAM_KEY, key)};
-  // An empty one is left out: OpenSSL refuses a null pointer even with size 0.
-  if (!salt.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_SALT, salt));
-  if (!info.empty()) parameters.push_back(octets(OSSL_KDF_PARAM_INFO, info));
-  parameters.push_back(OSSL_PARAM_construct_end());
-  Bytes derived(size_bytes);
-  const bool done = EVP_KDF_derive(context, out(derived), size_bytes, parameters.data()) == 1;
-  EVP_KDF_CTX_free(context);
-  EVP_KDF_free(kdf);
-  require(done, "HKDF");
-  return derived;
-}
-
 }  // namespace mortise::base

@@ -68,6 +68,5 @@ bool verify_ed25519(std::span<const std::byte, 32> verify_key, ByteView message,
 // AES-256-GCM with a 12-byte nonce; the 16-byte tag is at the end of the sealed bytes.
 Result<Bytes> seal_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteView plain);
 Result<Bytes> open_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteView sealed);
-Bytes hkdf_sha256(ByteView key, ByteView salt, ByteView info, size_t size_bytes);
 
 }  // namespace mortise::base

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/home.h"
+#include "cli/local_task.h"
 #include "cli/server.h"
 #include "cli/show.h"
 
@@ -36,11 +37,34 @@ Result<int> status(const Arguments& arguments) {
   return 0;
 }
 
+// The packs that are found, those that cannot be, and the devices among them.
+Result<Json> packs_found() {
+  MORTISE_ASSIGN(const job::TaskResult listed, run_local({.kind = "plugin.list", .shows_output = false}));
+  Json packs = Json::array(), broken = Json::array(), devices = Json::array();
+  for (const Json& pack : listed.record["packs"].items()) {
+    if (pack.find("error") != nullptr) {
+      broken.push_back(pack);
+      continue;
+    }
+    packs.push_back(pack["id"].as_string() + " " + pack["version"].as_string());
+    for (const Json& plugin : pack["plugins"].items()) {
+      if (plugin["kind"].as_string().starts_with("device")) devices.push_back(plugin["id"]);
+    }
+  }
+  return Json::object({{"packs", packs}, {"packs_broken", broken}, {"devices", devices}});
+}
+
 Result<int> doctor(const Arguments& arguments) {
   Json found = Json::object({{"home", home_folder()}});
   struct statvfs disk {};
   if (::statvfs(home_folder().c_str(), &disk) == 0) {
     found["disk_free_bytes"] = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+  }
+  const auto packs = packs_found();
+  if (packs.ok()) {
+    for (const auto& [name, value] : packs->members()) found[name] = value;
+  } else {
+    found["packs"] = packs.error().text();
   }
   auto http = connect(false);
   found["server"] = http.ok() ? Json(http->server().url()) : Json(http.error().text());
@@ -60,7 +84,7 @@ void add_server_commands(std::vector<Command>& out) {
   out.push_back({"up", "", "Start the private server; print its address.", {}, up});
   out.push_back({"down", "", "Stop the private server; running jobs go on.", {}, down});
   out.push_back({"status", "", "Whether the server runs, and what it holds.", {}, status});
-  out.push_back({"doctor", "", "Data root, disk, server, isolation.", {}, doctor});
+  out.push_back({"doctor", "", "Data root, disk, packs, devices, server, keys, isolation.", {}, doctor});
 }
 
 }  // namespace mortise::cli

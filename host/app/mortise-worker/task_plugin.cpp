@@ -144,10 +144,10 @@ Result<job::TaskResult> plugin_list(Context& context) {
             pack::tier_name(found.tier) + ")\n";
     listed.push_back(std::move(shown));
   }
-  MORTISE_TRY(context.print(context.argument("json").as_bool()
-                                ? Json::object({{"packs", std::move(listed)}}).dump() + "\n"
-                                : text));
-  return done();
+  job::TaskResult result = done();
+  result.record["packs"] = std::move(listed);
+  MORTISE_TRY(context.print(context.argument("json").as_bool() ? result.record.dump() + "\n" : text));
+  return result;
 }
 
 // arguments: {id}. Exit code 1 when no pack gives the plugin: then the explanation says why.
