@@ -39,7 +39,8 @@ Result<int> status(const Arguments& arguments) {
 
 // The packs that are found, those that cannot be, and the devices among them.
 Result<Json> packs_found() {
-  MORTISE_ASSIGN(const job::TaskResult listed, run_local({.kind = "plugin.list", .shows_output = false}));
+  MORTISE_ASSIGN(const job::TaskResult listed,
+                 run_local({.kind = "plugin.list", .shows_output = false}));
   Json packs = Json::array(), broken = Json::array(), devices = Json::array();
   for (const Json& pack : listed.record["packs"].items()) {
     if (pack.find("error") != nullptr) {
@@ -84,7 +85,8 @@ void add_server_commands(std::vector<Command>& out) {
   out.push_back({"up", "", "Start the private server; print its address.", {}, up});
   out.push_back({"down", "", "Stop the private server; running jobs go on.", {}, down});
   out.push_back({"status", "", "Whether the server runs, and what it holds.", {}, status});
-  out.push_back({"doctor", "", "Data root, disk, packs, devices, server, keys, isolation.", {}, doctor});
+  out.push_back(
+      {"doctor", "", "Data root, disk, packs, devices, server, keys, isolation.", {}, doctor});
 }
 
 }  // namespace mortise::cli

@@ -146,7 +146,8 @@ Result<job::TaskResult> plugin_list(Context& context) {
   }
   job::TaskResult result = done();
   result.record["packs"] = std::move(listed);
-  MORTISE_TRY(context.print(context.argument("json").as_bool() ? result.record.dump() + "\n" : text));
+  MORTISE_TRY(
+      context.print(context.argument("json").as_bool() ? result.record.dump() + "\n" : text));
   return result;
 }
 
