@@ -88,6 +88,14 @@ Json wanted_rows(const Arguments& arguments, const std::string& rows_name) {
   return rows;
 }
 
+// Tokens are counted only where the user names a model.
+Status add_lengths(const Arguments& arguments, Json& options) {
+  if (arguments.has("--tokenizer")) options["tokenizer"] = arguments.text("--tokenizer");
+  if (!arguments.has("--max-length")) return {};
+  MORTISE_ASSIGN(options["max_length"], arguments.integer("--max-length", 0));
+  return {};
+}
+
 Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
   Json rows = wanted_rows(arguments, rows_name);
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
@@ -105,6 +113,7 @@ Result<Json> upload_options(const Arguments& arguments, const std::string& rows_
                                {"draft", arguments.has("--draft")},
                                {"patch", arguments.has("--patch")}});
   if (rows.size() > 0) options["rows"] = std::move(rows);
+  MORTISE_TRY(add_lengths(arguments, options));
   return options;
 }
 
@@ -143,6 +152,7 @@ Result<int> upload_change(const Arguments& arguments, const char* kind, const st
   if (ref.find('@') != std::string::npos) options["parent"] = ref;
   Json rows = wanted_rows(arguments, rows_name_of(arguments, path));
   if (rows.size() > 0) options["rows"] = std::move(rows);
+  MORTISE_TRY(add_lengths(arguments, options));
   return send(arguments, std::string("dataset ") + kind, path, options);
 }
 
@@ -311,6 +321,8 @@ Result<int> lineage(const Arguments& arguments) {
   return get(arguments, "/lineage?row=" + escape_path(arguments.text("--row")));
 }
 
+const Option kTokenizer = {"--tokenizer", "MODEL", "count tokens as this stored model does"};
+const Option kMaxLength = {"--max-length", "N", "name rows of more tokens; with --tokenizer"};
 const Option kRef = {"ref", "NAME[@N]", "a data set or one of its versions", Take::kOne, true};
 
 void add_reading(std::vector<Command>& out) {
@@ -381,6 +393,8 @@ void add_dataset_commands(std::vector<Command>& out) {
         {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
         {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
         {"--patch", "", "apply mechanical patches", Take::kFlag},
+        kTokenizer,
+        kMaxLength,
         {"--draft", "", "do not release it yet", Take::kFlag},
         {"--whole", "", "send an archive as it is, such as a shard", Take::kFlag},
         {"--ratio-max", "N", "how far an archive may unfold (200)"},
@@ -396,6 +410,8 @@ void add_dataset_commands(std::vector<Command>& out) {
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "leave out so many with --patch-rows (0)"},
                   {"--patch-rows", "", "apply mechanical patches", Take::kFlag},
+                  kTokenizer,
+                  kMaxLength,
                   draft},
                  append});
   out.push_back({"dataset",

@@ -75,6 +75,7 @@ Json manifest_of(const NewVersion& version) {
   manifest["rows"] = object_of(version.rows, version.row_count);
   manifest["media"] = object_of(version.media, version.media_count);
   manifest["originals"] = Json::object({{"object", to_text(version.originals)}});
+  manifest["report"] = Json::object({{"object", to_text(version.report)}});
   if (version.parent) {
     manifest["parents"] = Json::array({Json::object(
         {{"reference", version.parent->reference}, {"digest", version.parent->digest}})});

@@ -40,8 +40,8 @@ Upload upload_of(const Row& row) {
 // The ingest job that checks this upload.
 Result<job::Manifest> check_manifest_of(const Upload& upload) {
   Json ingest = Json::object({{"upload", upload.id}});
-  for (const char* key : {"rows", "modalities", "map", "labels", "max_bad_rows", "draft", "patch",
-                          "change", "parent", "parent_newest"}) {
+  for (const char* key : {"rows", "modalities", "map", "labels", "max_bad_rows", "tokenizer",
+                          "max_length", "draft", "patch", "change", "parent", "parent_newest"}) {
     if (const Json* value = upload.options.find(key)) ingest[key] = *value;
   }
   Json manifest = Json::object({{"kind", "ingest"}, {"name", upload.name}, {"ingest", ingest}});

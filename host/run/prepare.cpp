@@ -66,6 +66,20 @@ Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest
   return {};
 }
 
+// Tokens are counted with the tokenizer of a stored model; an adapter's is its base's.
+Status add_tokenizer(hub::Hub& hub, const std::string& job_id, const Json& manifest,
+                     job::TaskInputs& inputs) {
+  const std::string& reference = manifest["ingest"]["tokenizer"].as_string();
+  if (reference.empty()) return {};
+  MORTISE_ASSIGN(hub::Model model, hub.models().resolve(reference));
+  if (model.kind == "adapter") {
+    MORTISE_ASSIGN(model, hub.models().resolve(model.base));
+  }
+  inputs.model_folder = model.folder;
+  add_sealed(model.folder, model.domain, inputs);
+  return hub::note_input(hub, job_id, "model", model.id);
+}
+
 // The worker reads the domain's segments where they lie and leaves its own in its task folder.
 void add_domain(hub::Hub& hub, const std::string& id, const std::string& folder,
                 job::TaskInputs& inputs) {
@@ -203,6 +217,7 @@ Result<job::Task> prepare_task(hub::Hub& hub, const hub::Job& job, const TaskDef
   task.log_level = defaults.log_level;
   task.seed = job.manifest["train"]["seed"].as_uint(42);
   MORTISE_TRY(add_models(hub, job.id, job.manifest, task.inputs));
+  MORTISE_TRY(add_tokenizer(hub, job.id, job.manifest, task.inputs));
   MORTISE_TRY(add_dataset(hub, job, folder, task.inputs));
   MORTISE_TRY(add_upload(hub, job.manifest, folder, task.inputs));
   MORTISE_TRY(add_checkpoint(hub, job, task.inputs));

@@ -45,9 +45,13 @@ Answer list_uploads(Api& api, Request& request) {
 Answer create_upload(Api& api, Request& request) {
   if (is_tus(request)) return create_transfer(api, request);
   MORTISE_ASSIGN(Json body, request.read_json());
-  MORTISE_TRY(check_members(
-      body, {"name", "task_type", "modalities", "description", "labels", "map", "rows",
-             "max_bad_rows", "draft", "patch", "format", "change", "parent"}));
+  MORTISE_TRY(check_members(body, {"name", "task_type", "modalities", "description", "labels",
+                                   "map", "rows", "max_bad_rows", "tokenizer", "max_length",
+                                   "draft", "patch", "format", "change", "parent"}));
+  if (body.contains("tokenizer")) {  // a model that is not here is known before anything is sent
+    auto model = api.hub->models().resolve(body["tokenizer"].as_string());
+    if (!model.ok()) return std::move(model.error().at_field("/tokenizer"));
+  }
   const bool is_change = body.contains("change") || body.contains("parent");
   hub::ChangeOptions change;
   change.dataset = body["name"].as_string();

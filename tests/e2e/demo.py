@@ -173,6 +173,16 @@ def refused_rows_are_named(hub, work):
     raise SystemExit("The broken data set was accepted.")
 
 
+def tokens_at_most(server, name):
+    """The longest row of an upload, as its check counted it."""
+    uploads = server.get("/api/v1/uploads", limit=50)["items"]
+    mine = next(upload["id"] for upload in uploads if upload["name"] == name)
+    lengths = server.get(f"/api/v1/uploads/{mine}/report")["statistics"]["lengths"]
+    if not 0 < lengths["max"] <= 512 or lengths["too_long_count"]:
+        raise SystemExit(f"Lengths of {name}: {lengths}")
+    return lengths["max"]
+
+
 def run(options):
     programs, work = Path(options.build) / "bin", Path(options.work)
     shutil.rmtree(work, ignore_errors=True)
@@ -194,7 +204,10 @@ def run(options):
         base_data = hub.upload("film-labels", base_rows.parent, task_type="vqa",
                                modalities=["image", "text"], labels={"domain": "demo"})
         report_data = hub.upload("film-reports", report_rows, task_type="vqa",
-                                 modalities=["image", "text"], labels={"domain": "demo"})
+                                 modalities=["image", "text"], labels={"domain": "demo"},
+                                 tokenizer="film-random", max_length=512)
+        longest = tokens_at_most(server, "film-reports")
+    print(f"  the longest report has {longest} tokens")
     print(f"  {base_data}, {report_data}; a broken one is refused: "
           f"{refused_rows_are_named(hub, work)}")
     with steps.step("train the base, all weights"):

@@ -208,6 +208,16 @@ class PluginCounter final : public ingest::TokenCounter {
   plugin::Tokenizer tokenizer_;
 };
 
+// The tokenizer of the stored model that the upload names; null when it names none.
+Result<std::unique_ptr<PluginCounter>> open_counter_of_model(Context& context) {
+  const std::string& folder = context.task.inputs.model_folder;
+  if (folder.empty()) return std::unique_ptr<PluginCounter>();
+  MORTISE_TRY(context.services.grant("model", folder));
+  auto tokenizer = context.registry.open_tokenizer(context.tokenizer_id(), "model", Json::object());
+  if (!tokenizer.ok()) return std::move(tokenizer.error().at_field("/ingest/tokenizer"));
+  return std::make_unique<PluginCounter>(std::move(*tokenizer));
+}
+
 // tokenizer: a folder or file of this machine; "" counts nothing.
 Result<std::unique_ptr<PluginCounter>> open_counter(Context& context, const std::string& path) {
   if (path.empty()) return std::unique_ptr<PluginCounter>();
@@ -282,6 +292,9 @@ Result<job::TaskResult> task_ingest(Context& context) {
   source.request.overrides = overrides_of(options["map"]);
   source.request.max_bad_rows = options["max_bad_rows"].as_int();
   source.request.patch = options["patch"].as_bool();
+  MORTISE_ASSIGN(const auto counter, open_counter_of_model(context));
+  source.request.set.tokens = counter.get();
+  source.request.set.length_max = options["max_length"].as_int();
   source.request.upload = &upload;
   source.request.rows = &output;
   source.request.media = &output;

@@ -25,17 +25,23 @@ class DatasetHub:
                modalities: Iterable[str] = (), description: str = "",
                labels: Mapping[str, str | float | bool] | None = None, media: str | os.PathLike[str] | None = None,
                map: Mapping[str, str] | None = None, max_bad_rows: int = 0, patch: bool = False,
-               draft: bool = False) -> str:
+               draft: bool = False, tokenizer: str = "", max_length: int = 0) -> str:
         """Uploads, checks and versions a data set; returns its reference, "name@1".
 
         path: a folder, sent whole, or a file of rows, sent with what lies in `media` and with the
-        files beside it that its rows name. Raises MortiseError whose problem holds "report" with
-        the findings when rows are bad; nothing is stored then.
+        files beside it that its rows name. tokenizer: a stored model whose tokenizer counts the
+        tokens of each row; rows of more than max_length are named in the report. Raises
+        MortiseError whose problem holds "report" with the findings when rows are bad; nothing is
+        stored then.
         """
         files, rows_name = _files_of(Path(path), Path(media) if media else None)
         options = {"name": name, "task_type": task_type, "modalities": list(modalities),
                    "description": description, "labels": dict(labels or {}), "map": dict(map or {}),
                    "max_bad_rows": max_bad_rows, "patch": patch, "draft": draft}
+        if tokenizer:
+            options["tokenizer"] = tokenizer
+        if max_length:
+            options["max_length"] = max_length
         return self._upload(options, Path(path), files, rows_name)
 
     def append(self, reference: str, path: str | os.PathLike[str],

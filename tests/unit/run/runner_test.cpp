@@ -107,6 +107,32 @@ TEST_F(RunnerTest, TurnsAnUploadIntoAVersion) {
   EXPECT_EQ(hub_->uploads().get(upload)->result["reference"].as_string(), "chest@1");
 }
 
+TEST_F(RunnerTest, CountsTokensOfAnUploadWithTheTokenizerOfAStoredModel) {
+  ASSERT_TRUE(step_until_state(submit_train("done"), "done"));
+  for (const char* model : {"m", "tuned"}) {  // an adapter's tokenizer is its base's
+    const auto upload = hub_->uploads().create(
+        "long",
+        base::Json::object({{"task_type", "vqa"}, {"tokenizer", model}, {"max_length", 9}}));
+    ASSERT_TRUE(upload.ok()) << upload.error().text();
+    ASSERT_TRUE(hub_->uploads().put_file(upload->id, "rows.jsonl", sealed("long", "{}\n")).ok());
+    const auto check = hub_->uploads().begin_check(upload->id);
+    ASSERT_TRUE(check.ok()) << check.error().text();
+    const auto started = hub_->jobs().start(check->id);
+    const auto task = prepare_task(*hub_, *started, {});
+    ASSERT_TRUE(task.ok()) << task.error().text();
+    EXPECT_EQ(task->inputs.model_folder, hub_->models().resolve("m")->folder);
+    EXPECT_EQ(task->manifest["ingest"]["max_length"].as_int(), 9);
+  }
+}
+
+TEST_F(RunnerTest, RefusesALengthWithoutATokenizer) {
+  const auto refused =
+      hub_->uploads().create("long", base::Json::object({{"task_type", "vqa"}, {"max_length", 9}}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
+  EXPECT_NE(refused.error().text().find("tokenizer"), std::string::npos) << refused.error().text();
+}
+
 TEST_F(RunnerTest, KeepsTheReportOfAnUploadThatIsRefused) {
   auto upload = hub_->uploads().create("bad", base::Json::object({{"task_type", "vqa"}}));
   ASSERT_TRUE(hub_->uploads().put_file(upload->id, "rows.jsonl", sealed("bad", "{}\n")).ok());

@@ -48,6 +48,15 @@ TEST_F(ServerTest, NamesTheFieldOfABadManifest) {
   EXPECT_TRUE(hub_->jobs().list({}, {50, ""})->items.empty());
 }
 
+TEST_F(ServerTest, RefusesATokenizerThatIsNotHereBeforeAnythingIsSent) {
+  const RawAnswer refused =
+      call("POST", "/api/v1/uploads", R"({"name":"chest","task_type":"vqa","tokenizer":"nobody"})");
+  EXPECT_EQ(refused.status, 404);
+  EXPECT_NE(json(refused)["detail"].as_string().find("nobody"), std::string::npos);
+  EXPECT_EQ(json(refused)["field"].as_string(), "/tokenizer");
+  EXPECT_TRUE(json(call("GET", "/api/v1/uploads"))["items"].items().empty());
+}
+
 TEST_F(ServerTest, TakesAnUploadToAVersion) {
   const RawAnswer created =
       call("POST", "/api/v1/uploads", R"({"name":"chest","task_type":"vqa"})");
