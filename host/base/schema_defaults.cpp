@@ -6,14 +6,14 @@
 namespace mortise::base {
 namespace {
 
-constexpr size_t kDepthMax = 256;
+constexpr size_t kLevelsMax = 256;
 
 class Filler {
  public:
   explicit Filler(const Schema::State& state) : state_(state) {}
 
   void fill(const Json& schema, Json& value) {
-    if (!schema.is_object() || entered_.size() == kDepthMax) return;
+    if (!schema.is_object() || entered_.size() == kLevelsMax) return;
     const std::pair<const Json*, const Json*> here(&schema, &value);
     // A schema that comes back to itself on the same value has nothing more to add.
     if (std::find(entered_.begin(), entered_.end(), here) != entered_.end()) return;
@@ -30,7 +30,7 @@ class Filler {
   // Its own, or that of the schema it refers to.
   const Json* default_of(const Json& property) const {
     const Json* at = &property;
-    for (size_t step = 0; step < kDepthMax && at != nullptr && at->is_object(); ++step) {
+    for (size_t step = 0; step < kLevelsMax && at != nullptr && at->is_object(); ++step) {
       if (const Json* given = at->find("default")) return given;
       at = state_.nodes.at(at).reference;
     }

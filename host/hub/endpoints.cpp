@@ -8,7 +8,7 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-constexpr const char* kColumns =
+constexpr const char* kEndpointColumns =
     "SELECT e.name, e.job_id, e.model, e.adapters, e.created_ns, j.state, j.progress, j.error,"
     " j.attempt FROM endpoints e JOIN jobs j ON j.id = e.job_id ";
 
@@ -76,7 +76,7 @@ Result<Endpoint> Endpoints::start(const std::string& name, const job::Manifest& 
 Result<Endpoint> Endpoints::get(const std::string& name) {
   std::vector<Endpoint> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) + "WHERE e.name = ?1", {name},
+    MORTISE_TRY(connection.run(std::string(kEndpointColumns) + "WHERE e.name = ?1", {name},
                                [&](const Row& row) { found.push_back(endpoint_of(row)); }));
     return {};
   }));
@@ -87,7 +87,7 @@ Result<Endpoint> Endpoints::get(const std::string& name) {
 Result<std::vector<Endpoint>> Endpoints::list() {
   std::vector<Endpoint> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) + "ORDER BY e.name", {},
+    MORTISE_TRY(connection.run(std::string(kEndpointColumns) + "ORDER BY e.name", {},
                                [&](const Row& row) { found.push_back(endpoint_of(row)); }));
     return {};
   }));

@@ -10,7 +10,7 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-constexpr const char* kColumns =
+constexpr const char* kJobColumns =
     "SELECT id, name, kind, state, attempt, priority, manifest, parent, resume_from, cancel_wanted,"
     " pid, start_ticks, boot_id, progress, error, record, created_ns, started_ns, finished_ns"
     " FROM jobs ";
@@ -101,11 +101,11 @@ Result<Job> Jobs::get(const std::string& id_or_name) {
   std::vector<Job> found;
   const auto collect = [&found](const Row& row) { found.push_back(job_of(row)); };
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) + "WHERE id = ?1", {id_or_name}, collect));
+    MORTISE_TRY(connection.run(std::string(kJobColumns) + "WHERE id = ?1", {id_or_name}, collect));
     if (!found.empty()) return {};
-    MORTISE_TRY(
-        connection.run(std::string(kColumns) + "WHERE name = ?1 ORDER BY created_ns DESC LIMIT 1",
-                       {id_or_name}, collect));
+    MORTISE_TRY(connection.run(
+        std::string(kJobColumns) + "WHERE name = ?1 ORDER BY created_ns DESC LIMIT 1", {id_or_name},
+        collect));
     return {};
   }));
   if (found.empty()) return not_found("job", id_or_name, "mortise job list shows the jobs.");
@@ -117,7 +117,7 @@ Result<Page<Job>> Jobs::list(const JobFilter& filter, const PageRequest& page) {
   Page<Job> result;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(
-        std::string(kColumns) +
+        std::string(kJobColumns) +
             "WHERE (?1 = '' OR state = ?1) AND (?2 = '' OR kind = ?2) AND (?3 = '' OR parent = ?3)"
             " AND (created_ns, id) < (?4, ?5) ORDER BY created_ns DESC, id DESC LIMIT ?6",
         {filter.state, filter.kind, filter.parent, after.created_ns, after.id, page.limit + 1},
@@ -176,7 +176,7 @@ Result<Job> Jobs::next(const std::vector<std::string>& kinds) {
   for (const std::string& kind : kinds) list += kind + " ";
   std::vector<Job> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) +
+    MORTISE_TRY(connection.run(std::string(kJobColumns) +
                                    "WHERE state = 'queued' AND instr(?1, ' ' || kind || ' ') > 0"
                                    " ORDER BY priority DESC, created_ns, id LIMIT 1",
                                {list}, [&](const Row& row) { found.push_back(job_of(row)); }));

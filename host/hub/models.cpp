@@ -15,7 +15,7 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-constexpr const char* kColumns =
+constexpr const char* kModelColumns =
     "SELECT id, name, kind, base, state, number, folder, files, description, job_id, created_ns,"
     " domain FROM models ";
 
@@ -237,7 +237,7 @@ Result<Page<Model>> Models::list(const std::string& query, const PageRequest& pa
   Page<Model> result;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(
-        std::string(kColumns) +
+        std::string(kModelColumns) +
             "WHERE state = 'ready' AND instr(name || ' ' || description, ?1) > 0"
             " AND (created_ns, id) < (?2, ?3) ORDER BY created_ns DESC, id DESC LIMIT ?4",
         {query, after.created_ns, after.id, page.limit + 1},
@@ -256,8 +256,8 @@ Result<Model> Models::resolve(const std::string& reference) {
   std::vector<Model> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(
-        std::string(kColumns) + "WHERE name = ?1 AND (number = ?2 OR ?2 = 0) AND"
-                                " state = 'ready' ORDER BY number DESC LIMIT 1",
+        std::string(kModelColumns) + "WHERE name = ?1 AND (number = ?2 OR ?2 = 0) AND"
+                                     " state = 'ready' ORDER BY number DESC LIMIT 1",
         {wanted.name, wanted.version}, [&](const Row& row) { found.push_back(model_of(row)); }));
     return {};
   }));

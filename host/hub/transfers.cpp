@@ -19,7 +19,7 @@ constexpr int64_t kDayNs = INT64_C(86'400) * 1'000'000'000;
 constexpr int64_t kLifeNs = 7 * kDayNs;     // after the last byte of one that is not complete
 constexpr int64_t kMemoryNs = 30 * kDayNs;  // how long 410 is answered for one that ended
 
-constexpr const char* kColumns =
+constexpr const char* kTransferColumns =
     "SELECT id, owner, upload_id, domain, kind, state, name, purpose, parent, sha256, metadata,"
     " concat, size_bytes, offset_bytes, file_ref, created_ns, expires_ns FROM transfers ";
 
@@ -155,7 +155,8 @@ Result<Transfer> Transfers::create(Transfer wanted, uint64_t room_bytes) {
 Result<Transfer> Transfers::get(const std::string& id, const std::string& owner) {
   std::vector<Transfer> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) + "WHERE id = ?1 AND owner = ?2", {id, owner},
+    MORTISE_TRY(connection.run(std::string(kTransferColumns) + "WHERE id = ?1 AND owner = ?2",
+                               {id, owner},
                                [&](const Row& row) { found.push_back(transfer_of(row)); }));
     return {};
   }));
@@ -314,7 +315,7 @@ Result<std::vector<Transfer>> Transfers::files(const std::string& owner,
   std::vector<Transfer> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
     MORTISE_TRY(connection.run(
-        std::string(kColumns) +
+        std::string(kTransferColumns) +
             "WHERE owner = ?1 AND upload_id = '' AND state = 'complete' AND kind <> 'partial'"
             " AND (?2 = '' OR purpose = ?2) AND (?3 = '' OR (created_ns, id) " +
             (request.is_oldest_first ? ">" : "<") +

@@ -12,7 +12,7 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-constexpr const char* kColumns =
+constexpr const char* kUploadColumns =
     "SELECT u.id, u.name, u.state, u.options, u.job_id, u.result, u.created_ns, u.domain,"
     " u.files_ref, u.report_ref, (SELECT count(*) FROM upload_files f WHERE f.upload_id = u.id) +"
     " (SELECT coalesce(sum(files_count), 0) FROM upload_tables t WHERE t.upload_id = u.id),"
@@ -127,8 +127,9 @@ Result<Upload> Uploads::join(const std::string& name, const std::string& task_ty
 Result<Upload> Uploads::get(const std::string& id) {
   std::vector<Upload> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) + "WHERE u.id = ?1 AND u.state <> 'removed'",
-                               {id}, [&](const Row& row) { found.push_back(upload_of(row)); }));
+    MORTISE_TRY(
+        connection.run(std::string(kUploadColumns) + "WHERE u.id = ?1 AND u.state <> 'removed'",
+                       {id}, [&](const Row& row) { found.push_back(upload_of(row)); }));
     return {};
   }));
   if (found.empty()) return not_found("upload", id);
@@ -139,7 +140,7 @@ Result<Page<Upload>> Uploads::list(const PageRequest& page) {
   MORTISE_ASSIGN(const TimeCursor after, parse_time_cursor(page.cursor));
   Page<Upload> result;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(std::string(kColumns) +
+    MORTISE_TRY(connection.run(std::string(kUploadColumns) +
                                    "WHERE u.state <> 'removed' AND (u.created_ns, u.id) < (?1, ?2)"
                                    " ORDER BY u.created_ns DESC, u.id DESC LIMIT ?3",
                                {after.created_ns, after.id, page.limit + 1},

@@ -53,7 +53,7 @@ Result<Place> parse_place(const std::string& text) {
   return place;
 }
 
-constexpr std::string_view kColumns =
+constexpr std::string_view kVersionColumns =
     "SELECT v.id, d.name, v.number, v.manifest, v.digest, v.row_count, v.media_count, v.domain,"
     " v.rows_ref, v.media_ref, v.originals_ref, v.report_ref"
     " FROM versions v JOIN datasets d ON d.id = v.dataset_id ";
@@ -72,8 +72,8 @@ Result<std::optional<Subject>> find_subject(Database& database, std::string_view
                                             const std::string& id) {
   std::optional<Subject> found;
   MORTISE_TRY(database.read([&](Connection& connection) -> Status {
-    MORTISE_TRY(
-        connection.run(std::string(kColumns) + std::string(which), {id}, [&](const Row& row) {
+    MORTISE_TRY(connection.run(
+        std::string(kVersionColumns) + std::string(which), {id}, [&](const Row& row) {
           found = Subject{.id = row.text(0),
                           .version = row.text(1) + "@" + std::to_string(row.integer(2)),
                           .manifest = row.text(3),

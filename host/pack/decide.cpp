@@ -11,7 +11,7 @@ namespace {
 Verdict accept(std::string rule, std::string text) {
   return {std::move(rule), true, std::move(text)};
 }
-Verdict refuse(std::string rule, std::string text) {
+Verdict refusal(std::string rule, std::string text) {
   return {std::move(rule), false, std::move(text)};
 }
 
@@ -25,8 +25,8 @@ bool matches_any(const std::vector<std::string>& patterns, const std::string& id
 Verdict check_enabled(const Manifest& manifest, const PluginEntry& plugin, const Policy& policy) {
   for (const std::string& id : {plugin.id, manifest.id}) {
     if (matches_any(policy.disabled, id)) {
-      return refuse("enabled", "\"" + id + "\" is disabled by the site's configuration; ask the " +
-                                   "administrator to remove it from packs.disabled.");
+      return refusal("enabled", "\"" + id + "\" is disabled by the site's configuration; ask the " +
+                                    "administrator to remove it from packs.disabled.");
     }
   }
   return accept("enabled", "Not disabled by the site.");
@@ -39,9 +39,9 @@ Verdict check_generation(const Manifest& manifest, const Machine& machine) {
     return accept("generation", "Generation " + want + " is this host's.");
   }
   const bool is_newer = manifest.abi.generation > machine.abi_generation;
-  return refuse("generation",
-                "abi.generation is " + want + ", this host has " + have + "; install " +
-                    (is_newer ? "a newer Mortise" : "a newer version of the pack") + ".");
+  return refusal("generation",
+                 "abi.generation is " + want + ", this host has " + have + "; install " +
+                     (is_newer ? "a newer Mortise" : "a newer version of the pack") + ".");
 }
 
 Verdict check_minor(const Manifest& manifest, const Machine& machine) {
@@ -50,31 +50,31 @@ Verdict check_minor(const Manifest& manifest, const Machine& machine) {
   if (manifest.abi.needs_minor <= machine.abi_minor) {
     return accept("needs_minor", "It needs ABI minor " + want + ", this host has " + have + ".");
   }
-  return refuse("needs_minor", "It needs ABI minor " + want + ", this host has " + have +
-                                   "; install a newer Mortise or an older version of the pack.");
+  return refusal("needs_minor", "It needs ABI minor " + want + ", this host has " + have +
+                                    "; install a newer Mortise or an older version of the pack.");
 }
 
 Verdict check_draft(const PluginEntry& plugin, const Policy& policy) {
   if (!plugin.uses_draft) return accept("draft", "It uses no draft interface.");
   if (policy.allow_draft) return accept("draft", "It uses draft interfaces, which are allowed.");
-  return refuse("draft",
-                "It uses draft interfaces (uses_draft is true), which this site does not " +
-                    std::string("allow; set packs.allow_draft."));
+  return refusal("draft",
+                 "It uses draft interfaces (uses_draft is true), which this site does not " +
+                     std::string("allow; set packs.allow_draft."));
 }
 
 Verdict check_permissions(const Manifest& manifest, const PluginEntry& plugin,
                           const Policy& policy) {
   if (manifest.permissions.network && !policy.allow_network) {
-    return refuse("permissions", "It asks for the network, which this site gives to no pack.");
+    return refusal("permissions", "It asks for the network, which this site gives to no pack.");
   }
   if (manifest.permissions.spawn && !policy.allow_spawn) {
-    return refuse("permissions", "It asks to start programs, which this site allows to no pack.");
+    return refusal("permissions", "It asks to start programs, which this site allows to no pack.");
   }
   if (plugin.isolation_min > policy.isolation_level) {
-    return refuse("isolation", "It needs isolation level L" + std::to_string(plugin.isolation_min) +
-                                   ", the workers here reach L" +
-                                   std::to_string(policy.isolation_level) +
-                                   "; `mortise doctor` says what is missing.");
+    return refusal("isolation",
+                   "It needs isolation level L" + std::to_string(plugin.isolation_min) +
+                       ", the workers here reach L" + std::to_string(policy.isolation_level) +
+                       "; `mortise doctor` says what is missing.");
   }
   return accept("permissions", "It asks for nothing that this site does not give.");
 }
@@ -86,8 +86,8 @@ Verdict check_libtorch(const Manifest& manifest, const Machine& machine) {
     return accept("libtorch", "It was made for libtorch " + want + "; checked when it is loaded.");
   }
   if (want == machine.libtorch_tag) return accept("libtorch", "It was made for this libtorch.");
-  return refuse("libtorch", "It was made for libtorch " + want + ", this host has " +
-                                machine.libtorch_tag + "; install the pack's build for that.");
+  return refusal("libtorch", "It was made for libtorch " + want + ", this host has " +
+                                 machine.libtorch_tag + "; install the pack's build for that.");
 }
 
 const Module* find_module(const Machine& machine, const std::string& name) {
@@ -128,13 +128,13 @@ Verdict check_device(const Manifest& manifest, const Machine& machine) {
     if (compare_versions(module->version, runtime.driver_min) >= 0) {
       return accept("device", "Found " + describe(match) + ", version " + module->version + ".");
     }
-    return refuse("driver_min",
-                  "It needs driver " + match.driver + " " + runtime.driver_min +
-                      " or later, this machine has " +
-                      (module->version.empty() ? "an unknown version" : module->version) +
-                      "; update the driver.");
+    return refusal("driver_min",
+                   "It needs driver " + match.driver + " " + runtime.driver_min +
+                       " or later, this machine has " +
+                       (module->version.empty() ? "an unknown version" : module->version) +
+                       "; update the driver.");
   }
-  return refuse("device", "It needs " + wanted + ", and this machine has none.");
+  return refusal("device", "It needs " + wanted + ", and this machine has none.");
 }
 
 // "linux_amd64_glibc228" -> {"linux_amd64_glibc", 28}; without a number 0.
@@ -153,21 +153,21 @@ std::pair<std::string, uint32_t> split_platform(const std::string& platform) {
 std::optional<Verdict> variant_refusal(const LibraryEntry& library, const Machine& machine) {
   const auto [family, minor] = split_platform(library.platform);
   if (family != machine.platform) {
-    return refuse("platform", library.path + " is for " + library.platform + ", this machine is " +
-                                  machine.platform + ".");
+    return refusal("platform", library.path + " is for " + library.platform + ", this machine is " +
+                                   machine.platform + ".");
   }
   if (minor > machine.glibc_minor) {
-    return refuse("platform", library.path + " needs glibc 2." + std::to_string(minor) +
-                                  ", this machine has 2." + std::to_string(machine.glibc_minor) +
-                                  "; install the pack's build for older systems.");
+    return refusal("platform", library.path + " needs glibc 2." + std::to_string(minor) +
+                                   ", this machine has 2." + std::to_string(machine.glibc_minor) +
+                                   "; install the pack's build for older systems.");
   }
   std::string missing;
   for (const std::string& feature : library.cpu_features) {
     if (!machine.cpu_features.contains(feature)) missing += (missing.empty() ? "" : ", ") + feature;
   }
   if (missing.empty()) return std::nullopt;
-  return refuse("cpu_features", library.path + " needs the CPU features " + missing +
-                                    ", which this machine lacks.");
+  return refusal("cpu_features", library.path + " needs the CPU features " + missing +
+                                     ", which this machine lacks.");
 }
 
 // Adds a verdict for each variant and returns the best that fits.

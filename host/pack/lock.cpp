@@ -12,7 +12,7 @@ using base::Error;
 using base::Json;
 using base::Result;
 
-Error refuse(const std::string& label, const std::string& field, std::string message) {
+Error refuse_lock(const std::string& label, const std::string& field, std::string message) {
   return Error(Code::kInvalidArgument, std::move(message),
                "Write the file anew with `mortise plugin lock`.")
       .at_file(label)
@@ -25,30 +25,31 @@ Result<Lock> parse_lock(std::string_view text, const std::string& label) {
   auto parsed = base::parse_json(text, {.size_bytes_max = 4u << 20, .depth_max = 8});
   if (!parsed.ok()) return Error(std::move(parsed).error()).at_file(label);
   if ((*parsed)["lock_version"].as_int() != 1) {
-    return refuse(label, "/lock_version", "The lock file's lock_version is not 1.");
+    return refuse_lock(label, "/lock_version", "The lock file's lock_version is not 1.");
   }
   for (const auto& [key, value] : parsed->members()) {
     if (key != "lock_version" && key != "plugins") {
-      return refuse(label, "/" + key, "The lock file has the unknown key \"" + key + "\".");
+      return refuse_lock(label, "/" + key, "The lock file has the unknown key \"" + key + "\".");
     }
   }
   if (!(*parsed)["plugins"].is_object()) {
-    return refuse(label, "/plugins", "The lock file has no object \"plugins\".");
+    return refuse_lock(label, "/plugins", "The lock file has no object \"plugins\".");
   }
   Lock lock;
   for (const auto& [id, pin] : (*parsed)["plugins"].members()) {
     const std::string field = "/plugins/" + id;
-    if (!pin.is_object()) return refuse(label, field, "The pin of \"" + id + "\" is no object.");
+    if (!pin.is_object())
+      return refuse_lock(label, field, "The pin of \"" + id + "\" is no object.");
     for (const auto& [key, value] : pin.members()) {
       if ((key != "version" && key != "sha256") || !value.is_string()) {
-        return refuse(label, field + "/" + key,
-                      "A pin has the text members \"version\" and \"sha256\" only.");
+        return refuse_lock(label, field + "/" + key,
+                           "A pin has the text members \"version\" and \"sha256\" only.");
       }
     }
     const std::string& hash = pin["sha256"].as_string();
     const auto bytes = base::from_hex(hash);
     if (!hash.empty() && (!bytes.ok() || bytes->size() != 32)) {
-      return refuse(label, field + "/sha256", "\"" + hash + "\" is not 64 hex digits.");
+      return refuse_lock(label, field + "/sha256", "\"" + hash + "\" is not 64 hex digits.");
     }
     lock[id] = {pin["version"].as_string(), hash};
   }

@@ -14,7 +14,7 @@ using base::Error;
 using base::Json;
 using base::Result;
 
-Error refuse(const std::string& label, const std::string& field, std::string message) {
+Error refuse_signature(const std::string& label, const std::string& field, std::string message) {
   return Error(Code::kInvalidArgument, std::move(message)).at_file(label).at_field(field);
 }
 
@@ -23,7 +23,8 @@ Result<Bytes> read_bytes(const Json& json, size_t size, const std::string& label
                          const std::string& field) {
   auto bytes = base::from_base64(json.as_string());
   if (!bytes.ok() || bytes->size() != size) {
-    return refuse(label, field, "This is not base64 text of " + std::to_string(size) + " bytes.");
+    return refuse_signature(label, field,
+                            "This is not base64 text of " + std::to_string(size) + " bytes.");
   }
   return std::move(*bytes);
 }
@@ -32,7 +33,7 @@ Result<TrustedKey> read_key(const Json& json, const std::string& label, const st
   for (const auto& [name, value] : json.members()) {
     if (name != "key" && name != "id_prefixes" && name != "name" && name != "not_after" &&
         name != "revoked") {
-      return refuse(label, field + "/" + name, "A key has no member \"" + name + "\".");
+      return refuse_signature(label, field + "/" + name, "A key has no member \"" + name + "\".");
     }
   }
   TrustedKey key;
@@ -42,12 +43,13 @@ Result<TrustedKey> read_key(const Json& json, const std::string& label, const st
   key.not_after = json["not_after"].as_string();
   key.is_revoked = json["revoked"].as_bool();
   if (!json["id_prefixes"].is_array() || json["id_prefixes"].size() == 0) {
-    return refuse(label, field + "/id_prefixes",
-                  "A key needs id_prefixes, the beginnings of the ids that it may sign.");
+    return refuse_signature(label, field + "/id_prefixes",
+                            "A key needs id_prefixes, the beginnings of the ids that it may sign.");
   }
   for (const Json& prefix : json["id_prefixes"].items()) {
     if (prefix.as_string().empty()) {
-      return refuse(label, field + "/id_prefixes", "A prefix must be text and not empty.");
+      return refuse_signature(label, field + "/id_prefixes",
+                              "A prefix must be text and not empty.");
     }
     key.id_prefixes.push_back(prefix.as_string());
   }
@@ -60,7 +62,8 @@ Result<Keyring> parse_keyring(std::string_view text, const std::string& label) {
   auto parsed = base::parse_json(text, {.size_bytes_max = 1u << 20, .depth_max = 8});
   if (!parsed.ok()) return Error(std::move(parsed).error()).at_file(label);
   if (!(*parsed)["keys"].is_array() || parsed->size() != 1) {
-    return refuse(label, "/keys", "A keyring is an object with the one member \"keys\", a list.");
+    return refuse_signature(label, "/keys",
+                            "A keyring is an object with the one member \"keys\", a list.");
   }
   Keyring keyring;
   const auto& items = (*parsed)["keys"].items();
@@ -80,7 +83,7 @@ Result<Signature> parse_signature(std::string_view text, const std::string& labe
   auto parsed = base::parse_json(text, {.size_bytes_max = 4096, .depth_max = 4});
   if (!parsed.ok()) return Error(std::move(parsed).error()).at_file(label);
   if ((*parsed)["algorithm"].as_string() != "ed25519") {
-    return refuse(label, "/algorithm", "The signature's algorithm is not \"ed25519\".");
+    return refuse_signature(label, "/algorithm", "The signature's algorithm is not \"ed25519\".");
   }
   Signature signature;
   MORTISE_ASSIGN(signature.key, read_bytes((*parsed)["key"], 32, label, "/key"));

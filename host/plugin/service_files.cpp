@@ -254,13 +254,13 @@ mortise_status list(mortise_host* host, mortise_text folder,
   return MORTISE_STATUS_OK;
 }
 
-const mortise_files_service kTable = {sizeof kTable, 0,      &open,    &size, &read_at,
-                                      &write,        &close, &discard, &list};
+const mortise_files_service kFilesTable = {
+    sizeof kFilesTable, 0, &open, &size, &read_at, &write, &close, &discard, &list};
 
 }  // namespace
 
 const void* files_service() {
-  return &kTable;
+  return &kFilesTable;
 }
 
 }  // namespace mortise::plugin

@@ -70,12 +70,13 @@ void usage(mortise_host* host, uint64_t* out_used_bytes, uint64_t* out_budget_by
   if (out_budget_bytes != nullptr) *out_budget_bytes = host->memory.budget_bytes;
 }
 
-const mortise_memory_service kTable = {sizeof kTable, 0, &allocate, &free_block, &usage};
+const mortise_memory_service kMemoryTable = {sizeof kMemoryTable, 0, &allocate, &free_block,
+                                             &usage};
 
 }  // namespace
 
 const void* memory_service() {
-  return &kTable;
+  return &kMemoryTable;
 }
 
 }  // namespace mortise::plugin

@@ -21,10 +21,6 @@ using base::Status;
 constexpr uint64_t kDrainMax = 64u << 10;         // of a body that nobody wanted
 constexpr int64_t kBodyStartNs = 20'000'000'000;  // what every body gets, however small
 
-int64_t now_ns() {
-  return base::system_clock().monotonic_ns();
-}
-
 class PocoBody final : public BodyReader {
  public:
   PocoBody(Poco::Net::HTTPServerRequest& request, const HttpOptions& options)
@@ -63,7 +59,7 @@ class PocoBody final : public BodyReader {
  private:
   Status read_some(uint64_t wanted, const std::function<Status(base::ByteView)>& take) {
     if (wanted == 0) return {};
-    const int64_t begin = now_ns();
+    const int64_t begin = base::system_clock().monotonic_ns();
     std::istream& in = request_->stream();
     std::array<char, 65536> piece;
     while (rest_ > 0) {
@@ -81,7 +77,7 @@ class PocoBody final : public BodyReader {
       MORTISE_TRY(take(std::as_bytes(std::span(piece.data(), got))));
       const auto allowed = kBodyStartNs + static_cast<int64_t>(size_ - rest_) * 1'000'000'000 /
                                               options_->body_bytes_per_second;
-      if (now_ns() - begin > allowed) {
+      if (base::system_clock().monotonic_ns() - begin > allowed) {
         return Error(Code::kDeadlineExceeded, "The body came too slowly and was cut off.")
             .with("status", "408");
       }
@@ -269,7 +265,7 @@ void refuse(Exchanges& shared, Poco::Net::HTTPServerRequest& request,
 void exchange(Exchanges& shared, Poco::Net::HTTPServerRequest& request,
               Poco::Net::HTTPServerResponse& response) {
   ++shared.requests;
-  shared.last_request_ns = now_ns();
+  shared.last_request_ns = base::system_clock().monotonic_ns();
   try {
     exchange_inside(shared, request, response);
   } catch (const std::exception& problem) {
@@ -277,7 +273,7 @@ void exchange(Exchanges& shared, Poco::Net::HTTPServerRequest& request,
     response.setKeepAlive(false);
     base::log(base::LogLevel::kDebug, "answer not sent", {{"what", problem.what()}});
   }
-  shared.last_request_ns = now_ns();
+  shared.last_request_ns = base::system_clock().monotonic_ns();
 }
 
 }  // namespace mortise::server

@@ -33,6 +33,13 @@ std::string Context::output_path(std::string_view name) const {
   return base::join_path(task.output_folder, name);
 }
 
+job::TaskResult done(std::string summary) {
+  job::TaskResult result;
+  result.ok = true;
+  result.summary = std::move(summary);
+  return result;
+}
+
 std::string Context::tokenizer_id() const {
   const std::string& id = task.manifest["plugins"]["tokenizer"]["id"].as_string();
   return id.empty() ? "mortise.tokenizer_bpe" : id;

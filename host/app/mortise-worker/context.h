@@ -69,6 +69,9 @@ struct Context {
   base::Status print(std::string_view text) const;
 };
 
+// The result of a task that went well.
+job::TaskResult done(std::string summary = {});
+
 // Every file below a folder, as "a/b.png"; links are left alone. below is "" at first.
 base::Status list_files(base::FileOps& files, const std::string& root, const std::string& below,
                         std::vector<std::string>& out);

@@ -11,7 +11,7 @@ using base::Error;
 using base::Json;
 using base::Result;
 
-constexpr size_t kBatchRows = 4096;
+constexpr size_t kScoredRows = 4096;
 
 Result<std::vector<Json>> read_lines(Context& context, const std::string& path) {
   MORTISE_ASSIGN(const std::string text, base::read_file(context.files, path));
@@ -62,9 +62,9 @@ Result<job::TaskResult> metric_score(Context& context) {
                  context.registry.open_metric(context.text("metric"), context.argument("config")));
   std::vector<double> scores;
   std::vector<double>* wanted = context.text("per_row").empty() ? nullptr : &scores;
-  for (size_t begin = 0; begin < predictions.size(); begin += kBatchRows) {
+  for (size_t begin = 0; begin < predictions.size(); begin += kScoredRows) {
     std::vector<Json> rows;
-    for (size_t i = begin; i < std::min(begin + kBatchRows, predictions.size()); ++i) {
+    for (size_t i = begin; i < std::min(begin + kScoredRows, predictions.size()); ++i) {
       rows.push_back(scored_row(predictions[i], references[i]));
     }
     const plugin::InputNote note(context.text("predictions") + " from row " +

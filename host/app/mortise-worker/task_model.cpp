@@ -19,12 +19,6 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-job::TaskResult done() {
-  job::TaskResult result;
-  result.ok = true;
-  return result;
-}
-
 Json ids_json(const std::vector<int32_t>& ids) {
   Json out = Json::array();
   for (const int32_t id : ids) out.push_back(id);

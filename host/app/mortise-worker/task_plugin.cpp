@@ -21,13 +21,6 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-job::TaskResult done(std::string summary = {}) {
-  job::TaskResult result;
-  result.ok = true;
-  result.summary = std::move(summary);
-  return result;
-}
-
 std::string home() {
   const char* value = std::getenv("MORTISE_HOME");
   return value == nullptr ? "" : value;

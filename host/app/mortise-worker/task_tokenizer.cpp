@@ -45,12 +45,6 @@ base::Status each_batch(Context& context,
   return batch.empty() ? base::Status{} : take(batch);
 }
 
-job::TaskResult done() {
-  job::TaskResult result;
-  result.ok = true;
-  return result;
-}
-
 // Texts of a file: one JSON string a line in .jsonl, else one line a text.
 base::Result<std::vector<std::string>> texts_of(Context& context, const std::string& path) {
   MORTISE_ASSIGN(const std::string content, base::read_file(context.files, path));

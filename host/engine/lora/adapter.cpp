@@ -21,8 +21,6 @@ using at::Tensor;
 using base::Code;
 using base::Error;
 
-constexpr const char* kPrefix = "base_model.model.";
-
 std::string last_part(const std::string& module) {
   const size_t dot = module.rfind('.');
   const std::string part = dot == std::string::npos ? module : module.substr(dot + 1);
@@ -150,12 +148,12 @@ void Adapter::list_factors() {
   for (const auto& layer : layers_) {
     LoraFactors& f = layer->factors;
     if (layer->embedding != nullptr) {
-      const std::string key = kPrefix + layer->embedding->name;
+      const std::string key = std::string(kPeftPrefix) + layer->embedding->name;
       parameters_.push_back({key + ".lora_embedding_A", &f.a});
       parameters_.push_back({key + ".lora_embedding_B", &f.b});
       continue;
     }
-    const std::string key = kPrefix + layer->linear->name;
+    const std::string key = std::string(kPeftPrefix) + layer->linear->name;
     parameters_.push_back({key + ".lora_A.weight", &f.a});
     parameters_.push_back({key + ".lora_B.weight", &f.b});
     if (f.magnitude.defined())
@@ -169,7 +167,7 @@ base::Status Adapter::list_whole_modules() {
   for (Parameter& parameter : model_.parameters) {
     const std::string module = parameter.name.substr(0, parameter.name.rfind('.'));
     if (!is_saved_module(config_, module)) continue;
-    own(kPrefix + parameter.name, *parameter.tensor);
+    own(std::string(kPeftPrefix) + parameter.name, *parameter.tensor);
     ++found;
   }
   const bool tied_head = model_.text && !model_.text->head.weight.defined() &&
@@ -192,13 +190,13 @@ void Adapter::list_biases() {
   for (const Parameter& parameter : parameters_) listed.insert(parameter.tensor);
   for (const auto& layer : layers_) {
     if (layer->linear == nullptr || !layer->linear->bias.defined()) continue;
-    own(kPrefix + layer->linear->name + ".base_layer.bias", layer->linear->bias);
+    own(std::string(kPeftPrefix) + layer->linear->name + ".base_layer.bias", layer->linear->bias);
     listed.insert(&layer->linear->bias);
   }
   if (config_.bias != "all") return;
   for (Parameter& parameter : model_.parameters) {
     if (!parameter.name.ends_with(".bias") || listed.contains(parameter.tensor)) continue;
-    own(kPrefix + parameter.name, *parameter.tensor);
+    own(std::string(kPeftPrefix) + parameter.name, *parameter.tensor);
   }
 }
 

@@ -19,6 +19,8 @@
 
 namespace mortise::engine {
 
+constexpr std::string_view kPeftPrefix = "base_model.model.";  // of every name in PEFT's files
+
 // Taken off the model when it dies: the base is then what it was (unless merge() ran). The model
 // must outlive it; at most one adapter is on a model at a time. [serial]
 class Adapter {

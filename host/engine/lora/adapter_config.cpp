@@ -11,7 +11,7 @@ using base::Code;
 using base::Error;
 using base::Json;
 
-constexpr const char* kFileName = "adapter_config.json";
+constexpr const char* kConfigName = "adapter_config.json";
 
 Error wrong(const std::string& field, const std::string& wanted, const Json& found) {
   return Error(Code::kInvalidArgument, "\"" + field + "\" must be " + wanted + ", but is " +
@@ -107,7 +107,7 @@ base::Status refuse_unknown_methods(const Json& json) {
     const Json& value = json[field];
     if (value.is_null() || (value.is_bool() && !value.as_bool())) continue;
     return Error(Code::kUnimplemented,
-                 std::string(kFileName) + " sets \"" + field + "\", which is not supported here.",
+                 std::string(kConfigName) + " sets \"" + field + "\", which is not supported here.",
                  "Train or convert the adapter without it.")
         .at_field(std::string("/") + field);
   }
@@ -188,7 +188,7 @@ Json plain_config() {
 
 base::Result<AdapterConfig> parse_adapter_config(const Json& json) {
   if (!json.is_object()) {
-    return Error(Code::kInvalidArgument, std::string(kFileName) + " must hold a JSON object.");
+    return Error(Code::kInvalidArgument, std::string(kConfigName) + " must hold a JSON object.");
   }
   if (json.contains("peft_type") && json["peft_type"].as_string() != "LORA") {
     return Error(Code::kUnimplemented, "The adapter is of the PEFT type \"" +
@@ -210,7 +210,7 @@ base::Result<AdapterConfig> parse_adapter_config(const Json& json) {
 }
 
 base::Result<AdapterConfig> read_adapter_config(base::FileOps& files, const std::string& folder) {
-  const std::string path = base::join_path(folder, kFileName);
+  const std::string path = base::join_path(folder, kConfigName);
   MORTISE_ASSIGN(const std::string text, base::read_file(files, path, 1 << 20));
   auto json = base::parse_json(text);
   if (!json.ok()) return std::move(json.error().at_file(path));

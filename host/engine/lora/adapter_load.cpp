@@ -14,8 +14,7 @@ using at::Tensor;
 using base::Code;
 using base::Error;
 
-constexpr std::string_view kPrefix = "base_model.model.";
-constexpr const char* kFileName = "adapter_model.safetensors";
+constexpr const char* kWeightsName = "adapter_model.safetensors";
 
 // The key as this release of PEFT writes it: an adapter's own name goes, old module paths become
 // new ones.
@@ -24,8 +23,8 @@ std::string current_key(const std::string& model_type, std::string key) {
   if (named != std::string::npos && key.find("lora_") != std::string::npos) {
     key.erase(named, std::string_view(".default").size());
   }
-  if (!key.starts_with(kPrefix)) return key;
-  std::string_view path = std::string_view(key).substr(kPrefix.size());
+  if (!key.starts_with(kPeftPrefix)) return key;
+  std::string_view path = std::string_view(key).substr(kPeftPrefix.size());
   // PEFT splits a module's path from what it adds to it.
   size_t own = path.find(".lora_");
   if (own == std::string_view::npos) own = path.find(".base_layer.");
@@ -35,7 +34,7 @@ std::string current_key(const std::string& model_type, std::string key) {
   if (!tail.empty()) name += ".weight";  // memory_name knows tensors
   name = memory_name(model_type, name);
   if (!tail.empty()) name.resize(name.size() - std::string_view(".weight").size());
-  std::string out(kPrefix);
+  std::string out(kPeftPrefix);
   out += name;
   out += tail;
   return out;
@@ -91,10 +90,11 @@ base::Result<std::unique_ptr<Adapter>> Adapter::load(base::FileOps& files,
                                                      const std::string& folder, Model& model) {
   return guarded([&]() -> base::Result<std::unique_ptr<Adapter>> {
     MORTISE_ASSIGN(AdapterConfig config, read_adapter_config(files, folder));
-    const std::string path = base::join_path(folder, kFileName);
+    const std::string path = base::join_path(folder, kWeightsName);
     MORTISE_ASSIGN(const bool exists, files.exists(path));
     if (!exists) {
-      return Error(Code::kNotFound, "The adapter's folder holds no " + std::string(kFileName) + ".",
+      return Error(Code::kNotFound,
+                   "The adapter's folder holds no " + std::string(kWeightsName) + ".",
                    "Weights in .bin, .pt or .pth files are pickle and are not read; convert them.")
           .at_file(folder);
     }

@@ -21,7 +21,7 @@ namespace {
 
 using at::Tensor;
 
-struct Saved {
+struct AttentionSaved {
   Tensor q, k, v, o, lse;  // [N, H, D], [M, G, D] twice, [N, H, D], [H, N]
   Bounds q_bounds, k_bounds;
   AttentionShape shape;
@@ -78,7 +78,7 @@ Tensor scores_of(const Tensor& q, const Tensor& k, const Piece& p, const Attenti
 }
 
 // Fills o and lse.
-void attention_composed(Saved& s) {
+void attention_composed(AttentionSaved& s) {
   const int64_t heads = s.q.size(1), groups = s.k.size(1);
   for (int64_t i = 0; i < s.q_bounds.sequences(); ++i) {
     const Piece p = piece_of(s.q_bounds, s.k_bounds, i);
@@ -94,7 +94,7 @@ void attention_composed(Saved& s) {
 }
 
 // P = exp(scores - lse); dV = P^T dO; dS = P (dO V^T - rowsum(dO O)); dQ = scale dS K; dK likewise.
-std::vector<Tensor> attention_grad_composed(const Saved& s, const Tensor& d_o) {
+std::vector<Tensor> attention_grad_composed(const AttentionSaved& s, const Tensor& d_o) {
   const int64_t heads = s.q.size(1), groups = s.k.size(1);
   Tensor dq = at::zeros(s.q.sizes(), s.q.options());
   Tensor dk = at::zeros(s.k.sizes(), s.k.options());
@@ -119,7 +119,7 @@ std::vector<Tensor> attention_grad_composed(const Saved& s, const Tensor& d_o) {
   return {dq, dk, dv};
 }
 
-std::vector<Tensor> attention_grad(Device& device, const Tensor& d_o, const Saved& s) {
+std::vector<Tensor> attention_grad(Device& device, const Tensor& d_o, const AttentionSaved& s) {
   Tensor dq = at::empty(s.q.sizes(), s.q.options());
   Tensor dk = at::empty(s.k.sizes(), s.k.options());
   Tensor dv = at::empty(s.v.sizes(), s.v.options());
@@ -158,7 +158,8 @@ Bounds Bounds::of(std::vector<int32_t> bounds) {
 Tensor attention(Device& device, const Tensor& q, const Tensor& k, const Tensor& v,
                  const Bounds& q_bounds, const Bounds& k_bounds, const AttentionShape& shape) {
   check_shapes(q, k, v, q_bounds, k_bounds);
-  Saved s{q.detach(), k.detach(), v.detach(), Tensor(), Tensor(), q_bounds, k_bounds, shape};
+  AttentionSaved s{q.detach(), k.detach(), v.detach(), Tensor(),
+                   Tensor(),   q_bounds,   k_bounds,   shape};
   {
     const NoRecord quiet;
     s.o = at::empty(q.sizes(), q.options());

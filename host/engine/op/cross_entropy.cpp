@@ -23,19 +23,19 @@ using at::Tensor;
 
 constexpr int64_t kRowsAtOnce = 256;  // logits of so many rows exist at a time
 
-struct Saved {
+struct CrossEntropySaved {
   Tensor hidden, weight, rows, labels, lse;  // [N, C], [V, C], [L], [L], [L]
 };
 
 // Rows begin .. begin+count of the labelled ones: {hidden [n, C], logits fp32 [n, V]}.
-std::pair<Tensor, Tensor> chunk_of(const Saved& s, int64_t begin, int64_t count) {
+std::pair<Tensor, Tensor> chunk_of(const CrossEntropySaved& s, int64_t begin, int64_t count) {
   const Tensor h = at::index_select(s.hidden, 0, s.rows.narrow(0, begin, count));
   const Tensor w = s.weight.to(h.scalar_type());
   return {h, at::mm(h, w.t()).to(at::kFloat)};
 }
 
 // loss = sum of lse - z[label]; fills lse. -> [1]
-Tensor forward_composed(Saved& s) {
+Tensor forward_composed(CrossEntropySaved& s) {
   const int64_t labelled = s.rows.size(0);
   Tensor loss = at::zeros({1}, s.lse.options());
   for (int64_t at = 0; at < labelled; at += kRowsAtOnce) {
@@ -50,7 +50,7 @@ Tensor forward_composed(Saved& s) {
 }
 
 // dz = dloss (softmax(z) - onehot(label)); dhidden[rows] = dz w; dweight += dz^T hidden.
-std::vector<Tensor> backward_composed(const Saved& s, double dloss,
+std::vector<Tensor> backward_composed(const CrossEntropySaved& s, double dloss,
                                       const std::vector<bool>& wanted) {
   Tensor dhidden = wanted[0] ? at::zeros(s.hidden.sizes(), s.hidden.options()) : Tensor();
   Tensor dweight = wanted[1] ? at::zeros(s.weight.sizes(), s.lse.options()) : Tensor();
@@ -93,7 +93,8 @@ Tensor linear_cross_entropy(Device& device, const Tensor& hidden, const Tensor& 
   check_labels(rows, labels, weight.size(0));
   const auto fp32 = hidden.options().dtype(at::kFloat);
   Tensor loss;
-  Saved s{hidden.detach(), weight.detach(), rows, labels, at::empty({rows.size(0)}, fp32)};
+  CrossEntropySaved s{hidden.detach(), weight.detach(), rows, labels,
+                      at::empty({rows.size(0)}, fp32)};
   {
     const NoRecord quiet;
     loss = at::zeros({1}, fp32);

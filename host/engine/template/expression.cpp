@@ -6,7 +6,7 @@
 
 namespace mortise::engine::jinja {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 ExpressionParser::Deeper::Deeper(ExpressionParser& parser) : parser_(parser) {
   if (++parser.depth_ > parser.depth_max_) {
@@ -18,10 +18,10 @@ ExpressionParser::Deeper::Deeper(ExpressionParser& parser) : parser_(parser) {
 
 void ExpressionParser::unexpected(std::string_view wanted) const {
   std::string found = now().text;
-  if (now().kind == Kind::kText) found = "text";
-  if (now().kind == Kind::kEnd) found = "end of the template";
-  if (now().kind == Kind::kBlockEnd) found = "%}";
-  if (now().kind == Kind::kOutputEnd) found = "}}";
+  if (now().kind == TokenKind::kText) found = "text";
+  if (now().kind == TokenKind::kEnd) found = "end of the template";
+  if (now().kind == TokenKind::kBlockEnd) found = "%}";
+  if (now().kind == TokenKind::kOutputEnd) found = "}}";
   fail_at(now().place, "Expected " + std::string(wanted) + " and found \"" + found + "\".");
 }
 
@@ -42,7 +42,7 @@ void ExpressionParser::want_name(std::string_view text) {
   if (!skip_name(text)) unexpected("\"" + std::string(text) + "\"");
 }
 std::string ExpressionParser::take_name(std::string_view what) {
-  if (now().kind != Kind::kName) unexpected(what);
+  if (now().kind != TokenKind::kName) unexpected(what);
   return take().text;
 }
 
@@ -65,8 +65,8 @@ NodePtr ExpressionParser::expression_or_tuple(bool with_condition) {
   NodePtr tuple = make(NodeKind::kTuple);
   tuple->kids.push_back(std::move(first));
   while (skip_operator(",")) {
-    if (now().kind == Kind::kBlockEnd || now().kind == Kind::kOutputEnd || is_operator(")") ||
-        is_operator("=")) {
+    if (now().kind == TokenKind::kBlockEnd || now().kind == TokenKind::kOutputEnd ||
+        is_operator(")") || is_operator("=")) {
       break;
     }
     tuple->kids.push_back(expression(with_condition));
@@ -125,13 +125,13 @@ NodePtr ExpressionParser::comparison() {
   NodePtr node;
   while (true) {
     std::string sign;
-    if (now().kind == Kind::kOperator &&
+    if (now().kind == TokenKind::kOperator &&
         (now().text == "==" || now().text == "!=" || now().text == "<" || now().text == "<=" ||
          now().text == ">" || now().text == ">=")) {
       sign = take().text;
     } else if (skip_name("in")) {
       sign = "in";
-    } else if (is_name("not") && next().kind == Kind::kName && next().text == "in") {
+    } else if (is_name("not") && next().kind == TokenKind::kName && next().text == "in") {
       take();
       take();
       sign = "not in";
@@ -235,15 +235,15 @@ NodePtr ExpressionParser::name_or_constant() {
 NodePtr ExpressionParser::primary() {
   NodePtr node = make(NodeKind::kConst);
   switch (now().kind) {
-    case Kind::kName:
+    case TokenKind::kName:
       return name_or_constant();
-    case Kind::kString: {
+    case TokenKind::kString: {
       std::string text = take().text;
-      while (now().kind == Kind::kString) text += take().text;
+      while (now().kind == TokenKind::kString) text += take().text;
       node->value = Value(std::move(text));
       return node;
     }
-    case Kind::kInteger: {
+    case TokenKind::kInteger: {
       const std::string text = now().text;
       int64_t value = 0;
       const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -252,7 +252,7 @@ NodePtr ExpressionParser::primary() {
       node->value = Value(value);
       return node;
     }
-    case Kind::kFloat: {
+    case TokenKind::kFloat: {
       const std::string text = take().text;
       double value = 0;
       std::from_chars(text.data(), text.data() + text.size(), value);
@@ -301,7 +301,7 @@ NodePtr ExpressionParser::postfix(NodePtr node) {
     if (is_operator(".")) {
       take();
       NodePtr attribute = make(NodeKind::kAttribute);
-      if (now().kind == Kind::kInteger) {
+      if (now().kind == TokenKind::kInteger) {
         attribute->kind = NodeKind::kItem;
         attribute->kids.push_back(std::move(node));
         attribute->kids.push_back(primary());
@@ -350,7 +350,8 @@ void ExpressionParser::arguments(Node& call) {
     if (is_operator("*") || is_operator("**")) {
       fail_at(now().place, "Calling with * or ** is not supported.", base::Code::kUnimplemented);
     }
-    if (now().kind == Kind::kName && next().kind == Kind::kOperator && next().text == "=") {
+    if (now().kind == TokenKind::kName && next().kind == TokenKind::kOperator &&
+        next().text == "=") {
       NodePtr keyword = make(NodeKind::kKeyword);
       keyword->text = take().text;
       take();
@@ -390,8 +391,8 @@ NodePtr ExpressionParser::test(NodePtr input) {
     arguments(*node);
     return node;
   }
-  const bool begins_value = now().kind == Kind::kName || now().kind == Kind::kString ||
-                            now().kind == Kind::kInteger || now().kind == Kind::kFloat ||
+  const bool begins_value = now().kind == TokenKind::kName || now().kind == TokenKind::kString ||
+                            now().kind == TokenKind::kInteger || now().kind == TokenKind::kFloat ||
                             is_operator("[") || is_operator("{");
   if (begins_value && !is_name("else") && !is_name("or") && !is_name("and")) {
     if (is_name("is")) fail_at(now().place, "Tests cannot follow each other with \"is\".");

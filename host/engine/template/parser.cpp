@@ -7,7 +7,7 @@
 namespace mortise::engine::jinja {
 namespace {
 
-using Kind = Token::Kind;
+using TokenKind = Token::Kind;
 
 class StatementParser : public ExpressionParser {
  public:
@@ -15,7 +15,7 @@ class StatementParser : public ExpressionParser {
 
   NodePtr whole() {
     NodePtr root = body({});
-    if (now().kind != Kind::kEnd) {
+    if (now().kind != TokenKind::kEnd) {
       fail_at(next().place, "The tag {% " + next().text + " %} closes nothing that is open.");
     }
     return root;
@@ -28,22 +28,22 @@ class StatementParser : public ExpressionParser {
     NodePtr node = make(NodeKind::kBody);
     while (true) {
       switch (now().kind) {
-        case Kind::kText: {
+        case TokenKind::kText: {
           NodePtr text = make(NodeKind::kText);
           text->text = take().text;
           node->kids.push_back(std::move(text));
           break;
         }
-        case Kind::kOutputBegin: {
+        case TokenKind::kOutputBegin: {
           NodePtr output = make(NodeKind::kOutput);
           take();
           output->kids.push_back(expression_or_tuple());
-          if (now().kind != Kind::kOutputEnd) unexpected("\"}}\"");
+          if (now().kind != TokenKind::kOutputEnd) unexpected("\"}}\"");
           take();
           node->kids.push_back(std::move(output));
           break;
         }
-        case Kind::kBlockBegin:
+        case TokenKind::kBlockBegin:
           if (closes(ends)) return node;
           take();
           node->kids.push_back(statement());
@@ -59,7 +59,7 @@ class StatementParser : public ExpressionParser {
   }
 
   bool closes(std::initializer_list<std::string_view> ends) const {
-    if (next().kind != Kind::kName) return false;
+    if (next().kind != TokenKind::kName) return false;
     for (const std::string_view end : ends) {
       if (next().text == end) return true;
     }
@@ -67,19 +67,20 @@ class StatementParser : public ExpressionParser {
   }
 
   void end_tag() {
-    if (now().kind != Kind::kBlockEnd) unexpected("\"%}\"");
+    if (now().kind != TokenKind::kBlockEnd) unexpected("\"%}\"");
     take();
   }
   // "{% name %}" right here.
   void closing_tag(std::string_view name) {
-    if (now().kind != Kind::kBlockBegin) unexpected("{% " + std::string(name) + " %}");
+    if (now().kind != TokenKind::kBlockBegin) unexpected("{% " + std::string(name) + " %}");
     take();
     want_name(name);
-    if (now().kind == Kind::kName) take();  // {% endmacro show %}
+    if (now().kind == TokenKind::kName) take();  // {% endmacro show %}
     end_tag();
   }
   bool at_tag(std::string_view name) const {
-    return now().kind == Kind::kBlockBegin && next().kind == Kind::kName && next().text == name;
+    return now().kind == TokenKind::kBlockBegin && next().kind == TokenKind::kName &&
+           next().text == name;
   }
 
   NodePtr statement() {
@@ -212,11 +213,11 @@ class StatementParser : public ExpressionParser {
 
   NodePtr with_tag() {
     NodePtr node = make(NodeKind::kWith);
-    while (now().kind != Kind::kBlockEnd) {
+    while (now().kind != TokenKind::kBlockEnd) {
       node->kids.push_back(target());
       want_operator("=");
       node->kids.push_back(expression());
-      if (now().kind != Kind::kBlockEnd) want_operator(",");
+      if (now().kind != TokenKind::kBlockEnd) want_operator(",");
     }
     end_tag();
     node->kids.push_back(body({"endwith"}));

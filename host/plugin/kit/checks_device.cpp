@@ -295,32 +295,32 @@ Outcome torch_bridge_is_told(Case& at) {
   return fail("The adapter library " + library + " is no file of the pack.");
 }
 
-constexpr const char* kKind = "device";
-constexpr Check kChecks[] = {
-    {"device.discovery_is_honest", "Devices have names and uuids; an unusable one says why.", kKind,
-     MORTISE_DEVICE_DISCOVERY, Needs::kPlugin, discovery_is_honest},
-    {"device.refusing_sink_is_obeyed", "list stops when its sink does not say OK.", kKind,
+constexpr const char* kDeviceKind = "device";
+constexpr Check kDeviceChecks[] = {
+    {"device.discovery_is_honest", "Devices have names and uuids; an unusable one says why.",
+     kDeviceKind, MORTISE_DEVICE_DISCOVERY, Needs::kPlugin, discovery_is_honest},
+    {"device.refusing_sink_is_obeyed", "list stops when its sink does not say OK.", kDeviceKind,
      MORTISE_DEVICE_DISCOVERY, Needs::kPlugin, refusing_device_sink_is_obeyed},
     {"device.memory_keeps_bytes", "Memory is aligned to 64 bytes and keeps what was written.",
-     kKind, MORTISE_DEVICE_MEMORY, Needs::kPlugin, memory_keeps_bytes},
-    {"device.end_of_memory_is_told", "An allocation that cannot be is RESOURCE_EXHAUSTED.", kKind,
-     MORTISE_DEVICE_MEMORY, Needs::kPlugin, end_of_memory_is_told},
-    {"device.streams_keep_order", "Work of one stream runs in order.", kKind, MORTISE_DEVICE_STREAM,
-     Needs::kPlugin, streams_keep_order},
-    {"device.events_happen", "Events are recorded, waited for and timed.", kKind,
+     kDeviceKind, MORTISE_DEVICE_MEMORY, Needs::kPlugin, memory_keeps_bytes},
+    {"device.end_of_memory_is_told", "An allocation that cannot be is RESOURCE_EXHAUSTED.",
+     kDeviceKind, MORTISE_DEVICE_MEMORY, Needs::kPlugin, end_of_memory_is_told},
+    {"device.streams_keep_order", "Work of one stream runs in order.", kDeviceKind,
+     MORTISE_DEVICE_STREAM, Needs::kPlugin, streams_keep_order},
+    {"device.events_happen", "Events are recorded, waited for and timed.", kDeviceKind,
      MORTISE_DEVICE_STREAM, Needs::kPlugin, events_happen},
-    {"device.telemetry_is_sane", "Samples are in the units that the header says.", kKind,
+    {"device.telemetry_is_sane", "Samples are in the units that the header says.", kDeviceKind,
      MORTISE_DEVICE_TELEMETRY, Needs::kPlugin, telemetry_is_sane},
-    {"device.slices_are_sane", "Slices have ids of their own and a share of 0 .. 1.", kKind,
+    {"device.slices_are_sane", "Slices have ids of their own and a share of 0 .. 1.", kDeviceKind,
      MORTISE_DEVICE_PARTITION, Needs::kPlugin, slices_are_sane},
     {"device.torch_bridge_is_told", "The bridge names libtorch's device and a file of the pack.",
-     kKind, MORTISE_DEVICE_TORCH_BRIDGE, Needs::kPlugin, torch_bridge_is_told},
+     kDeviceKind, MORTISE_DEVICE_TORCH_BRIDGE, Needs::kPlugin, torch_bridge_is_told},
 };
 
 }  // namespace
 
 std::span<const Check> device_checks() {
-  return kChecks;
+  return kDeviceChecks;
 }
 
 }  // namespace mortise::plugin::kit

@@ -251,36 +251,36 @@ Outcome no_rows_are_fine(Case& at) {
   return {};
 }
 
-constexpr const char* kKind = "device";
+constexpr const char* kDeviceOpKind = "device";
 constexpr const char* kOps = MORTISE_DEVICE_OPS;
-constexpr Check kChecks[] = {
+constexpr Check kDeviceOpChecks[] = {
     {"device.ops_equal_the_reference", "Operations in float32 agree with the fp64 reference.",
-     kKind, kOps, Needs::kPlugin, ops_equal_the_reference},
+     kDeviceOpKind, kOps, Needs::kPlugin, ops_equal_the_reference},
     {"device.bf16_ops_equal_the_reference", "Operations in bfloat16 agree with the reference.",
-     kKind, kOps, Needs::kPlugin, bf16_ops_equal_the_reference},
+     kDeviceOpKind, kOps, Needs::kPlugin, bf16_ops_equal_the_reference},
     {"device.gradients_equal_the_reference", "Gradients in float32 agree with the reference.",
-     kKind, kOps, Needs::kPlugin, gradients_equal_the_reference},
+     kDeviceOpKind, kOps, Needs::kPlugin, gradients_equal_the_reference},
     {"device.bf16_gradients_equal_the_reference", "Gradients in bfloat16 agree with the reference.",
-     kKind, kOps, Needs::kPlugin, bf16_gradients_equal_the_reference},
+     kDeviceOpKind, kOps, Needs::kPlugin, bf16_gradients_equal_the_reference},
     {"device.wrong_shapes_are_refused", "Other shapes, types and counts are INVALID_ARGUMENT.",
-     kKind, kOps, Needs::kPlugin, wrong_shapes_are_refused},
-    {"device.ids_out_of_range_are_refused", "Ids out of range are INVALID_ARGUMENT, once.", kKind,
-     kOps, Needs::kPlugin, ids_out_of_range_are_refused},
+     kDeviceOpKind, kOps, Needs::kPlugin, wrong_shapes_are_refused},
+    {"device.ids_out_of_range_are_refused", "Ids out of range are INVALID_ARGUMENT, once.",
+     kDeviceOpKind, kOps, Needs::kPlugin, ids_out_of_range_are_refused},
     {"device.unknown_operation_is_unsupported",
-     "An unknown operation is UNSUPPORTED, and preparing it UNIMPLEMENTED.", kKind, kOps,
+     "An unknown operation is UNSUPPORTED, and preparing it UNIMPLEMENTED.", kDeviceOpKind, kOps,
      Needs::kPlugin, unknown_operation_is_unsupported},
-    {"device.query_keeps_its_word", "What query supports can be prepared, and nothing else.", kKind,
-     kOps, Needs::kPlugin, query_keeps_its_word},
-    {"device.threads_agree", "One operation in four threads gives what one thread gives.", kKind,
-     kOps, Needs::kPlugin, threads_agree},
-    {"device.no_rows_are_fine", "Launches over no rows are fine.", kKind, kOps, Needs::kPlugin,
-     no_rows_are_fine},
+    {"device.query_keeps_its_word", "What query supports can be prepared, and nothing else.",
+     kDeviceOpKind, kOps, Needs::kPlugin, query_keeps_its_word},
+    {"device.threads_agree", "One operation in four threads gives what one thread gives.",
+     kDeviceOpKind, kOps, Needs::kPlugin, threads_agree},
+    {"device.no_rows_are_fine", "Launches over no rows are fine.", kDeviceOpKind, kOps,
+     Needs::kPlugin, no_rows_are_fine},
 };
 
 }  // namespace
 
 std::span<const Check> device_op_checks() {
-  return kChecks;
+  return kDeviceOpChecks;
 }
 
 }  // namespace mortise::plugin::kit

@@ -223,7 +223,7 @@ Outcome tables_do_not_change(Case& at) {
   return {};
 }
 
-constexpr Check kChecks[] = {
+constexpr Check kEntryChecks[] = {
     {"entry.is_quick", "The entry returns within 100 ms.", "", "", Needs::kLibrary, entry_is_quick},
     {"entry.starts_no_threads", "The entry starts no threads.", "", "", Needs::kLibrary,
      entry_starts_no_threads},
@@ -259,7 +259,7 @@ constexpr Check kChecks[] = {
 }  // namespace
 
 std::span<const Check> entry_checks() {
-  return kChecks;
+  return kEntryChecks;
 }
 
 }  // namespace mortise::plugin::kit

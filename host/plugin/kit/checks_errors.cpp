@@ -180,7 +180,7 @@ Outcome hostile_configs_are_survived(Case& at) {
   return {};
 }
 
-constexpr Check kChecks[] = {
+constexpr Check kErrorsChecks[] = {
     {"errors.failing_memory_is_told",
      "When an allocation fails, the call answers RESOURCE_EXHAUSTED and keeps nothing.", "", "",
      Needs::kPlugin, failing_memory_is_told},
@@ -200,7 +200,7 @@ constexpr Check kChecks[] = {
 }  // namespace
 
 std::span<const Check> error_checks() {
-  return kChecks;
+  return kErrorsChecks;
 }
 
 }  // namespace mortise::plugin::kit

@@ -352,38 +352,38 @@ Outcome describe_is_repeatable(Case& at) {
               names(stream.schema()) + ".");
 }
 
-constexpr const char* kKind = "dataset_format";
-constexpr Check kChecks[] = {
-    {"format.probe_takes_any_bytes", "probe fails on no bytes and is at most 100 sure.", kKind, "",
-     Needs::kPlugin, probe_takes_any_bytes},
-    {"format.probe_knows_its_own", "probe knows the pack's own samples and says why.", kKind, "",
-     Needs::kPlugin, probe_knows_its_own},
-    {"format.describe_fits_the_rows", "What describe tells is what the streams give.", kKind, "",
-     Needs::kPlugin, describe_fits_the_rows},
-    {"format.describe_is_repeatable", "The schema is the same each time and in the stream.", kKind,
-     "", Needs::kPlugin, describe_is_repeatable},
-    {"format.shards_unite_to_the_whole", "All shards together give every row once.", kKind, "",
-     Needs::kPlugin, shards_unite_to_the_whole},
-    {"format.resumes_from_any_cursor", "From each cursor exactly the remaining rows come.", kKind,
-     "", Needs::kPlugin, resumes_from_any_cursor},
-    {"format.damaged_cursor_is_refused", "A damaged or foreign cursor is DATA_LOSS.", kKind, "",
-     Needs::kPlugin, damaged_cursor_is_refused},
+constexpr const char* kFormatKind = "dataset_format";
+constexpr Check kFormatChecks[] = {
+    {"format.probe_takes_any_bytes", "probe fails on no bytes and is at most 100 sure.",
+     kFormatKind, "", Needs::kPlugin, probe_takes_any_bytes},
+    {"format.probe_knows_its_own", "probe knows the pack's own samples and says why.", kFormatKind,
+     "", Needs::kPlugin, probe_knows_its_own},
+    {"format.describe_fits_the_rows", "What describe tells is what the streams give.", kFormatKind,
+     "", Needs::kPlugin, describe_fits_the_rows},
+    {"format.describe_is_repeatable", "The schema is the same each time and in the stream.",
+     kFormatKind, "", Needs::kPlugin, describe_is_repeatable},
+    {"format.shards_unite_to_the_whole", "All shards together give every row once.", kFormatKind,
+     "", Needs::kPlugin, shards_unite_to_the_whole},
+    {"format.resumes_from_any_cursor", "From each cursor exactly the remaining rows come.",
+     kFormatKind, "", Needs::kPlugin, resumes_from_any_cursor},
+    {"format.damaged_cursor_is_refused", "A damaged or foreign cursor is DATA_LOSS.", kFormatKind,
+     "", Needs::kPlugin, damaged_cursor_is_refused},
     {"format.projection_gives_the_columns", "A projection gives its columns, an unknown one none.",
-     kKind, "", Needs::kPlugin, projection_gives_the_columns},
-    {"format.batch_limit_is_kept", "No batch has more rows than asked for.", kKind, "",
+     kFormatKind, "", Needs::kPlugin, projection_gives_the_columns},
+    {"format.batch_limit_is_kept", "No batch has more rows than asked for.", kFormatKind, "",
      Needs::kPlugin, batch_limit_is_kept},
     {"format.wrong_names_are_refused", "Missing files and shards are refused by the right code.",
-     kKind, "", Needs::kPlugin, wrong_names_are_refused},
-    {"format.hostile_files_are_survived", "Cut and changed files do no harm.", kKind, "",
+     kFormatKind, "", Needs::kPlugin, wrong_names_are_refused},
+    {"format.hostile_files_are_survived", "Cut and changed files do no harm.", kFormatKind, "",
      Needs::kPlugin, hostile_files_are_survived},
     {"format.streams_are_independent", "Two streams of one shard know nothing of each other.",
-     kKind, "", Needs::kPlugin, streams_are_independent},
+     kFormatKind, "", Needs::kPlugin, streams_are_independent},
 };
 
 }  // namespace
 
 std::span<const Check> format_checks() {
-  return kChecks;
+  return kFormatChecks;
 }
 
 }  // namespace mortise::plugin::kit

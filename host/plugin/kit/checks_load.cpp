@@ -130,7 +130,7 @@ Outcome plugin_loads(Case& at) {
   return {};
 }
 
-constexpr Check kChecks[] = {
+constexpr Check kLoadChecks[] = {
     {"load.manifest_is_sound", "pack.json can be read, fits its schema and names real interfaces.",
      "", "", Needs::kManifest, manifest_is_sound},
     {"load.files_match_their_hashes",
@@ -156,7 +156,7 @@ constexpr Check kChecks[] = {
 }  // namespace
 
 std::span<const Check> load_checks() {
-  return kChecks;
+  return kLoadChecks;
 }
 
 }  // namespace mortise::plugin::kit

@@ -220,31 +220,31 @@ Outcome gradient_scales_and_adds(Case& at) {
   });
 }
 
-constexpr const char* kKind = "loss";
-constexpr Check kChecks[] = {
-    {"loss.gradient_is_the_slope", "backward agrees with finite differences of forward.", kKind, "",
-     Needs::kPlugin, gradient_is_the_slope},
+constexpr const char* kLossKind = "loss";
+constexpr Check kLossChecks[] = {
+    {"loss.gradient_is_the_slope", "backward agrees with finite differences of forward.", kLossKind,
+     "", Needs::kPlugin, gradient_is_the_slope},
     {"loss.value_equals_the_reference", "forward agrees with the reference that the pack names.",
-     kKind, "", Needs::kPlugin, value_equals_the_reference},
-    {"loss.no_labels_give_zero", "Without labels loss and gradients are 0.", kKind, "",
+     kLossKind, "", Needs::kPlugin, value_equals_the_reference},
+    {"loss.no_labels_give_zero", "Without labels loss and gradients are 0.", kLossKind, "",
      Needs::kPlugin, no_labels_give_zero},
-    {"loss.other_rows_get_zero", "grad_input is 0 in rows without a label.", kKind, "",
+    {"loss.other_rows_get_zero", "grad_input is 0 in rows without a label.", kLossKind, "",
      Needs::kPlugin, other_rows_get_zero},
-    {"loss.wrong_labels_are_refused", "Labels and rows out of range are INVALID_ARGUMENT.", kKind,
-     "", Needs::kPlugin, wrong_labels_are_refused},
+    {"loss.wrong_labels_are_refused", "Labels and rows out of range are INVALID_ARGUMENT.",
+     kLossKind, "", Needs::kPlugin, wrong_labels_are_refused},
     {"loss.wrong_shapes_are_refused", "Absent tensors and too many rows are INVALID_ARGUMENT.",
-     kKind, "", Needs::kPlugin, wrong_shapes_are_refused},
-    {"loss.smaller_calls_fit", "A plan serves smaller calls too.", kKind, "", Needs::kPlugin,
+     kLossKind, "", Needs::kPlugin, wrong_shapes_are_refused},
+    {"loss.smaller_calls_fit", "A plan serves smaller calls too.", kLossKind, "", Needs::kPlugin,
      smaller_calls_fit},
     {"loss.gradient_scales_and_adds",
-     "Gradients are grad_loss times the slope, and grad_weight is added to.", kKind, "",
+     "Gradients are grad_loss times the slope, and grad_weight is added to.", kLossKind, "",
      Needs::kPlugin, gradient_scales_and_adds},
 };
 
 }  // namespace
 
 std::span<const Check> loss_checks() {
-  return kChecks;
+  return kLossChecks;
 }
 
 }  // namespace mortise::plugin::kit

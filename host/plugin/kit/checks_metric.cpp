@@ -374,45 +374,45 @@ Outcome instances_are_independent(Case& at) {
   return fail("Two instances fed in turns see each other's rows: " + text + ".");
 }
 
-constexpr const char* kKind = "metric";
-constexpr Check kChecks[] = {
-    {"metric.schema_is_known", "update needs named columns of formats that the host knows.", kKind,
-     "", Needs::kPlugin, schema_is_known},
+constexpr const char* kMetricKind = "metric";
+constexpr Check kMetricChecks[] = {
+    {"metric.schema_is_known", "update needs named columns of formats that the host knows.",
+     kMetricKind, "", Needs::kPlugin, schema_is_known},
     {"metric.schema_outlives_the_instance", "The schema can be read after its instance has ended.",
-     kKind, "", Needs::kPlugin, schema_outlives_the_instance},
-    {"metric.release_marks_what_it_released", "release sets release to NULL.", kKind, "",
+     kMetricKind, "", Needs::kPlugin, schema_outlives_the_instance},
+    {"metric.release_marks_what_it_released", "release sets release to NULL.", kMetricKind, "",
      Needs::kPlugin, release_marks_what_it_released},
     {"metric.batches_do_not_matter", "The result does not depend on how rows are cut into batches.",
-     kKind, "", Needs::kPlugin, batches_do_not_matter},
-    {"metric.order_does_not_matter", "The result does not depend on the order of rows.", kKind, "",
-     Needs::kPlugin, order_does_not_matter},
-    {"metric.sliced_batches_are_read", "Offsets of the batch and of its columns are added.", kKind,
-     "", Needs::kPlugin, sliced_batches_are_read},
+     kMetricKind, "", Needs::kPlugin, batches_do_not_matter},
+    {"metric.order_does_not_matter", "The result does not depend on the order of rows.",
+     kMetricKind, "", Needs::kPlugin, order_does_not_matter},
+    {"metric.sliced_batches_are_read", "Offsets of the batch and of its columns are added.",
+     kMetricKind, "", Needs::kPlugin, sliced_batches_are_read},
     {"metric.reads_stay_inside_its_input",
-     "Nothing is read behind a buffer or written into borrowed rows.", kKind, "", Needs::kPlugin,
-     reads_stay_inside},
-    {"metric.nulls_are_taken", "Nulls are taken where the schema allows them.", kKind, "",
+     "Nothing is read behind a buffer or written into borrowed rows.", kMetricKind, "",
+     Needs::kPlugin, reads_stay_inside},
+    {"metric.nulls_are_taken", "Nulls are taken where the schema allows them.", kMetricKind, "",
      Needs::kPlugin, nulls_are_taken},
-    {"metric.empty_batch_changes_nothing", "A batch of no rows changes nothing.", kKind, "",
+    {"metric.empty_batch_changes_nothing", "A batch of no rows changes nothing.", kMetricKind, "",
      Needs::kPlugin, empty_batch_changes_nothing},
-    {"metric.no_rows_give_nan", "Without rows every value is NaN and counts 0 rows.", kKind, "",
-     Needs::kPlugin, no_rows_give_nan},
-    {"metric.row_scores_fit", "There is one score a row, and it depends on its row alone.", kKind,
-     "", Needs::kPlugin, row_scores_fit},
-    {"metric.values_are_in_range", "Values lie inside the range that describe tells.", kKind, "",
-     Needs::kPlugin, values_are_in_range},
-    {"metric.finalize_is_repeatable", "finalize changes nothing and may come again.", kKind, "",
-     Needs::kPlugin, finalize_is_repeatable},
-    {"metric.refusing_row_sink_is_obeyed", "finalize stops when its sink does not say OK.", kKind,
-     "", Needs::kPlugin, refusing_row_sink_is_obeyed},
-    {"metric.instances_are_independent", "Two instances know nothing of each other.", kKind, "",
-     Needs::kPlugin, instances_are_independent},
+    {"metric.no_rows_give_nan", "Without rows every value is NaN and counts 0 rows.", kMetricKind,
+     "", Needs::kPlugin, no_rows_give_nan},
+    {"metric.row_scores_fit", "There is one score a row, and it depends on its row alone.",
+     kMetricKind, "", Needs::kPlugin, row_scores_fit},
+    {"metric.values_are_in_range", "Values lie inside the range that describe tells.", kMetricKind,
+     "", Needs::kPlugin, values_are_in_range},
+    {"metric.finalize_is_repeatable", "finalize changes nothing and may come again.", kMetricKind,
+     "", Needs::kPlugin, finalize_is_repeatable},
+    {"metric.refusing_row_sink_is_obeyed", "finalize stops when its sink does not say OK.",
+     kMetricKind, "", Needs::kPlugin, refusing_row_sink_is_obeyed},
+    {"metric.instances_are_independent", "Two instances know nothing of each other.", kMetricKind,
+     "", Needs::kPlugin, instances_are_independent},
 };
 
 }  // namespace
 
 std::span<const Check> metric_checks() {
-  return kChecks;
+  return kMetricChecks;
 }
 
 }  // namespace mortise::plugin::kit

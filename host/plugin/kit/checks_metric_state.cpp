@@ -169,30 +169,30 @@ Outcome refused_rows_change_nothing(Case& at) {
   return fail("update refused a batch and yet the result changed: " + text + ".");
 }
 
-constexpr const char* kKind = "metric";
-constexpr Check kChecks[] = {
+constexpr const char* kMetricStateKind = "metric";
+constexpr Check kMetricStateChecks[] = {
     {"metric.any_partition_merges_alike",
-     "States of any partition of the rows merge to the result of one pass.", kKind, "",
+     "States of any partition of the rows merge to the result of one pass.", kMetricStateKind, "",
      Needs::kPlugin, any_partition_merges_alike},
-    {"metric.empty_state_is_neutral", "Merging a state without rows changes nothing.", kKind, "",
-     Needs::kPlugin, empty_state_is_neutral},
-    {"metric.save_changes_nothing", "save may come again and changes nothing.", kKind, "",
-     Needs::kPlugin, save_changes_nothing},
+    {"metric.empty_state_is_neutral", "Merging a state without rows changes nothing.",
+     kMetricStateKind, "", Needs::kPlugin, empty_state_is_neutral},
+    {"metric.save_changes_nothing", "save may come again and changes nothing.", kMetricStateKind,
+     "", Needs::kPlugin, save_changes_nothing},
     {"metric.merged_state_goes_on", "A fresh instance with a saved state goes on where it stopped.",
-     kKind, "", Needs::kPlugin, merged_state_goes_on},
+     kMetricStateKind, "", Needs::kPlugin, merged_state_goes_on},
     {"metric.damaged_state_is_refused",
-     "A state that is cut or too long is DATA_LOSS and changes nothing.", kKind, "", Needs::kPlugin,
-     damaged_state_is_refused},
-    {"metric.random_states_are_survived", "States of random bytes do no harm.", kKind, "",
-     Needs::kPlugin, random_states_are_survived},
+     "A state that is cut or too long is DATA_LOSS and changes nothing.", kMetricStateKind, "",
+     Needs::kPlugin, damaged_state_is_refused},
+    {"metric.random_states_are_survived", "States of random bytes do no harm.", kMetricStateKind,
+     "", Needs::kPlugin, random_states_are_survived},
     {"metric.refused_rows_change_nothing", "After an error of update the instance is as before.",
-     kKind, "", Needs::kPlugin, refused_rows_change_nothing},
+     kMetricStateKind, "", Needs::kPlugin, refused_rows_change_nothing},
 };
 
 }  // namespace
 
 std::span<const Check> metric_state_checks() {
-  return kChecks;
+  return kMetricStateChecks;
 }
 
 }  // namespace mortise::plugin::kit

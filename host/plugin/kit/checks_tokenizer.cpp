@@ -346,43 +346,43 @@ Outcome training_ignores_order(Case& at) {
   return {};
 }
 
-constexpr const char* kKind = "tokenizer";
+constexpr const char* kTokenizerKind = "tokenizer";
 constexpr const char* kTrainer = MORTISE_TOKENIZER_TRAINER;
-constexpr Check kChecks[] = {
+constexpr Check kTokenizerChecks[] = {
     {"tokenizer.round_trip", "Encoded and decoded text is the text, or stays the same from then.",
-     kKind, "", Needs::kPlugin, round_trip},
-    {"tokenizer.batch_equals_single", "A text has the same ids alone and in a batch.", kKind, "",
-     Needs::kPlugin, batch_equals_single},
+     kTokenizerKind, "", Needs::kPlugin, round_trip},
+    {"tokenizer.batch_equals_single", "A text has the same ids alone and in a batch.",
+     kTokenizerKind, "", Needs::kPlugin, batch_equals_single},
     {"tokenizer.stream_equals_batch", "Token by token the same text comes, in whole characters.",
-     kKind, "", Needs::kPlugin, stream_equals_batch},
+     kTokenizerKind, "", Needs::kPlugin, stream_equals_batch},
     {"tokenizer.offsets_lie_inside", "There are two offsets a token, inside the text, in order.",
-     kKind, "", Needs::kPlugin, offsets_lie_inside},
+     kTokenizerKind, "", Needs::kPlugin, offsets_lie_inside},
     {"tokenizer.vocab_fits_the_facts", "vocab has vocab_count rows, and every id given is in it.",
-     kKind, "", Needs::kPlugin, vocab_fits_the_facts},
+     kTokenizerKind, "", Needs::kPlugin, vocab_fits_the_facts},
     {"tokenizer.fingerprint_is_stable", "The fingerprint is 64 hex digits and always the same.",
-     kKind, "", Needs::kPlugin, fingerprint_is_stable},
-    {"tokenizer.threads_agree", "Four threads encode on one instance as one does.", kKind, "",
-     Needs::kPlugin, threads_agree},
-    {"tokenizer.bad_text_is_refused", "Text that is not UTF-8 is refused with row and byte.", kKind,
-     "", Needs::kPlugin, bad_text_is_refused},
-    {"tokenizer.unknown_ids_are_refused", "An id outside of the vocabulary is OUT_OF_RANGE.", kKind,
-     "", Needs::kPlugin, unknown_ids_are_refused},
-    {"tokenizer.length_bound_is_kept", "A bound cuts a text's ids at the right.", kKind, "",
-     Needs::kPlugin, length_bound_is_kept},
-    {"tokenizer.nothing_is_fine", "No texts, the empty text and no ids are fine.", kKind, "",
-     Needs::kPlugin, nothing_is_fine},
-    {"tokenizer.missing_file_is_not_found", "A file that does not exist is NOT_FOUND.", kKind, "",
-     Needs::kPlugin, missing_file_is_not_found},
-    {"tokenizer.hostile_files_are_survived", "Cut and changed files do no harm.", kKind, "",
-     Needs::kPlugin, hostile_files_are_survived},
+     kTokenizerKind, "", Needs::kPlugin, fingerprint_is_stable},
+    {"tokenizer.threads_agree", "Four threads encode on one instance as one does.", kTokenizerKind,
+     "", Needs::kPlugin, threads_agree},
+    {"tokenizer.bad_text_is_refused", "Text that is not UTF-8 is refused with row and byte.",
+     kTokenizerKind, "", Needs::kPlugin, bad_text_is_refused},
+    {"tokenizer.unknown_ids_are_refused", "An id outside of the vocabulary is OUT_OF_RANGE.",
+     kTokenizerKind, "", Needs::kPlugin, unknown_ids_are_refused},
+    {"tokenizer.length_bound_is_kept", "A bound cuts a text's ids at the right.", kTokenizerKind,
+     "", Needs::kPlugin, length_bound_is_kept},
+    {"tokenizer.nothing_is_fine", "No texts, the empty text and no ids are fine.", kTokenizerKind,
+     "", Needs::kPlugin, nothing_is_fine},
+    {"tokenizer.missing_file_is_not_found", "A file that does not exist is NOT_FOUND.",
+     kTokenizerKind, "", Needs::kPlugin, missing_file_is_not_found},
+    {"tokenizer.hostile_files_are_survived", "Cut and changed files do no harm.", kTokenizerKind,
+     "", Needs::kPlugin, hostile_files_are_survived},
     {"tokenizer.training_ignores_order", "Training depends on the texts, not on their order.",
-     kKind, kTrainer, Needs::kPlugin, training_ignores_order},
+     kTokenizerKind, kTrainer, Needs::kPlugin, training_ignores_order},
 };
 
 }  // namespace
 
 std::span<const Check> tokenizer_checks() {
-  return kChecks;
+  return kTokenizerChecks;
 }
 
 }  // namespace mortise::plugin::kit

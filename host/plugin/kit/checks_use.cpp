@@ -180,7 +180,7 @@ Outcome enders_take_null(Case& at) {
   return {};
 }
 
-constexpr Check kChecks[] = {
+constexpr Check kUseChecks[] = {
     {"use.succeeds", "One ordinary use from create to destroy and quiesce works.", "", "",
      Needs::kPlugin, full_use_succeeds},
     {"use.same_input_gives_same_bytes", "The same calls give the same answers, bit for bit.", "",
@@ -208,7 +208,7 @@ constexpr Check kChecks[] = {
 }  // namespace
 
 std::span<const Check> use_checks() {
-  return kChecks;
+  return kUseChecks;
 }
 
 }  // namespace mortise::plugin::kit

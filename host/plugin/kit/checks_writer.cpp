@@ -72,21 +72,21 @@ Outcome taken_name_is_refused(Case& at) {
               " instead of ALREADY_EXISTS.");
 }
 
-constexpr const char* kKind = "dataset_format";
+constexpr const char* kWriterKind = "dataset_format";
 constexpr const char* kWriter = MORTISE_KIND_DATASET_FORMAT_WRITER;
-constexpr Check kChecks[] = {
-    {"writer.written_rows_are_read", "What is written and committed is read as it was.", kKind,
-     kWriter, Needs::kPlugin, written_rows_are_read},
+constexpr Check kWriterChecks[] = {
+    {"writer.written_rows_are_read", "What is written and committed is read as it was.",
+     kWriterKind, kWriter, Needs::kPlugin, written_rows_are_read},
     {"writer.nothing_is_seen_before_commit", "Before commit and after abort there is no file.",
-     kKind, kWriter, Needs::kPlugin, nothing_is_seen_before_commit},
-    {"writer.taken_name_is_refused", "A name that is taken is ALREADY_EXISTS.", kKind, kWriter,
-     Needs::kPlugin, taken_name_is_refused},
+     kWriterKind, kWriter, Needs::kPlugin, nothing_is_seen_before_commit},
+    {"writer.taken_name_is_refused", "A name that is taken is ALREADY_EXISTS.", kWriterKind,
+     kWriter, Needs::kPlugin, taken_name_is_refused},
 };
 
 }  // namespace
 
 std::span<const Check> writer_checks() {
-  return kChecks;
+  return kWriterChecks;
 }
 
 }  // namespace mortise::plugin::kit

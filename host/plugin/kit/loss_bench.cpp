@@ -43,11 +43,11 @@ class Edged {
   std::vector<float> all_;
 };
 
-// Scratch of exactly so many bytes against a page that may not be touched; the rest of the last 64
-// bytes is watched.
-class Scratch {
+// GuardedPage of exactly so many bytes against a page that may not be touched; the rest of the last
+// 64 bytes is watched.
+class GuardedPage {
  public:
-  explicit Scratch(uint64_t size_bytes)
+  explicit GuardedPage(uint64_t size_bytes)
       : size_(size_bytes), slack_((64 - size_bytes % 64) % 64), page_(size_bytes + slack_, 64) {
     if (page_.data() != nullptr) std::memset(page_.data(), 0xA5, size_ + slack_);
   }
@@ -91,7 +91,7 @@ Result<LossAnswer> run(const Loss& loss, const LossProblem& p, uint64_t factor, 
   if (plan.needs().workspace_bytes > (1u << 30) || plan.needs().saved_bytes > (1u << 30)) {
     return Error(Code::kOutOfRange, "A plan for a few rows asks for more than 1 GiB.");
   }
-  Scratch workspace(plan.needs().workspace_bytes), saved(plan.needs().saved_bytes);
+  GuardedPage workspace(plan.needs().workspace_bytes), saved(plan.needs().saved_bytes);
   Edged value({0.0f}), grad_input(std::vector<float>(p.input.size(), NAN));
   Edged grad_weight(p.grad_weight_before);
   const auto labelled = static_cast<int64_t>(p.labels.size());
@@ -169,7 +169,7 @@ Result<LossAnswer> run_loss(const Loss& loss, const LossProblem& problem, uint64
 
 Status run_without_labels_tensor(const Loss& loss, const LossProblem& p) {
   MORTISE_ASSIGN(const LossPlan plan, loss.prepare(shapes_of(p, 1), nullptr));
-  const Scratch workspace(plan.needs().workspace_bytes), saved(plan.needs().saved_bytes);
+  const GuardedPage workspace(plan.needs().workspace_bytes), saved(plan.needs().saved_bytes);
   std::vector<float> numbers(static_cast<size_t>((p.rows + 1) * p.width()), 1.0f);
   const sdk::TensorView input(numbers.data(), sdk::kFloat32, {p.rows + 1, p.width()});
   mortise_loss_call call{};

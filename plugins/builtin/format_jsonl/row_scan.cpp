@@ -9,7 +9,7 @@
 namespace mortise::format_jsonl {
 namespace {
 
-constexpr int kDepthMax = 32;
+constexpr int kScanDepthMax = 32;
 constexpr size_t kKeysMax = 32;
 constexpr uint64_t kOnes = 0x0101010101010101u, kHighs = 0x8080808080808080u;
 
@@ -43,9 +43,9 @@ class Scan {
       case '"':
         return text(nullptr);
       case '{':
-        return depth < kDepthMax && object(depth + 1);
+        return depth < kScanDepthMax && object(depth + 1);
       case '[':
-        return depth < kDepthMax && array(depth + 1);
+        return depth < kScanDepthMax && array(depth + 1);
       case 't':
         return word("true");
       case 'f':

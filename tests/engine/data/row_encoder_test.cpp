@@ -13,10 +13,10 @@ namespace {
 using base::Code;
 using base::Json;
 
-constexpr const char* kTextTemplate =
+constexpr const char* kRowTextTemplate =
     "{% for m in messages %}{{ m.role[0] }}:{{ m.content }}{{ '</s>' if m.role == 'assistant' }}\n"
     "{% endfor %}{% if add_generation_prompt %}a:{% endif %}";
-constexpr const char* kPartsTemplate =
+constexpr const char* kRowPartsTemplate =
     "{% for m in messages %}{{ m.role[0] }}:{% if m.content is string %}{{ m.content }}{% else %}"
     "{% for p in m.content %}{{ '<image>' if p.type == 'image' else p.text }}{% endfor %}"
     "{% endif %}{{ '</s>' if m.role == 'assistant' }}\n{% endfor %}"
@@ -25,7 +25,7 @@ constexpr const char* kPartsTemplate =
 class Encoding : public ::testing::Test {
  protected:
   base::Result<EncodedRow> encode(const char* row, RowSettings settings,
-                                  const char* source = kTextTemplate) {
+                                  const char* source = kRowTextTemplate) {
     chat_.emplace(ChatSetup{.chat_template = *Template::parse(source),
                             .variables = Json::object(),
                             .is_default = false});
@@ -70,7 +70,7 @@ TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {
   ASSERT_TRUE(text.ok()) << text.error().text();
   EXPECT_EQ(text_of(text->ids), "u:###\nwhat?\na:ok$\n");
   EXPECT_EQ(text->images, std::vector<std::string>{"a.png"});
-  const auto parts = encode(question, settings("vqa"), kPartsTemplate);
+  const auto parts = encode(question, settings("vqa"), kRowPartsTemplate);
   ASSERT_TRUE(parts.ok()) << parts.error().text();
   EXPECT_EQ(text_of(parts->ids), "u:###what?\na:ok$\n");
   EXPECT_EQ(text_of(parts->labels), "_____________ok$_");

@@ -63,10 +63,6 @@ base::Error error_of(Call&& call) {
   return status.ok() ? base::Error() : status.error();
 }
 
-Tensor ints(std::vector<int32_t> values) {
-  return at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
-}
-
 TEST(Device, CountsAFallbackForWhatTheDeviceDoesNotHave) {
   const mortise_device_ops ops = empty_device();
   Device device(&ops);

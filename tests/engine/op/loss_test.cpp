@@ -106,10 +106,6 @@ mortise_loss_instance* some_instance() {
   return reinterpret_cast<mortise_loss_instance*>(&place);
 }
 
-Tensor ints(std::vector<int32_t> values) {
-  return at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
-}
-
 struct Result {
   Tensor loss, hidden_grad, weight_grad;
 };

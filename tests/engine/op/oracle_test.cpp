@@ -33,10 +33,6 @@ void PrintTo(const OpCase& op, std::ostream* out) {
 Bounds bounds(std::vector<int32_t> values) {
   return Bounds::of(std::move(values));
 }
-Tensor ints(std::vector<int32_t> values) {
-  return at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
-}
-
 OpCase attention_case(const char* name, std::vector<int32_t> q, std::vector<int32_t> k, bool causal,
                       int32_t window) {
   return {name,

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/tensor.h>
 
 #include <vector>
 
@@ -23,6 +24,11 @@ inline at::Tensor random_tensor(const std::vector<int64_t>& shape, uint64_t stre
     data[i] = static_cast<float>(scale * random.normal(static_cast<uint64_t>(i)));
   }
   return tensor;
+}
+
+// int32, [size of values].
+inline at::Tensor ints(const std::vector<int32_t>& values) {
+  return at::tensor(at::ArrayRef<int32_t>(values), at::kInt);
 }
 
 }  // namespace mortise::engine

@@ -1,5 +1,6 @@
 // Values, reading and its refusals. Writing is in json_write_test.cpp.
 #include "base/json.h"
+#include "tests/unit/base/parsed.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,12 +12,6 @@ namespace mortise::base {
 namespace {
 
 using ::testing::HasSubstr;
-
-Json parsed(std::string_view text) {
-  auto value = parse_json(text);
-  EXPECT_TRUE(value.ok()) << text << ": " << value.error().text();
-  return value.ok() ? *value : Json();
-}
 
 Error refused(std::string_view text, const JsonLimits& limits = {}) {
   auto value = parse_json(text, limits);

@@ -6,13 +6,10 @@
 #include <random>
 
 #include "base/json.h"
+#include "tests/unit/base/parsed.h"
 
 namespace mortise::base {
 namespace {
-
-Json parsed(std::string_view text) {
-  return parse_json(text).value();
-}
 
 TEST(JsonDump, WritesOneLineOrIndented) {
   const Json value = parsed(R"({"a":[1,"x",null],"b":{},"c":[]})");

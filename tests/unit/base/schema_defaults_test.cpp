@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/schema.h"
+#include "tests/unit/base/parsed.h"
 
 namespace mortise::base {
 namespace {
@@ -9,10 +10,6 @@ namespace {
 Json filled(std::string_view schema, std::string_view value) {
   return Schema::load(parse_json(schema).value()).value().with_defaults(parse_json(value).value());
 }
-Json parsed(std::string_view text) {
-  return parse_json(text).value();
-}
-
 TEST(WithDefaults, FillsAbsentPropertiesAndKeepsGivenOnes) {
   const char* schema = R"({"properties":{"a":{"default":1},"b":{"default":null},"c":{}}})";
   EXPECT_EQ(filled(schema, R"({"a":5})"), parsed(R"({"a":5,"b":null})"));

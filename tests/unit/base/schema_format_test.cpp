@@ -6,13 +6,13 @@
 namespace mortise::base {
 namespace {
 
-struct Case {
+struct FormatCase {
   const char* format;
   std::vector<std::string_view> fit;
   std::vector<std::string_view> fail;
 };
 
-class SchemaFormat : public ::testing::TestWithParam<Case> {};
+class SchemaFormat : public ::testing::TestWithParam<FormatCase> {};
 
 TEST_P(SchemaFormat, TellsRightFromWrong) {
   EXPECT_EQ(format_kind(GetParam().format), FormatKind::kChecked);
@@ -20,23 +20,24 @@ TEST_P(SchemaFormat, TellsRightFromWrong) {
   for (const auto text : GetParam().fail) EXPECT_FALSE(has_format(GetParam().format, text)) << text;
 }
 
-const Case kTimes[] = {{"date",
-                        {"2026-11-24", "2000-02-29", "2024-02-29", "0001-01-01"},
-                        {"2026-13-01", "2026-02-29", "1900-02-29", "2026-1-01", "2026-11-31",
-                         "26-11-24", "2026-11-24Z", "", "2026/11/24", "2026-00-10", "2026-10-00"}},
-                       {"time",
-                        {"08:30:06Z", "23:59:60Z", "08:30:06.283185+00:20", "01:29:60+01:30",
-                         "23:29:60-00:30", "00:00:00z"},
-                        {"08:30:06", "24:00:00Z", "08:60:00Z", "22:59:60Z", "08:30:06.Z",
-                         "08:30:06+24:00", "8:30:06Z", "08:30:06 Z", "08:30Z", "08:30:06+0100"}},
-                       {"date-time",
-                        {"2026-11-24T05:10:00Z", "1985-04-12T23:20:50.52Z",
-                         "1990-12-31T15:59:60-08:00", "1963-06-19t08:30:06.283185z"},
-                        {"2026-11-24 05:10:00Z", "2026-11-24", "2026-02-30T05:10:00Z",
-                         "2026-11-24T05:10:00", "2026-11-24T05:10:00ZZ", "1998-12-31T23:58:60Z"}}};
+const FormatCase kTimes[] = {
+    {"date",
+     {"2026-11-24", "2000-02-29", "2024-02-29", "0001-01-01"},
+     {"2026-13-01", "2026-02-29", "1900-02-29", "2026-1-01", "2026-11-31", "26-11-24",
+      "2026-11-24Z", "", "2026/11/24", "2026-00-10", "2026-10-00"}},
+    {"time",
+     {"08:30:06Z", "23:59:60Z", "08:30:06.283185+00:20", "01:29:60+01:30", "23:29:60-00:30",
+      "00:00:00z"},
+     {"08:30:06", "24:00:00Z", "08:60:00Z", "22:59:60Z", "08:30:06.Z", "08:30:06+24:00", "8:30:06Z",
+      "08:30:06 Z", "08:30Z", "08:30:06+0100"}},
+    {"date-time",
+     {"2026-11-24T05:10:00Z", "1985-04-12T23:20:50.52Z", "1990-12-31T15:59:60-08:00",
+      "1963-06-19t08:30:06.283185z"},
+     {"2026-11-24 05:10:00Z", "2026-11-24", "2026-02-30T05:10:00Z", "2026-11-24T05:10:00",
+      "2026-11-24T05:10:00ZZ", "1998-12-31T23:58:60Z"}}};
 INSTANTIATE_TEST_SUITE_P(Times, SchemaFormat, ::testing::ValuesIn(kTimes));
 
-const Case kAddresses[] = {
+const FormatCase kAddresses[] = {
     {"ipv4",
      {"192.168.0.1", "0.0.0.0", "255.255.255.255"},
      {"256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4 ", "1.2.3.a", "0x7f.0.0.1", ""}},
@@ -59,7 +60,7 @@ const Case kAddresses[] = {
       "http://a:b1/", "http://a#b#c", "", "http://[::1]x/", "https://[@example.org/test.txt"}}};
 INSTANTIATE_TEST_SUITE_P(Addresses, SchemaFormat, ::testing::ValuesIn(kAddresses));
 
-const Case kTexts[] = {
+const FormatCase kTexts[] = {
     {"email",
      {"joe.bloggs@example.com", "te~st@example.com", "\"joe bloggs\"@example.com",
       "joe@[127.0.0.1]", "joe@[IPv6:::1]", "a+b@x.y"},

@@ -3,15 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "base/schema_state.h"
+#include "tests/unit/base/parsed.h"
 
 namespace mortise::base {
 namespace {
 
 using ::testing::HasSubstr;
 
-Json parsed(std::string_view text) {
-  return parse_json(text).value();
-}
 Error refused(std::string_view text) {
   const auto loaded = Schema::load(parsed(text));
   EXPECT_FALSE(loaded.ok()) << text;

@@ -8,18 +8,13 @@
 #include "base/file_ops.h"
 #include "ingest/catalog/entry.h"
 #include "pack/find.h"
+#include "tests/unit/ingest_catalog/layouts.h"
 
 namespace mortise::ingest::catalog {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-const Catalog& catalog() {
-  static const Catalog all =
-      Catalog::parse(base::read_file(base::posix_file_ops(), MORTISE_CATALOG).value()).value();
-  return all;
-}
 
 TEST(Catalog, EveryEntryHasAnImporter) {
   base::FileOps& files = base::posix_file_ops();

@@ -6,7 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "base/file_ops.h"
+#include "ingest/catalog/entry.h"
+
 namespace mortise::ingest::catalog {
+
+// The catalogue that is shipped.
+inline const Catalog& catalog() {
+  static const Catalog all =
+      Catalog::parse(base::read_file(base::posix_file_ops(), MORTISE_CATALOG).value()).value();
+  return all;
+}
 
 struct LayoutSample {
   std::string layout, set, task;             // set: its id, or an entry of the catalogue as JSON

@@ -40,12 +40,6 @@ std::string canonical(const std::string& json) {
   return base::parse_json(replaced(json, "@KEPT", kept_name())).value().canonical();
 }
 
-const Catalog& catalog() {
-  static const Catalog all =
-      Catalog::parse(base::read_file(base::posix_file_ops(), MORTISE_CATALOG).value()).value();
-  return all;
-}
-
 const std::regex kMadeName("media/[0-9a-f]{32}");
 
 class Layouts : public testing::Test {

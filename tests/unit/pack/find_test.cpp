@@ -8,12 +8,9 @@ namespace mortise::pack {
 namespace {
 
 using base::Code;
+using test::files;
 using test::TemporaryFolder;
 using test::write_pack;
-
-base::FileOps& files() {
-  return base::posix_file_ops();
-}
 
 Search search_of(const TemporaryFolder& folder) {
   Search search;

@@ -7,10 +7,15 @@
 #include <string>
 
 #include "base/crypto.h"
+#include "base/file_ops.h"
 #include "base/json.h"
 #include "pack/manifest.h"
 
 namespace mortise::pack::test {
+
+inline base::FileOps& files() {
+  return base::posix_file_ops();
+}
 
 class TemporaryFolder {
  public:

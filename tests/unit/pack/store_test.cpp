@@ -11,12 +11,9 @@ namespace mortise::pack {
 namespace {
 
 using base::Code;
+using test::files;
 using test::TemporaryFolder;
 using test::write_pack;
-
-base::FileOps& files() {
-  return base::posix_file_ops();
-}
 
 Keyring keyring_of(const base::SigningKey& key, std::string prefix = "com.example.") {
   return {{{base::Bytes(key.verify.begin(), key.verify.end()), "Vendor", {prefix}, "", false}}};

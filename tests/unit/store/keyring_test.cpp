@@ -16,8 +16,8 @@ using base::posix_file_ops;
 using base::system_clock;
 using base::system_random;
 
-std::unique_ptr<Keyring> open_in(const std::string& folder,
-                                 base::FileOps& files = posix_file_ops()) {
+std::unique_ptr<Keyring> open_ring(const std::string& folder,
+                                   base::FileOps& files = posix_file_ops()) {
   auto root = open_file_root_key(files, system_random(), folder);
   EXPECT_TRUE(root.ok()) << root.error().text();
   auto ring = Keyring::open(files, system_random(), system_clock(), folder);
@@ -33,9 +33,9 @@ bool is_same(const DomainKey& a, const DomainKey& b) {
 
 TEST(Keyring, KeepsKeysOverARestart) {
   const tests::TempFolder folder;
-  const auto key = open_in(folder / "keys")->create("films");
+  const auto key = open_ring(folder / "keys")->create("films");
   ASSERT_TRUE(key.ok());
-  const auto ring = open_in(folder / "keys");
+  const auto ring = open_ring(folder / "keys");
   EXPECT_TRUE(is_same(*ring->get("films"), *key));
   EXPECT_EQ(ring->create("films").error().code, Code::kAlreadyExists);
   EXPECT_EQ(ring->get("other").error().code, Code::kNotFound);
@@ -45,7 +45,7 @@ TEST(Keyring, KeepsKeysOverARestart) {
 
 TEST(Keyring, MakesARootKeyThatOnlyItsOwnerReads) {
   const tests::TempFolder folder;
-  open_in(folder / "keys");
+  open_ring(folder / "keys");
   struct stat facts {};
   ASSERT_EQ(::stat((folder / "keys/root.key").c_str(), &facts), 0);
   EXPECT_EQ(facts.st_mode & 0777, 0400u);
@@ -57,7 +57,7 @@ TEST(Keyring, MakesARootKeyThatOnlyItsOwnerReads) {
 
 TEST(Keyring, DoesNotBeginAnewWhenTheRootKeyIsMissing) {
   const tests::TempFolder folder;
-  open_in(folder / "keys");
+  open_ring(folder / "keys");
   ASSERT_TRUE(posix_file_ops().remove(folder / "keys/root.key").ok());
   EXPECT_EQ(open_file_root_key(posix_file_ops(), system_random(), folder / "keys").error().code,
             Code::kNotFound);
@@ -87,7 +87,7 @@ TEST(Keyring, OpensLockedAndUnlocksByPassphrase) {
 
 TEST(Keyring, RotatesAndRemovesTheOldKey) {
   const tests::TempFolder folder;
-  auto ring = open_in(folder / "keys");
+  auto ring = open_ring(folder / "keys");
   const auto key = ring->create("films");
   ASSERT_TRUE(ring->create("books").ok());
   const auto facts = ring->rotate();
@@ -96,12 +96,12 @@ TEST(Keyring, RotatesAndRemovesTheOldKey) {
   EXPECT_EQ(facts->rewrapped, 2u);
   EXPECT_EQ(facts->keks_removed, 1u);
   EXPECT_FALSE(*posix_file_ops().exists(folder / "keys/kek/00000001.key"));
-  EXPECT_TRUE(is_same(*open_in(folder / "keys")->get("films"), *key));
+  EXPECT_TRUE(is_same(*open_ring(folder / "keys")->get("films"), *key));
 }
 
 TEST(Keyring, KeepsTheOldKeyWhileADamagedFileNamesIt) {
   const tests::TempFolder folder;
-  auto ring = open_in(folder / "keys");
+  auto ring = open_ring(folder / "keys");
   ASSERT_TRUE(ring->create("films").ok());
   const std::string path = folder / "keys/domains/films.key";
   const std::string good = *base::read_file(posix_file_ops(), path);
@@ -118,7 +118,7 @@ TEST(Keyring, KeepsTheOldKeyWhileADamagedFileNamesIt) {
 TEST(Keyring, ShredsByOverwritingBeforeItRemoves) {
   tests::VolatileFileOps disk;
   tests::FaultyFileOps files(disk);
-  const auto ring = open_in("/keys", files);
+  const auto ring = open_ring("/keys", files);
   const auto key = ring->create("films");
   const int before = files.count();
   const auto facts = ring->shred("films");
@@ -136,19 +136,19 @@ TEST(Keyring, ShredsByOverwritingBeforeItRemoves) {
 
 TEST(Keyring, ShredsTheCopyInABackupWithoutAnyKey) {
   const tests::TempFolder folder;
-  ASSERT_TRUE(open_in(folder / "keys")->create("films").ok());
+  ASSERT_TRUE(open_ring(folder / "keys")->create("films").ok());
   const auto locked =
       Keyring::open(posix_file_ops(), system_random(), system_clock(), folder / "keys");
   const auto facts = (*locked)->shred("films");
   ASSERT_TRUE(facts.ok());
   EXPECT_EQ(facts->key_id, "");
-  EXPECT_EQ(open_in(folder / "keys")->get("films").error().code, Code::kNotFound);
+  EXPECT_EQ(open_ring(folder / "keys")->get("films").error().code, Code::kNotFound);
 }
 
 TEST(Store, ShreddedDataStayUnreadableWithAFullCopyOfTheSegments) {
   tests::VolatileFileOps disk;
   ObjectRef ref;
-  const auto ring = open_in("/keys", disk);
+  const auto ring = open_ring("/keys", disk);
   auto store = Store::open(disk, system_random(), system_clock(), "/store", *ring).value();
   ref = *(*store->create_domain("films"))->put(base::as_bytes("secret rows"));
   ASSERT_TRUE((*store->domain("films"))->finish_segment().ok());
@@ -167,7 +167,7 @@ TEST(Store, ShreddedDataStayUnreadableWithAFullCopyOfTheSegments) {
 
 TEST(Store, GivesOneHandleToAllWhoAsk) {
   tests::VolatileFileOps disk;
-  const auto ring = open_in("/keys", disk);
+  const auto ring = open_ring("/keys", disk);
   const auto store = Store::open(disk, system_random(), system_clock(), "/store", *ring).value();
   const auto held = *store->create_domain("held");
   const auto ref = held->put(base::as_bytes("x"));
@@ -206,7 +206,7 @@ TEST(Store, RefusesANetworkFileSystem) {
   };
   tests::VolatileFileOps disk;
   Network network(disk);
-  const auto ring = open_in("/keys", disk);
+  const auto ring = open_ring("/keys", disk);
   const auto refused = Store::open(network, system_random(), system_clock(), "/store", *ring);
   EXPECT_EQ(refused.error().code, Code::kInvalidArgument);
   EXPECT_NE(refused.error().text().find("local disk"), std::string::npos);
