@@ -22,7 +22,7 @@ bool accepts(const std::string& schema, const std::string& value) {
   tape.set(given);
   EXPECT_EQ(tape.root().to_json(), given);
   const bool is_sure = loaded->surely_accepts(tape.root());
-  if (is_sure) EXPECT_TRUE(loaded->check(given).empty()) << schema << " " << value;
+  EXPECT_TRUE(!is_sure || loaded->check(given).empty()) << schema << " " << value;
   return is_sure;
 }
 

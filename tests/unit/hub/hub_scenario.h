@@ -42,6 +42,7 @@ inline base::Result<std::string> publish(Hub& hub, const std::string& name) {
                      .originals = {},
                      .report = {},
                      .facts = {},
+                     .parent = {},
                      .job_id = {}};
   MORTISE_ASSIGN(version.domain, hub.domains().id_of(name));
   MORTISE_ASSIGN(const auto domain, hub.domains().open(version.domain));
