@@ -373,11 +373,10 @@ void add_reading(std::vector<Command>& out) {
                  export_dataset});
 }
 
-}  // namespace
+const Option kMedia = {"--media", "DIR", "where the rows' files are"};
+const Option kDraft = {"--draft", "", "do not release it yet", Take::kFlag};
 
-void add_dataset_commands(std::vector<Command>& out) {
-  const Option media = {"--media", "DIR", "where the rows' files are"};
-  const Option draft = {"--draft", "", "do not release it yet", Take::kFlag};
+void add_upload(std::vector<Command>& out) {
   out.push_back(
       {"dataset",
        "upload",
@@ -389,30 +388,37 @@ void add_dataset_commands(std::vector<Command>& out) {
         {"--modality", "M", "text, image, audio or video", Take::kMany},
         {"--description", "TEXT", "for people"},
         {"--label", "KEY=VALUE", "for search", Take::kMany},
-        {"--media", "DIR", "where the rows' files are"},
+        kMedia,
         {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
         {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
         {"--patch", "", "apply mechanical patches", Take::kFlag},
         kTokenizer,
         kMaxLength,
-        {"--draft", "", "do not release it yet", Take::kFlag},
+        kDraft,
         {"--whole", "", "send an archive as it is, such as a shard", Take::kFlag},
         {"--ratio-max", "N", "how far an archive may unfold (200)"},
         {"--connections", "N", "1 to 16 at a time (4)"}},
        upload});
+}
+
+}  // namespace
+
+void add_dataset_commands(std::vector<Command>& out) {
+  add_reading(out);
+  add_upload(out);
   out.push_back({"dataset",
                  "append",
                  "Add rows: a new version that shares what is there.",
                  {kRef,
                   {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
                   {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
-                  media,
+                  kMedia,
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "leave out so many with --patch-rows (0)"},
                   {"--patch-rows", "", "apply mechanical patches", Take::kFlag},
                   kTokenizer,
                   kMaxLength,
-                  draft},
+                  kDraft},
                  append});
   out.push_back({"dataset",
                  "edit",
@@ -421,10 +427,9 @@ void add_dataset_commands(std::vector<Command>& out) {
                   {"--patch", "FILE",
                    "JSON lines of {\"id\", and \"row\", \"patch\" (RFC 6902) or \"delete\": true}",
                    Take::kOne, true},
-                  media,
-                  draft},
+                  kMedia,
+                  kDraft},
                  edit});
-  add_reading(out);
   out.push_back({"dataset",
                  "label",
                  "Change labels, tags and description.",
