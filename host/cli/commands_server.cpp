@@ -42,7 +42,7 @@ Result<Json> packs_found() {
   MORTISE_ASSIGN(const job::TaskResult listed,
                  run_local({.kind = "plugin.list", .shows_output = false}));
   Json packs = Json::array(), broken = Json::array(), devices = Json::array();
-  for (const Json& pack : listed.record["packs"].items()) {
+  for (const Json& pack : listed.record["packs_found"].items()) {
     if (pack.find("error") != nullptr) {
       broken.push_back(pack);
       continue;

@@ -137,10 +137,10 @@ Result<job::TaskResult> plugin_list(Context& context) {
             pack::tier_name(found.tier) + ")\n";
     listed.push_back(std::move(shown));
   }
+  const Json document = Json::object({{"packs", listed}});
+  MORTISE_TRY(context.print(context.argument("json").as_bool() ? document.dump() + "\n" : text));
   job::TaskResult result = done();
-  result.record["packs"] = std::move(listed);
-  MORTISE_TRY(
-      context.print(context.argument("json").as_bool() ? result.record.dump() + "\n" : text));
+  result.record["packs_found"] = std::move(listed);  // "packs" are those that a task used
   return result;
 }
 
