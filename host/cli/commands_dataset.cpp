@@ -92,6 +92,11 @@ Json wanted_rows(const Arguments& arguments, const std::string& rows_name) {
 Status add_lengths(const Arguments& arguments, Json& options) {
   if (arguments.has("--tokenizer")) options["tokenizer"] = arguments.text("--tokenizer");
   if (!arguments.has("--max-length")) return {};
+  if (!arguments.has("--tokenizer")) {
+    return Error(Code::kInvalidArgument, "--max-length counts tokens and needs a tokenizer.",
+                 "Give --tokenizer MODEL.")
+        .with("exit_code", "2");
+  }
   MORTISE_ASSIGN(options["max_length"], arguments.integer("--max-length", 0));
   return {};
 }

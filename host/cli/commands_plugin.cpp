@@ -77,8 +77,11 @@ const Option kPack = {"pack", "PACK", "a pack's folder", Take::kOne, true};
 }  // namespace
 
 void add_plugin_commands(std::vector<Command>& out) {
-  out.push_back(
-      {"plugin", "list", "Every pack that is found, and what is wrong with it.", {}, plugin_list});
+  out.push_back({"plugin",
+                 "list",
+                 "Every pack that is found, and what is wrong with its manifest.",
+                 {},
+                 plugin_list});
   out.push_back(
       {"plugin", "show", "The manifest of the pack that gives a plugin.", {kId}, plugin_show});
   out.push_back({"plugin",

@@ -1,6 +1,8 @@
 // `mortise up|down|status|doctor`: the private server and what is here.
 #include <sys/statvfs.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "cli/command.h"
@@ -37,7 +39,7 @@ Result<int> status(const Arguments& arguments) {
   return 0;
 }
 
-// The packs that are found, those that cannot be, and the devices among them.
+// The packs that are found, those whose manifest cannot be read, and the devices among them.
 Result<Json> packs_found() {
   MORTISE_ASSIGN(const job::TaskResult listed,
                  run_local({.kind = "plugin.list", .shows_output = false}));
@@ -58,7 +60,11 @@ Result<Json> packs_found() {
 Result<int> doctor(const Arguments& arguments) {
   Json found = Json::object({{"home", home_folder()}});
   struct statvfs disk {};
-  if (::statvfs(home_folder().c_str(), &disk) == 0) {
+  std::string there = home_folder();  // or where it will be made
+  while (there.size() > 1 && ::access(there.c_str(), F_OK) != 0) {
+    there.resize(std::max<size_t>(there.rfind('/'), 1));
+  }
+  if (::statvfs(there.c_str(), &disk) == 0) {
     found["disk_free_bytes"] = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
   }
   const auto packs = packs_found();
@@ -85,8 +91,11 @@ void add_server_commands(std::vector<Command>& out) {
   out.push_back({"up", "", "Start the private server; print its address.", {}, up});
   out.push_back({"down", "", "Stop the private server; running jobs go on.", {}, down});
   out.push_back({"status", "", "Whether the server runs, and what it holds.", {}, status});
-  out.push_back(
-      {"doctor", "", "Data root, disk, packs, devices, server, keys, isolation.", {}, doctor});
+  out.push_back({"doctor",
+                 "",
+                 "Data root, disk, packs, devices, server and its keys, isolation.",
+                 {},
+                 doctor});
 }
 
 }  // namespace mortise::cli

@@ -5,7 +5,7 @@
 
 namespace mortise::cli {
 
-// $MORTISE_HOME, else ~/.local/share/mortise.
+// $MORTISE_HOME made absolute, else ~/.local/share/mortise.
 std::string home_folder();
 
 }  // namespace mortise::cli

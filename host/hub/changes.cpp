@@ -16,6 +16,12 @@ Result<Upload> begin_change(Hub& hub, const ChangeOptions& change) {
                  "It is append or edit.")
         .at_field("/change");
   }
+  for (const char* name : {"tokenizer", "max_length"}) {
+    if (change.kind != "edit" || !change.options.contains(name)) continue;
+    return Error(Code::kInvalidArgument, "The tokens of edited rows are not counted.",
+                 "Leave tokenizer and max_length out.")
+        .at_field(std::string("/") + name);
+  }
   const bool is_newest = change.parent.empty();
   MORTISE_ASSIGN(const Version parent,
                  hub.datasets().resolve(is_newest ? change.dataset : change.parent));

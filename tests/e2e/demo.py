@@ -194,7 +194,8 @@ def run(options):
         server = Server(programs=programs)
         hub = DatasetHub(server)
         found = json.loads(cli(programs, "doctor", "--json"))
-        assert found["ready"]["ready"] and found["devices"] and not found["packs_broken"], found
+        if not found["ready"]["ready"] or not found["devices"] or found["packs_broken"]:
+            raise SystemExit(f"mortise doctor: {found}")
     with steps.step(f"draw {options.base_films} + {options.report_films} films"):
         base_rows = films.write_base(work / "base", options.base_films, seed=1)
         report_rows = films.write_reports(work / "reports", options.report_films, seed=2)

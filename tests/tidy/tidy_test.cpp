@@ -106,7 +106,7 @@ TEST(Tidy, ThirdPartyHeadersStayBehindTheirDoor) {
       {std::regex("^<boost/dll"), std::regex("^host/plugin/library")},
       {std::regex("^<sqlite3"), std::regex("^host/hub/database_sqlite")},
       {std::regex("^<libpq"), std::regex("^host/hub/database_postgres|^tests/support/postgres")},
-      {std::regex("^<Poco/"), std::regex("^host/server/http|^host/cli/http|^host/serve/http")},
+      {std::regex("^<Poco/"), std::regex("^host/server/http|^host/cli/http")},
       {std::regex("^<archive"), std::regex("^host/cli/archive|^tests/unit/cli/archive")},
       {std::regex("^<(ATen|c10|torch)/"), std::regex("^host/engine/|^tests/(engine|external)/")},
       {std::regex("^<(dnnl|oneapi)"), std::regex("^plugins/builtin/device_cpu/|^tests/bench/")},

@@ -107,7 +107,7 @@ TEST_F(RunnerTest, TurnsAnUploadIntoAVersion) {
   EXPECT_EQ(hub_->uploads().get(upload)->result["reference"].as_string(), "chest@1");
 }
 
-TEST_F(RunnerTest, CountsTokensOfAnUploadWithTheTokenizerOfAStoredModel) {
+TEST_F(RunnerTest, HandsTheFolderOfTheTokenizersModelToACheck) {
   ASSERT_TRUE(step_until_state(submit_train("done"), "done"));
   for (const char* model : {"m", "tuned"}) {  // an adapter's tokenizer is its base's
     const auto upload = hub_->uploads().create(

@@ -1,0 +1,81 @@
+"""What the command line says of a fresh machine, and how it counts tokens: `doctor` with and without a
+broken pack, and an upload whose rows are measured with a stored model's tokenizer.
+
+MORTISE_PROGRAMS names the folder of the programs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(ROOT / "sdk/python"))
+
+from mortise import Server  # noqa: E402
+
+PROGRAMS = Path(os.environ.get("MORTISE_PROGRAMS", ROOT / "build/bin"))
+
+
+class Commands(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="mortise_commands_")
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def mortise(self, *words, code=0):
+        done = subprocess.run([str(PROGRAMS / "mortise"), *map(str, words)], capture_output=True,
+                              text=True, check=False, cwd=self.folder,
+                              env=dict(os.environ, MORTISE_HOME="home"))
+        self.assertEqual(done.returncode, code, f"{words}: {done.stdout}{done.stderr}")
+        return done
+
+    def test_doctor_names_packs_and_devices(self):
+        found = json.loads(self.mortise("doctor", "--json").stdout)
+        self.assertEqual(found["home"], str(self.folder / "home"))
+        self.assertGreater(found["disk_free_bytes"], 0)
+        self.assertIn("mortise.device_cpu", found["devices"])
+        self.assertTrue(any(pack.startswith("mortise.format_jsonl ") for pack in found["packs"]))
+        self.assertEqual(found["packs_broken"], [])
+
+    def test_doctor_names_a_pack_whose_manifest_cannot_be_read(self):
+        pack = self.folder / "home/packs/broken"
+        pack.mkdir(parents=True)
+        (pack / "pack.json").write_text("{", encoding="utf-8")
+        broken = json.loads(self.mortise("doctor", "--json").stdout)["packs_broken"]
+        self.assertEqual([one["folder"] for one in broken], [str(pack)])
+        self.assertIn("pack.json", broken[0]["error"])
+
+    def test_an_upload_counts_tokens_as_a_stored_model_does(self):
+        self.addCleanup(self.mortise, "down")
+        texts = ["The lungs are clear.", "No fracture is seen in the left wrist of this patient."]
+        rows = self.folder / "rows.jsonl"
+        rows.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
+        (self.folder / "corpus.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts),
+                                                  encoding="utf-8")
+        self.mortise("tokenizer", "train", "corpus.jsonl", "--vocab-size", 300, "--out", "tokenizer")
+        self.mortise("model", "new", "small", "--preset", "llama-tiny", "--tokenizer", "tokenizer")
+        ids = [len(json.loads(line)) for line in subprocess.run(
+            [str(PROGRAMS / "mortise"), "tokenizer", "encode", "--tokenizer", "tokenizer"], text=True,
+            input="".join(json.dumps(text) + "\n" for text in texts), capture_output=True, check=True,
+            cwd=self.folder).stdout.splitlines()]
+        self.mortise("dataset", "upload", "notes", rows, "--task-type", "pretrain", "--tokenizer", "small",
+                     "--max-length", ids[0])
+        os.environ["MORTISE_HOME"] = str(self.folder / "home")
+        server = Server(programs=PROGRAMS)
+        upload = server.get("/api/v1/uploads")["items"][0]["id"]
+        lengths = server.get(f"/api/v1/uploads/{upload}/report")["statistics"]["lengths"]
+        self.assertEqual((lengths["max"], lengths["too_long_count"]), (ids[1], 1))
+
+    def test_a_length_without_a_tokenizer_is_a_wrong_command(self):
+        refused = self.mortise("dataset", "upload", "notes", ".", "--task-type", "sft", "--max-length", 9,
+                               code=2)
+        self.assertIn("--tokenizer MODEL", refused.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
