@@ -127,7 +127,7 @@ Result<job::TaskResult> run_local(const LocalTask& local) {
   task.log_level = level == nullptr ? "warning" : level;
   MORTISE_TRY(job::write_task(files, folder.path, task));
   if (local.reads_input) MORTISE_TRY(spool_input(base::join_path(folder.path, "input")));
-  ::setenv("MORTISE_HOME", home_folder().c_str(), 0);  // the worker inherits it
+  ::setenv("MORTISE_HOME", home_folder().c_str(), 1);  // absolute; the worker inherits it
   ::signal(SIGINT, on_interrupt);
   job::LaunchOptions options;
   options.task_folder = folder.path;
