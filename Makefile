@@ -2,16 +2,18 @@
 JOBS ?= $(shell nproc)
 CTEST = ctest --test-dir build --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: all setup build programs test test-external test-slow demo bench fuzz lint format clean
+.PHONY: all setup configure build programs test test-external test-slow demo bench fuzz lint format clean
 
 all: setup build
 
 setup:
 	@.ci/setup
 
-build:
+configure:
 	@mkdir -p build
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+
+build: configure
 	@cmake --build build -j$(JOBS)
 
 # The default tests; the rest stand under the labels slow external browser fuzz bench gpu.
@@ -26,9 +28,7 @@ test-slow: all
 	@$(CTEST) -L slow
 
 # The programs, the SDK and the packs, without the tests.
-programs: setup
-	@mkdir -p build
-	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+programs: setup configure
 	@cmake --build build -j$(JOBS) --target sdk/all schemas/all host/all plugins/all
 
 demo: programs

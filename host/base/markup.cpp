@@ -1,9 +1,11 @@
 // See markup.h.
 #include "base/markup.h"
 
+#include <algorithm>
+
 namespace mortise::base {
 
-std::string escape_markup(std::string_view text) {
+std::string escape_entities(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
@@ -16,14 +18,25 @@ std::string escape_markup(std::string_view text) {
       case '>':
         out += "&gt;";
         break;
+      case '\'':
+        out += "&#39;";
+        break;
       case '"':
-        out += "&quot;";
+        out += "&#34;";
         break;
       default:
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t' ? ' ' : c;
+        out += c;
     }
   }
   return out;
+}
+
+std::string escape_markup(std::string_view text) {
+  std::string plain(text);
+  std::ranges::replace_if(
+      plain, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t'; },
+      ' ');
+  return escape_entities(plain);
 }
 
 }  // namespace mortise::base

@@ -31,6 +31,11 @@ void add_sealed(const std::string& folder, const std::string& domain, job::TaskI
   if (!domain.empty()) inputs.sealed_folders.push_back({folder, domain});
 }
 
+// The model that an adapter is for; any other is its own.
+Result<hub::Model> base_of(hub::Hub& hub, const hub::Model& model) {
+  return model.kind == "adapter" ? hub.models().resolve(model.base) : Result<hub::Model>(model);
+}
+
 // A reference to an adapter stands for its base with the adapter on it.
 Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest,
                   job::TaskInputs& inputs) {
@@ -47,7 +52,7 @@ Status add_models(hub::Hub& hub, const std::string& job_id, const Json& manifest
           .at_field("/adapter");
     }
     adapter = reference;
-    MORTISE_ASSIGN(model, hub.models().resolve(model.base));
+    MORTISE_ASSIGN(model, base_of(hub, model));
   }
   inputs.model_folder = model.folder;
   add_sealed(model.folder, model.domain, inputs);
@@ -71,10 +76,8 @@ Status add_tokenizer(hub::Hub& hub, const std::string& job_id, const Json& manif
                      job::TaskInputs& inputs) {
   const std::string& reference = manifest["ingest"]["tokenizer"].as_string();
   if (reference.empty()) return {};
-  MORTISE_ASSIGN(hub::Model model, hub.models().resolve(reference));
-  if (model.kind == "adapter") {
-    MORTISE_ASSIGN(model, hub.models().resolve(model.base));
-  }
+  MORTISE_ASSIGN(const hub::Model named, hub.models().resolve(reference));
+  MORTISE_ASSIGN(const hub::Model model, base_of(hub, named));
   inputs.model_folder = model.folder;
   add_sealed(model.folder, model.domain, inputs);
   return hub::note_input(hub, job_id, "model", model.id);

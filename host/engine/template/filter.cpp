@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "base/markup.h"
 #include "engine/template/builtin.h"
 #include "engine/template/failure.h"
 #include "engine/template/text.h"
@@ -297,32 +298,6 @@ Value batch(const Value& input, const Args& args, Budget& budget) {
   return Value::generator(std::move(out));
 }
 
-Value escape(const Value& input, const Args&, Budget&) {
-  std::string out;
-  for (const char c : input.to_text()) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return Value(std::move(out));
-}
-
 const std::map<std::string, Filter, std::less<>>& filters() {
   const auto text_of = [](auto function) {
     return [=](const Value& v, const Args&, Budget&) { return Value(function(v.to_text())); };
@@ -344,8 +319,8 @@ const std::map<std::string, Filter, std::less<>>& filters() {
       {"lower", text_of(lower_text)},
       {"title", text_of(titled)},
       {"capitalize", text_of(capitalized)},
-      {"escape", escape},
-      {"e", escape},
+      {"escape", text_of(base::escape_entities)},
+      {"e", text_of(base::escape_entities)},
       {"list", [](auto& v, auto&, Budget& b) { return Value::list(iterate(v, b)); }},
       {"map", map},
       {"select", choosing(true, false)},

@@ -62,7 +62,7 @@ TEST(Report, AsJsonHasEveryCheckAndTheSummary) {
 TEST(Report, AsJunitEscapesAndSortsFailuresFromErrors) {
   const std::string xml = report_junit(sample_report());
   EXPECT_THAT(xml, HasSubstr("tests=\"6\" failures=\"1\" errors=\"2\" skipped=\"1\""));
-  EXPECT_THAT(xml, HasSubstr("<failure message=\"1 &lt; 2 &amp; &quot;3&quot; \" type=\"fail\"/>"));
+  EXPECT_THAT(xml, HasSubstr("<failure message=\"1 &lt; 2 &amp; &#34;3&#34; \" type=\"fail\"/>"));
   EXPECT_THAT(xml, HasSubstr("<error message=\"hung\" type=\"time-out\"/>"));
   EXPECT_THAT(xml, HasSubstr("<skipped message=\"not here\"/>"));
 }

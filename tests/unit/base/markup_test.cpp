@@ -6,7 +6,7 @@ namespace mortise::base {
 namespace {
 
 TEST(Markup, WhatWouldBeReadAsMarkupIsEscaped) {
-  EXPECT_EQ(escape_markup("a < \"b\" & c > d"), "a &lt; &quot;b&quot; &amp; c &gt; d");
+  EXPECT_EQ(escape_markup("a < \"b\" & c > d"), "a &lt; &#34;b&#34; &amp; c &gt; d");
   EXPECT_EQ(escape_markup("肺\n\tx"), "肺\n\tx");
 }
 

@@ -103,6 +103,7 @@ TEST_F(RunnerTest, TurnsAnUploadIntoAVersion) {
   ASSERT_TRUE(version.ok());
   EXPECT_EQ(version->row_count, 2);
   EXPECT_EQ(version->media_count, 1);
+  EXPECT_EQ(version->manifest["report"]["object"].as_string(), to_text(version->report));
   EXPECT_EQ(hub_->uploads().get(upload)->state, "committed");
   EXPECT_EQ(hub_->uploads().get(upload)->result["reference"].as_string(), "chest@1");
 }

@@ -57,6 +57,14 @@ TEST_F(ServerTest, RefusesATokenizerThatIsNotHereBeforeAnythingIsSent) {
   EXPECT_TRUE(json(call("GET", "/api/v1/uploads"))["items"].items().empty());
 }
 
+TEST_F(ServerTest, RefusesToCountTheTokensOfEdits) {
+  const RawAnswer refused =
+      call("POST", "/api/v1/uploads", R"({"name":"chest","change":"edit","max_length":9})");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(json(refused)["field"].as_string(), "/max_length");
+  EXPECT_FALSE(json(refused)["hint"].as_string().empty());
+}
+
 TEST_F(ServerTest, TakesAnUploadToAVersion) {
   const RawAnswer created =
       call("POST", "/api/v1/uploads", R"({"name":"chest","task_type":"vqa"})");
