@@ -50,6 +50,11 @@ TEST(Template, GivesTheTextOfPython) {
   }
 }
 
+TEST(Template, EscapesAsMarkupsafeDoes) {
+  EXPECT_EQ(rendered("{{ \"<it's & 'x'>\" | escape }}{{ '\"' | e }}"),
+            "&lt;it&#39;s &amp; &#39;x&#39;&gt;&#34;");
+}
+
 TEST(Template, TrimsBlocksAsTransformersSetsItUp) {
   EXPECT_EQ(rendered("a\n  {% if true %}\nb\n  {% endif %}\nc\n"), "a\nb\nc");
   EXPECT_EQ(rendered("a\n  {{ 1 }}\nb"), "a\n  1\nb");
