@@ -72,7 +72,8 @@ TEST_F(Plan, LinksAndPipesAreRefusedByName) {
 }
 
 TEST_F(Plan, SmallFilesBundleLargeOnesSplitOthersGoAlone) {
-  for (int i = 0; i < 20; ++i) write("small/" + std::to_string(i), std::string(i * 100, 'a' + i));
+  for (int i = 0; i < 20; ++i)
+    write("small/" + std::to_string(i), std::string(i * 100, static_cast<char>('a' + i)));
   write("middle", std::string(5'000, 'm'));
   write("large", std::string(20u << 20, 'l'));
   const auto files = files_below(folder_.path());
