@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <memory>
 #include <set>
+#include <utility>
 
 #include "base/file_ops.h"
 #include "base/json.h"
@@ -65,18 +66,20 @@ using Reader = std::unique_ptr<struct archive, Closer>;
 
 class Unpacking {
  public:
-  Unpacking(const std::string& archive, const std::string& folder, const ArchiveLimits& limits)
-      : archive_(archive), folder_(folder), limits_(limits) {}
+  Unpacking(const std::string& archive, SealedScratch& scratch, const ArchiveLimits& limits)
+      : archive_(archive), scratch_(scratch), limits_(limits) {}
 
-  Status run() {
+  Result<std::vector<UnpackedFile>> run() {
     MORTISE_TRY(open());
     while (true) {
       struct archive_entry* entry = nullptr;
       const int code = archive_read_next_header(reader_.get(), &entry);
-      if (code == ARCHIVE_EOF) return {};
+      if (code == ARCHIVE_EOF) break;
       if (code != ARCHIVE_OK) return damaged();
       MORTISE_TRY(take(entry));
     }
+    MORTISE_TRY(scratch_.finish());
+    return std::move(files_);
   }
 
  private:
@@ -136,12 +139,12 @@ class Unpacking {
     }
     name = std::move(*checked);
     MORTISE_TRY(check_kind(entry));
-    if (is_folder) return make_folder(name);
+    if (is_folder) return note_folder(name);
     if (folders_.contains(name) || !names_.insert(name).second) {
       return fault("The archive has this name twice.", "Keep one of the two.");
     }
     const size_t slash = name.rfind('/');
-    if (slash != std::string::npos) MORTISE_TRY(make_folder(name.substr(0, slash)));
+    if (slash != std::string::npos) MORTISE_TRY(note_folder(name.substr(0, slash)));
     return write(name, entry);
   }
 
@@ -157,7 +160,7 @@ class Unpacking {
   }
 
   // The folder and those above it.
-  Status make_folder(const std::string& name) {
+  Status note_folder(const std::string& name) {
     for (size_t end = 0; end != std::string::npos;) {
       end = name.find('/', end == 0 ? 0 : end + 1);
       const std::string part = name.substr(0, end);
@@ -166,7 +169,6 @@ class Unpacking {
       }
       if (!folders_.insert(part).second) continue;
       if (folders_.size() > limits_.entries_max) return over("It has too many folders.");
-      MORTISE_TRY(base::posix_file_ops().make_folder(base::join_path(folder_, part)));
     }
     return {};
   }
@@ -194,8 +196,7 @@ class Unpacking {
     const la_int64_t said = is_said ? archive_entry_size(entry) : 0;
     if (said < 0) return fault("The entry has a size below 0.");
     MORTISE_TRY(check_size(static_cast<uint64_t>(said)));
-    MORTISE_ASSIGN(auto file, base::posix_file_ops().open(base::join_path(folder_, name),
-                                                          base::OpenMode::kCreateNew));
+    const uint64_t begin = scratch_.size_bytes();
     uint64_t bytes = 0;
     while (true) {
       const void* data = nullptr;
@@ -207,7 +208,7 @@ class Unpacking {
       if (offset != static_cast<la_int64_t>(bytes)) return fault("The entry has holes.");
       bytes += size;
       MORTISE_TRY(check_size(bytes));
-      MORTISE_TRY(file->write({static_cast<const std::byte*>(data), size}));
+      MORTISE_TRY(scratch_.append({static_cast<const std::byte*>(data), size}));
     }
     if (is_said && bytes != static_cast<uint64_t>(said)) {
       return fault("The entry has " + std::to_string(bytes) + " bytes, the archive says " +
@@ -215,11 +216,12 @@ class Unpacking {
                    "The archive is damaged or made to deceive.");
     }
     total_ += bytes;
-    return file->close();
+    files_.push_back({name, begin, bytes});
+    return {};
   }
 
   const std::string& archive_;
-  const std::string& folder_;
+  SealedScratch& scratch_;
   const ArchiveLimits& limits_;
   const Utf8Names utf8_;
   std::unique_ptr<base::File> file_;
@@ -227,6 +229,7 @@ class Unpacking {
   uint64_t archive_bytes_ = 0, entries_ = 0, total_ = 0;
   std::string entry_;  // that is being looked at
   std::set<std::string> names_, folders_;
+  std::vector<UnpackedFile> files_;
 };
 
 }  // namespace
@@ -235,9 +238,9 @@ bool is_archive_name(std::string_view path) {
   return suffix_of(path) != nullptr;
 }
 
-Status unpack_archive(const std::string& archive, const std::string& folder,
-                      const ArchiveLimits& limits) {
-  return Unpacking(archive, folder, limits).run();
+Result<std::vector<UnpackedFile>> unpack_archive(const std::string& archive, SealedScratch& scratch,
+                                                 const ArchiveLimits& limits) {
+  return Unpacking(archive, scratch, limits).run();
 }
 
 }  // namespace mortise::cli

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
+#include "cli/sealed_scratch.h"
 
 namespace mortise::cli {
 
@@ -22,12 +24,18 @@ struct ArchiveLimits {
 // By the end of its name: .zip, .tar, .tar.gz, .tgz, .tar.zst, .tzst.
 bool is_archive_name(std::string_view path);
 
-// Files and folders into an existing, empty folder, 0600 and 0700. Errors name archive and entry:
-// INVALID_ARGUMENT for a link, a device, a hole, a password, a name that leaves the folder, comes
-// twice or is a file and a folder, for a size or checksum that does not hold, and for a damaged
-// archive; RESOURCE_EXHAUSTED over a limit. What was written before stays for the caller to remove.
-base::Status unpack_archive(const std::string& archive, const std::string& folder,
-                            const ArchiveLimits& limits = {});
+struct UnpackedFile {
+  std::string name;
+  uint64_t begin_bytes = 0, size_bytes = 0;  // in the scratch
+};
+
+// The archive's files, in its order, appended to the scratch end to end, which is finished. Errors
+// name archive and entry: INVALID_ARGUMENT for a link, a device, a hole, a password, a name that
+// leaves the folder, comes twice or is a file and a folder, for a size or checksum that does not
+// hold, and for a damaged archive; RESOURCE_EXHAUSTED over a limit.
+base::Result<std::vector<UnpackedFile>> unpack_archive(const std::string& archive,
+                                                       SealedScratch& scratch,
+                                                       const ArchiveLimits& limits = {});
 
 // An entry's name without leading "./". Errors: INVALID_ARGUMENT for one that leaves the folder in
 // any spelling: besides base::check_relative_path drive letters, parts of dots and spaces only,

@@ -7,6 +7,7 @@
 #include "cli/archive.h"
 #include "cli/command.h"
 #include "cli/export.h"
+#include "cli/home.h"
 #include "cli/http.h"
 #include "cli/server.h"
 #include "cli/show.h"
@@ -31,23 +32,36 @@ Given what_is(const Arguments& arguments, const std::string& path) {
   return is_archive_name(path) && !arguments.has("--whole") ? Given::kArchive : Given::kFile;
 }
 
-// The files of an archive, as if they lay in a folder; a folder that holds all of them is left out
-// of their names. Their time is the archive's, so that unpacking it again changes nothing.
+// Leaves out the folder that holds all of them, if there is one.
+void leave_out_top(std::vector<UploadFile>& files) {
+  if (files.empty()) return;
+  const std::string top = files[0].name.substr(0, files[0].name.find('/') + 1);
+  const auto is_below = [&](const UploadFile& file) { return file.name.starts_with(top); };
+  if (!std::all_of(files.begin(), files.end(), is_below)) return;
+  for (UploadFile& file : files) file.name.erase(0, top.size());
+}
+
+// The files of an archive, as if they lay in a folder; one that holds all of them is left out of
+// their names. Their time is the archive's, so that unpacking it again changes nothing.
 Result<std::vector<UploadFile>> files_in_archive(const Arguments& arguments,
                                                  const std::string& path,
                                                  const RecordPlace& place) {
   MORTISE_ASSIGN(const UploadFile archive, file_at(path, path));
-  MORTISE_ASSIGN(std::string folder, place.fresh_folder());
+  MORTISE_ASSIGN(const auto scratch, SealedScratch::create(place.scratch_path()));
   ArchiveLimits limits;
   MORTISE_ASSIGN(const int64_t ratio, arguments.integer("--ratio-max", 200));
   limits.ratio_max = static_cast<uint64_t>(std::max<int64_t>(ratio, 1));
-  MORTISE_ASSIGN(const base::DiskSpace disk, base::disk_space(folder));
+  MORTISE_ASSIGN(const base::DiskSpace disk, base::disk_space(home_folder()));
   limits.total_bytes_max = std::min(limits.total_bytes_max, disk.free_bytes / 10 * 9);
-  MORTISE_TRY(unpack_archive(path, folder, limits));
-  MORTISE_ASSIGN(const auto top, base::posix_file_ops().list(folder));
-  if (top.size() == 1 && top[0].is_folder) folder = base::join_path(folder, top[0].name);
-  MORTISE_ASSIGN(std::vector<UploadFile> files, files_below(folder));
-  for (UploadFile& file : files) file.modified_ns = archive.modified_ns;
+  MORTISE_ASSIGN(const auto unpacked, unpack_archive(path, *scratch, limits));
+  std::vector<UploadFile> files;
+  for (const UnpackedFile& file : unpacked) {
+    files.push_back(
+        {file.name, path, file.size_bytes, archive.modified_ns, scratch, file.begin_bytes});
+  }
+  leave_out_top(files);
+  std::sort(files.begin(), files.end(),
+            [](const UploadFile& a, const UploadFile& b) { return a.name < b.name; });
   return files;
 }
 

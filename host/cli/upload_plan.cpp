@@ -78,15 +78,13 @@ std::string tar_header(const std::string& name, uint64_t size_bytes) {
 }
 
 void add_entry(Transfer& bundle, const UploadFile& file) {
-  bundle.stretches.push_back(
-      {file.name, file.path, 0, file.size_bytes, file.size_bytes, bundle.size_bytes});
+  bundle.stretches.push_back({file.name, &file, 0, file.size_bytes, bundle.size_bytes});
   bundle.size_bytes += tar_header(file.name, file.size_bytes).size() + file.size_bytes +
                        padding(file.size_bytes).size();
 }
 
 void add_bytes(Transfer& transfer, const UploadFile& file, uint64_t begin, uint64_t end) {
-  transfer.stretches.push_back(
-      {"", file.path, begin, end - begin, file.size_bytes, transfer.size_bytes});
+  transfer.stretches.push_back({"", &file, begin, end - begin, transfer.size_bytes});
   transfer.size_bytes += end - begin;
 }
 
@@ -130,14 +128,18 @@ void copy_text(const std::string& text, uint64_t offset, uint64_t from,
 }
 
 Status read_file_at(const Stretch& stretch, uint64_t offset, std::span<std::byte> buffer) {
-  MORTISE_ASSIGN(auto file, base::posix_file_ops().open(stretch.path, base::OpenMode::kRead));
+  const UploadFile& from = *stretch.file;
+  if (from.unpacked != nullptr) {
+    return from.unpacked->read_at(from.begin_bytes + stretch.begin_bytes + offset, buffer);
+  }
+  MORTISE_ASSIGN(auto file, base::posix_file_ops().open(from.path, base::OpenMode::kRead));
   MORTISE_ASSIGN(const uint64_t size, file->size());
   const auto changed = [&] {
     return Error(Code::kDataLoss, "The file changed while it was sent.",
                  "Leave it alone and run the command again.")
-        .at_file(stretch.path);
+        .at_file(from.path);
   };
-  if (size != stretch.file_bytes) return changed();
+  if (size != from.size_bytes) return changed();
   for (size_t done = 0; done < buffer.size();) {
     MORTISE_ASSIGN(const size_t got,
                    file->read_at(stretch.begin_bytes + offset + done, buffer.subspan(done)));

@@ -4,20 +4,29 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "cli/sealed_scratch.h"
 
 namespace mortise::cli {
 
 struct UploadFile {
-  std::string name, path;  // name in the upload; where it lies here
+  std::string name, path;  // name in the upload; where it, or the archive that holds it, lies here
   uint64_t size_bytes = 0;
   int64_t modified_ns = 0;
+  // Of a file of an archive: its bytes, and where they begin in there. nullptr: they lie at `path`.
+  std::shared_ptr<const SealedScratch> unpacked = nullptr;
+  uint64_t begin_bytes = 0;
 
-  bool operator==(const UploadFile&) const = default;
+  // Whether it is the same file as in another run of the command.
+  bool operator==(const UploadFile& other) const {
+    return name == other.name && path == other.path && size_bytes == other.size_bytes &&
+           modified_ns == other.modified_ns;
+  }
 };
 
 // All files below a folder, sorted by name. Errors: INVALID_ARGUMENT naming a link, a device, a
@@ -30,9 +39,8 @@ base::Result<UploadFile> file_at(const std::string& path, std::string name);
 // stands before the bytes and zeros behind them; both are made when they are read.
 struct Stretch {
   std::string name;  // of an entry; "" for bare bytes
-  std::string path;
+  const UploadFile* file = nullptr;
   uint64_t begin_bytes = 0, size_bytes = 0;  // of the file
-  uint64_t file_bytes = 0;                   // of the whole file when it was planned
   uint64_t at_bytes = 0;                     // where it begins in the transfer
 };
 
@@ -59,8 +67,11 @@ struct PlanLimits {
   uint64_t parts = 4;
 };
 
-// Every file once: large ones first, each as its parts in their order and then the whole.
+// Every file once: large ones first, each as its parts in their order and then the whole. The plan
+// points to the files.
 std::vector<Transfer> plan_transfers(const std::vector<UploadFile>& files,
                                      const PlanLimits& limits = {});
+std::vector<Transfer> plan_transfers(std::vector<UploadFile>&& files,
+                                     const PlanLimits& limits = {}) = delete;
 
 }  // namespace mortise::cli

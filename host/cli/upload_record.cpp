@@ -26,7 +26,7 @@ constexpr int64_t kVersion = 1;  // another plan from the same files is another 
 constexpr int64_t kLifeNs = INT64_C(7) * 86'400 * 1'000'000'000;
 constexpr uint64_t kRecordBytesMax = 512u << 20;
 
-// Records, their folders and locks that are older than what the server keeps.
+// Records and locks that are older than what the server keeps.
 void drop_stale(const std::string& folder) {
   base::FileOps& files = base::posix_file_ops();
   const auto entries = files.list(folder);
@@ -34,8 +34,7 @@ void drop_stale(const std::string& folder) {
   const int64_t oldest_ns = base::system_clock().now_ns() - kLifeNs;
   for (const base::FileInfo& entry : *entries) {
     if (entry.changed_ns >= oldest_ns) continue;
-    const std::string path = base::join_path(folder, entry.name);
-    (void)(entry.is_folder ? base::remove_tree(files, path) : files.remove(path));
+    (void)files.remove(base::join_path(folder, entry.name));
   }
 }
 
@@ -97,7 +96,6 @@ RecordPlace::RecordPlace(RecordPlace&& other) noexcept
 
 RecordPlace::~RecordPlace() {
   if (lock_ < 0) return;
-  drop_folder();
   (void)base::posix_file_ops().remove(stem_ + ".lock");
   ::close(lock_);
 }
@@ -118,17 +116,6 @@ Status RecordPlace::save(const UploadRecord& record) const {
 
 void RecordPlace::drop() const {
   (void)base::posix_file_ops().remove(stem_ + ".json");
-}
-
-Result<std::string> RecordPlace::fresh_folder() const {
-  const std::string folder = stem_ + ".files";
-  MORTISE_TRY(base::remove_tree(base::posix_file_ops(), folder));
-  MORTISE_TRY(base::make_folders(base::posix_file_ops(), folder));
-  return folder;
-}
-
-void RecordPlace::drop_folder() const {
-  (void)base::remove_tree(base::posix_file_ops(), stem_ + ".files");
 }
 
 }  // namespace mortise::cli

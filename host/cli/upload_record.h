@@ -45,9 +45,8 @@ class RecordPlace {  // [serial]
   base::Result<UploadRecord> load() const;
   base::Status save(const UploadRecord& record) const;
   void drop() const;
-  // A folder beside the record for what an archive holds; emptied, and gone with the record.
-  base::Result<std::string> fresh_folder() const;
-  void drop_folder() const;
+  // Where an archive's files are put aside, on the record's disk.
+  std::string scratch_path() const { return stem_ + ".scratch"; }
 
  private:
   RecordPlace(std::string stem, int lock) : stem_(std::move(stem)), lock_(lock) {}

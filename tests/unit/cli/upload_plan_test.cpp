@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <utility>
 
 #include "tests/support/temp_folder.h"
 
@@ -28,6 +29,10 @@ class Plan : public ::testing::Test {
     std::ofstream(path, std::ios::binary) << text;
     texts_[name] = text;
   }
+  std::vector<Transfer> plan_of_folder(const PlanLimits& limits = {}) {
+    files_ = *files_below(folder_.path());
+    return plan_transfers(std::as_const(files_), limits);
+  }
   static std::string bytes(const Transfer& transfer, size_t piece = SIZE_MAX) {
     std::string out(transfer.size_bytes, '?');
     for (size_t at = 0; at < out.size(); at += std::min(piece, out.size() - at)) {
@@ -40,6 +45,7 @@ class Plan : public ::testing::Test {
   }
   tests::TempFolder folder_;
   std::map<std::string, std::string> texts_;
+  std::vector<UploadFile> files_;  // that the plan points to
 };
 
 TEST_F(Plan, FilesComeSortedWithTheirFacts) {
@@ -91,10 +97,10 @@ TEST_F(Plan, SmallFilesBundleLargeOnesSplitOthersGoAlone) {
 
 TEST_F(Plan, FewSmallFilesAreNotWorthABundle) {
   for (int i = 0; i < 15; ++i) write(std::to_string(i), "x");
-  EXPECT_EQ(plan_transfers(*files_below(folder_.path())).size(), 15u);
+  EXPECT_EQ(plan_of_folder().size(), 15u);
   write("15", "x");
-  EXPECT_EQ(plan_transfers(*files_below(folder_.path())).size(), 1u);
-  EXPECT_TRUE(plan_transfers({}).empty());
+  EXPECT_EQ(plan_of_folder().size(), 1u);
+  EXPECT_TRUE(plan_transfers(std::as_const(files_ = {})).empty());
 }
 
 TEST_F(Plan, TarReadsABundleHoweverItIsCut) {
@@ -104,7 +110,7 @@ TEST_F(Plan, TarReadsABundleHoweverItIsCut) {
   write("d/" + std::string(98, 'z'), "hundred");
   write("深/a.png", std::string(512, 'p'));
   write("b", std::string(1'000, 'b'));
-  const auto plan = plan_transfers(*files_below(folder_.path()), {.bundle_from = 1});
+  const auto plan = plan_of_folder({.bundle_from = 1});
   ASSERT_EQ(plan.size(), 1u);
   ASSERT_EQ(plan[0].kind, Kind::kBundle);
   const std::string whole = bytes(plan[0]);
@@ -125,9 +131,40 @@ TEST_F(Plan, TarReadsABundleHoweverItIsCut) {
   }
 }
 
+// Files of an archive lie in a scratch: each at its place there, alone, in parts and in bundles.
+TEST_F(Plan, FilesOfAScratchAreReadFromIt) {
+  const auto scratch = SealedScratch::create(folder_ / "scratch");
+  ASSERT_TRUE(scratch.ok());
+  std::string all;
+  for (size_t i = 0; i < 20; ++i) {
+    const std::string text(i * 1'500, static_cast<char>('a' + i));
+    files_.push_back({"f" + std::to_string(i), "a.zip", text.size(), 1, *scratch, all.size()});
+    all += text;
+  }
+  ASSERT_TRUE((*scratch)->append(std::as_bytes(std::span(all))).ok());
+  ASSERT_TRUE((*scratch)->finish().ok());
+  const PlanLimits limits = {.small_bytes = 9'000, .bundle_from = 2, .large_bytes = 20'000};
+  const auto plan = plan_transfers(std::as_const(files_), limits);
+  size_t found = 0;
+  for (const Transfer& transfer : plan) {
+    const std::string sent = bytes(transfer, 700);
+    if (transfer.kind != Kind::kBundle) {
+      found += transfer.kind == Kind::kWhole ? 1 : 0;
+      if (transfer.kind == Kind::kWhole) continue;
+    }
+    for (const Stretch& stretch : transfer.stretches) {
+      const std::string part =
+          all.substr(stretch.file->begin_bytes + stretch.begin_bytes, stretch.size_bytes);
+      EXPECT_NE(sent.find(part), std::string::npos) << stretch.file->name;
+      found += transfer.kind == Kind::kPart ? 0 : 1;
+    }
+  }
+  EXPECT_EQ(found, files_.size());
+}
+
 TEST_F(Plan, AFileThatChangesIsFoundOut) {
   write("a", "12345");
-  const auto plan = plan_transfers(*files_below(folder_.path()));
+  const auto plan = plan_of_folder();
   write("a", "123");
   std::vector<std::byte> buffer(5);
   const auto status = plan[0].read_at(0, buffer);

@@ -70,12 +70,11 @@ TEST(UploadRecord, IsFreeAgainAfterwards) {
   for (int i = 0; i < 3; ++i) {
     const auto place = RecordPlace::open(folder.path(), Json("x"));
     ASSERT_TRUE(place.ok());
-    const auto unpacked = place->fresh_folder();
-    ASSERT_TRUE(unpacked.ok());
-    EXPECT_TRUE(std::filesystem::is_empty(*unpacked));
-    std::ofstream(*unpacked + "/left") << "x";
+    const auto scratch = SealedScratch::create(place->scratch_path());
+    ASSERT_TRUE(scratch.ok());
+    EXPECT_FALSE(std::filesystem::exists(place->scratch_path())) << "it has no name";
   }
-  EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "neither lock nor files stay";
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "no lock stays";
 }
 
 TEST(UploadRecord, WhatCannotBeReadIsDropped) {
@@ -92,7 +91,8 @@ TEST(UploadRecord, WhatCannotBeReadIsDropped) {
 TEST(SendTransfers, ChangedFilesEndItAtOnceAndNobodyEndsItWhenPatienceEnds) {
   tests::TempFolder folder;
   std::ofstream(folder / "a") << "12345";
-  const auto plan = plan_transfers(*files_below(folder.path()));
+  const auto files = *files_below(folder.path());
+  const auto plan = plan_transfers(files);
   std::vector<TransferState> states(plan.size());
   int asked = 0;
   SendWork work{.upload = "u", .plan = &plan, .states = &states};
