@@ -1,5 +1,5 @@
-"""Other people's tus clients against a real mortised: tus-js-client 4.3.1 and tuspy 1.1.0, in their
-own flows. They come from npm and PyPI into the folder of the first argument once; without them the
+"""Other people's clients against a real mortised: tus-js-client 4.3.1 and tuspy 1.1.0 in their own
+flows, OpenAI's Python client on /v1/files and /v1/uploads. They come from npm and PyPI into the folder of the first argument once; without them the
 test is skipped.
 """
 
@@ -83,6 +83,45 @@ class Clients(unittest.TestCase):
         self.assertEqual(rest.offset, half.offset)
         rest.upload()
         self.assertEqual(self.server.content(rest.url), self.data)
+
+    def test_openai(self):
+        folder = self.deps / "openai"
+        if not fetched(folder, [sys.executable, "-m", "pip", "install", "-q", "--target",
+                                str(folder), "openai==3.57.0"], "openai"):
+            self.skipTest("SKIPPED: openai cannot be fetched")
+        sys.path.insert(0, str(folder))
+        import openai  # noqa: PLC0415
+        client = openai.OpenAI(base_url=self.server.url + "/v1", api_key=self.server.token,
+                               max_retries=0)
+        small = self.data[:100_000]
+        file = client.files.create(file=("rows.jsonl", small), purpose="fine-tune")
+        self.assertEqual((file.bytes, file.filename, file.status),
+                         (100_000, "rows.jsonl", "processed"))
+        self.assertEqual(client.files.retrieve(file.id), file)
+        self.assertIn(file.id, [one.id for one in client.files.list()])
+        self.assertEqual(client.files.content(file.id).read(), small)
+        whole = client.uploads.upload_file_chunked(
+            file=self.data, filename="data.bin", bytes=SIZE, purpose="fine-tune",
+            mime_type="application/octet-stream", part_size=16 << 20)
+        self.assertEqual((whole.status, whole.file.bytes), ("completed", SIZE))
+        self.assertEqual(client.files.content(whole.file.id).read(), self.data)
+        print(f"openai {openai.__version__}: {SIZE} bytes are the same", flush=True)
+        self.openai_refusals(openai, client, file.id)
+
+    def openai_refusals(self, openai, client, file):
+        """Errors arrive as the client's own kinds, with what to do."""
+        begin = {"filename": "x", "mime_type": "text/plain", "purpose": "fine-tune"}
+        half = client.uploads.create(bytes=10, **begin)
+        part = client.uploads.parts.create(upload_id=half.id, data=b"12345")
+        with self.assertRaisesRegex(openai.BadRequestError, "have 5 bytes.* made for 10"):
+            client.uploads.complete(half.id, part_ids=[part.id])
+        self.assertEqual(client.uploads.cancel(half.id).status, "cancelled")
+        self.assertTrue(client.files.delete(file).deleted)
+        with self.assertRaisesRegex(openai.NotFoundError, file):
+            client.files.retrieve(file)
+        stranger = openai.OpenAI(base_url=self.server.url + "/v1", api_key="no", max_retries=0)
+        with self.assertRaisesRegex(openai.AuthenticationError, "token"):
+            stranger.files.list()
 
 
 if __name__ == "__main__":
