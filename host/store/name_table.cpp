@@ -4,6 +4,9 @@
 #include "store/name_table.h"
 
 #include <algorithm>
+#include <list>
+#include <mutex>
+#include <unordered_map>
 
 #include "store/table_bytes.h"
 
@@ -18,7 +21,9 @@ using base::Status;
 constexpr std::string_view kMark = "MRTNAM01";
 constexpr size_t kHeaderSize = 32;
 constexpr size_t kEntrySize = kRefSize + 8;
-constexpr uint64_t kBlockEntries = 4096;
+constexpr uint64_t kBlockEntries = 256;  // what is read to find one
+constexpr size_t kRecentBlocks = 16;
+constexpr uint64_t kVisitEntries = 4096;  // read at once when all are wanted
 
 Error damaged(const char* what) {
   return Error(Code::kDataLoss, std::string("The table of names is damaged: ") + what + ".",
@@ -58,8 +63,7 @@ Result<ObjectRef> NameTableWriter::finish() {
   return writer.finish();
 }
 
-Result<NamesWritten> write_names(std::shared_ptr<Domain> domain,
-                                 std::vector<NamedObject> entries) {
+Result<NamesWritten> write_names(std::shared_ptr<Domain> domain, std::vector<NamedObject> entries) {
   std::stable_sort(entries.begin(), entries.end(),
                    [](const NamedObject& a, const NamedObject& b) { return a.name < b.name; });
   NameTableWriter writer(std::move(domain));
@@ -71,6 +75,17 @@ Result<NamesWritten> write_names(std::shared_ptr<Domain> domain,
   MORTISE_ASSIGN(written.ref, writer.finish());
   return written;
 }
+
+struct NameTable::Recent {
+  std::mutex mutex;
+  std::unordered_map<uint64_t, std::string> firsts;                     // by block
+  std::list<std::pair<uint64_t, std::shared_ptr<const Block>>> blocks;  // newest first
+};
+
+NameTable::NameTable(std::shared_ptr<Domain> domain, ObjectReader reader)
+    : domain_(std::move(domain)),
+      reader_(std::make_shared<const ObjectReader>(std::move(reader))),
+      recent_(std::make_shared<Recent>()) {}
 
 Result<NameTable> NameTable::open(std::shared_ptr<Domain> domain, const ObjectRef& ref) {
   MORTISE_ASSIGN(ObjectReader reader, domain->open_object(ref));
@@ -92,25 +107,51 @@ Result<NamedObject> NameTable::at(uint64_t index) const {
     return Error(Code::kOutOfRange, "There is no name " + std::to_string(index) + " of " +
                                         std::to_string(count_) + ".");
   }
-  std::byte entry[kEntrySize];
-  MORTISE_TRY(read_exactly(*reader_, kHeaderSize + index * kEntrySize, entry));
-  const auto length = number_at<uint32_t>(entry, 44);
-  const auto begin = number_at<uint64_t>(entry, kRefSize);
-  if (begin > names_size_ || length > names_size_ - begin) return damaged("a name lies outside it");
-  NamedObject found{std::string(length, '\0'), ref_at(entry, 0)};
-  MORTISE_TRY(read_exactly(*reader_, kHeaderSize + count_ * kEntrySize + begin,
-                           std::as_writable_bytes(std::span(found.name))));
-  return found;
+  MORTISE_ASSIGN(const auto block, read_block(index / kBlockEntries));
+  return block->at(index % kBlockEntries);
+}
+
+Result<std::string> NameTable::first_name(uint64_t block) const {
+  {
+    const std::lock_guard lock(recent_->mutex);
+    const auto known = recent_->firsts.find(block);
+    if (known != recent_->firsts.end()) return known->second;
+  }
+  MORTISE_ASSIGN(const auto first, entries(block * kBlockEntries, 1));
+  const std::lock_guard lock(recent_->mutex);
+  return recent_->firsts.emplace(block, first.at(0).name).first->second;
+}
+
+Result<std::shared_ptr<const NameTable::Block>> NameTable::read_block(uint64_t block) const {
+  {
+    const std::lock_guard lock(recent_->mutex);
+    auto& blocks = recent_->blocks;
+    const auto known =
+        std::ranges::find(blocks, block, &std::pair<uint64_t, std::shared_ptr<const Block>>::first);
+    if (known != blocks.end()) {
+      blocks.splice(blocks.begin(), blocks, known);
+      return known->second;
+    }
+  }
+  MORTISE_ASSIGN(Block read, entries(block * kBlockEntries, kBlockEntries));
+  auto shared = std::make_shared<const Block>(std::move(read));
+  const std::lock_guard lock(recent_->mutex);
+  recent_->blocks.emplace_front(block, shared);
+  if (recent_->blocks.size() > kRecentBlocks) recent_->blocks.pop_back();
+  return shared;
 }
 
 Result<uint64_t> NameTable::lower_bound(std::string_view name) const {
-  uint64_t low = 0, high = count_;
-  while (low < high) {
+  uint64_t low = 0, high = (count_ + kBlockEntries - 1) / kBlockEntries;
+  while (low < high) {  // the first block that begins after the name
     const uint64_t middle = low + (high - low) / 2;
-    MORTISE_ASSIGN(const NamedObject entry, at(middle));
-    (entry.name < name ? low : high) = entry.name < name ? middle + 1 : middle;
+    MORTISE_ASSIGN(const std::string first, first_name(middle));
+    (first <= name ? low : high) = first <= name ? middle + 1 : middle;
   }
-  return low;
+  if (low == 0) return 0;
+  MORTISE_ASSIGN(const auto block, read_block(low - 1));
+  const auto at = std::ranges::lower_bound(*block, name, {}, &NamedObject::name);
+  return (low - 1) * kBlockEntries + static_cast<uint64_t>(at - block->begin());
 }
 
 Result<std::optional<ObjectRef>> NameTable::find(std::string_view name) const {
@@ -155,8 +196,8 @@ Result<std::vector<NamedObject>> NameTable::entries(uint64_t first, uint64_t cou
 }
 
 Status NameTable::visit(const std::function<Status(const NamedObject&)>& each) const {
-  for (uint64_t first = 0; first < count_; first += kBlockEntries) {
-    MORTISE_ASSIGN(const auto block, entries(first, kBlockEntries));
+  for (uint64_t first = 0; first < count_; first += kVisitEntries) {
+    MORTISE_ASSIGN(const auto block, entries(first, kVisitEntries));
     for (const NamedObject& entry : block) MORTISE_TRY(each(entry));
   }
   return {};
@@ -177,7 +218,7 @@ struct Cursor {
     return fill();
   }
   Status fill() {
-    MORTISE_ASSIGN(block, table->entries(next, kBlockEntries));
+    MORTISE_ASSIGN(block, table->entries(next, kVisitEntries));
     next += block.size();
     at = 0;
     return {};

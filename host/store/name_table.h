@@ -1,6 +1,7 @@
 // Names and what they stand for, as an object: the files of an upload, the media of a version.
 // Sorted by name (bytes), so that a name is found by bisection without reading the rest: a million
-// files cost no row of a database each. Called by hub, ingest and engine. docs/formats/dataset.md
+// files cost no row of a database each. What a bisection has seen is kept, so that the next one
+// reads less. Called by hub, ingest and engine. docs/formats/dataset.md
 // has the bytes.
 #pragma once
 
@@ -61,13 +62,17 @@ class NameTable {  // [parallel]
   base::Status visit(const std::function<base::Status(const NamedObject&)>& each) const;
 
  private:
-  NameTable(std::shared_ptr<Domain> domain, ObjectReader reader)
-      : domain_(std::move(domain)),
-        reader_(std::make_shared<const ObjectReader>(std::move(reader))) {}
+  struct Recent;  // names that begin blocks, and the last blocks that were read
+  using Block = std::vector<NamedObject>;
+
+  NameTable(std::shared_ptr<Domain> domain, ObjectReader reader);
+  base::Result<std::string> first_name(uint64_t block) const;
+  base::Result<std::shared_ptr<const Block>> read_block(uint64_t block) const;
   base::Result<uint64_t> lower_bound(std::string_view name) const;
 
   std::shared_ptr<Domain> domain_;
-  std::shared_ptr<const ObjectReader> reader_;  // shared by copies
+  std::shared_ptr<const ObjectReader> reader_;  // shared by copies, as what follows
+  std::shared_ptr<Recent> recent_;
   uint64_t count_ = 0, names_size_ = 0;
 };
 

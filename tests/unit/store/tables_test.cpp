@@ -42,6 +42,31 @@ class TablesTest : public ::testing::Test {
   std::shared_ptr<Domain> domain_;
 };
 
+// Of none, of some, of whole blocks and of one more: each name is found, none between two is.
+TEST_F(TablesTest, FindEachNameOfManyBlocks) {
+  for (const size_t count : {0u, 1u, 255u, 256u, 257u, 1'024u, 3'000u}) {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < count; ++i) names.push_back(std::to_string(10'000 + 2 * i));
+    const NameTable found = table(names);
+    ASSERT_EQ(found.count(), count);
+    for (size_t step = 0; step < count; ++step) {
+      const size_t i = step * 997 % count;  // not in their order
+      const std::string between = std::to_string(10'000 + 2 * i + 1);
+      ASSERT_TRUE(found.find(names[i]).value().has_value()) << names[i];
+      EXPECT_EQ(*found.find(names[i]).value(), put("of " + names[i]));
+      EXPECT_EQ(found.at(i)->name, names[i]);
+      EXPECT_FALSE(found.find(between).value().has_value()) << between;
+      EXPECT_EQ(found.after(names[i]).value(), i + 1);
+      EXPECT_EQ(found.after(between).value(), i + 1);
+    }
+    for (const char* beside : {"", "0", "1", "9"}) {
+      EXPECT_FALSE(found.find(beside).value().has_value()) << beside;
+      EXPECT_EQ(found.after(beside).value(), beside[0] == '9' ? count : 0u) << beside;
+    }
+    EXPECT_EQ(found.at(count).error().code, Code::kOutOfRange);
+  }
+}
+
 TEST_F(TablesTest, GiveEachRowBackByItsNumber) {
   RowTableWriter writer(domain_, key_);
   std::vector<std::string> rows;
