@@ -67,7 +67,7 @@ class Ingest {
   Status keep(const Json& row, const Taken& taken);
   void tell(Finding finding, const RowPlace& place);
   Status look_again(RowSource& source);
-  void sum_up();
+  void sum_up(const std::vector<std::string>& used);
   const std::string& file_name(size_t file) const { return request_.rows_names[file]; }
 
   const IngestRequest& request_;
@@ -84,7 +84,7 @@ class Ingest {
   std::vector<Taken> sample_;       // rows read before the mapping is known
   RowPlace last_;                   // of the row that was read last
   int64_t rows_read_ = 0;
-  std::set<std::string> used_, missing_;
+  std::set<std::string> missing_;
   Report report_;
 };
 
@@ -173,7 +173,7 @@ Status Ingest::take(const Taken& taken) {
 Status Ingest::keep(const Json& row, const Taken& taken) {
   std::vector<std::string> pictures;
   for (const auto& [field, name] : media_of(row)) {
-    for (std::string& file : media_.files_of(name)) used_.insert(std::move(file));
+    media_.use(name);
     const MediumFacts& facts = media_.facts(name);
     if (facts.width > 0 && facts.seconds == 0) {
       pictures.push_back(facts.looks_like.empty() ? name : facts.looks_like);
@@ -260,14 +260,14 @@ Status Ingest::look_again(RowSource& source) {
   return {};
 }
 
-void Ingest::sum_up() {
+void Ingest::sum_up(const std::vector<std::string>& used) {
   report_.task_type = request_.task_type;
   for (const std::string& name : request_.rows_names) {
     report_.rows_file += (report_.rows_file.empty() ? "" : ", ") + name;
   }
-  report_.media_count = static_cast<int64_t>(used_.size());
+  report_.media_count = std::ssize(used);
   report_.missing_media.assign(missing_.begin(), missing_.end());
-  for (const std::string& name : used_) {
+  for (const std::string& name : used) {
     report_.media_size_bytes += media_.facts(name).size_bytes;
   }
   const auto place = [](const Finding& finding) {
@@ -284,17 +284,18 @@ Result<IngestResult> Ingest::finish(RowSource& source) {
     MORTISE_TRY(look_again(source));
     MORTISE_ASSIGN(report_.statistics, set_.finish(*request_.upload));
   }
-  sum_up();
+  std::vector<std::string> used = media_.used();
+  sum_up(used);
   MORTISE_TRY(request_.upload->visit([&](const std::string& name) -> Status {
     const bool is_listed = report_.unused_media.size() < kUnusedListed;
     const bool is_rows = std::find(request_.rows_names.begin(), request_.rows_names.end(), name) !=
                          request_.rows_names.end();
-    if (is_listed && !is_rows && !used_.contains(name)) {
+    if (is_listed && !is_rows && !media_.facts(name).is_used) {
       report_.unused_media.push_back(name);
     }
     return {};
   }));
-  result.used_media.assign(used_.begin(), used_.end());
+  result.used_media = std::move(used);
   const int64_t bad = report_.bad_rows_count;
   result.accepted =
       bad < report_.rows_count && (bad == 0 || (request_.patch && bad <= request_.max_bad_rows));

@@ -96,13 +96,26 @@ std::string plain_name(std::string name) {
 }  // namespace
 
 std::optional<Finding> MediaCheck::check(const std::string& name, const std::string& field) {
-  auto known = known_.find(name);
-  if (known == known_.end()) known = known_.emplace(name, inspect(name)).first;
-  std::optional<Finding> answer = known->second;
-  if (!answer) return answer;
-  answer->field = field;
-  if (answer->patch.is_string()) answer->patch = replace_patch(field, answer->patch);
+  if (!bad_.contains(name) && !facts_.contains(name)) inspect(name);
+  const auto bad = bad_.find(name);
+  if (bad == bad_.end()) return std::nullopt;
+  Finding answer = bad->second;
+  answer.field = field;
+  if (answer.patch.is_string()) answer.patch = replace_patch(field, answer.patch);
   return answer;
+}
+
+void MediaCheck::use(const std::string& name) {
+  for (const std::string& file : files_of(name)) facts_[file].is_used = true;
+}
+
+std::vector<std::string> MediaCheck::used() const {
+  std::vector<std::string> names;
+  for (const auto& [name, facts] : facts_) {
+    if (facts.is_used) names.push_back(name);
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 const MediumFacts& MediaCheck::facts(const std::string& name) const {
@@ -128,7 +141,11 @@ std::optional<Finding> MediaCheck::misnamed(const std::string& name, const base:
   return made;
 }
 
-std::optional<Finding> MediaCheck::inspect(const std::string& name) {
+void MediaCheck::inspect(const std::string& name) {
+  if (auto broken = inspect_file(name)) bad_.emplace(name, std::move(*broken));
+}
+
+std::optional<Finding> MediaCheck::inspect_file(const std::string& name) {
   if (const auto safe = base::check_relative_path(name); !safe.ok()) {
     return misnamed(name, safe.error());
   }
@@ -170,7 +187,9 @@ std::vector<std::string> MediaCheck::files_of(const std::string& name) const {
 }
 
 void MediaCheck::take(const std::string& name, base::ByteView bytes) {
-  known_.insert_or_assign(name, judge(name, bytes));
+  facts_.erase(name);
+  bad_.erase(name);
+  if (auto broken = judge(name, bytes)) bad_.emplace(name, std::move(*broken));
 }
 
 std::optional<Finding> MediaCheck::judge(const std::string& name, base::ByteView bytes) {

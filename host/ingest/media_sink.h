@@ -1,5 +1,5 @@
-// Where what ingest makes goes: canonical rows, and media that came inside a format's files. The worker
-// seals both; a check keeps neither. Called by ingest and media_intake. [serial]
+// Where what ingest makes goes: canonical rows, and media that came inside a format's files. The
+// worker seals both; a check keeps neither. Called by ingest and media_intake. [serial]
 #pragma once
 
 #include <string>

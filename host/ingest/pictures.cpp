@@ -11,13 +11,18 @@ uint64_t picture_hash(const Image& image) {
   constexpr int64_t kColumns = 9, kRows = 8;
   std::array<int64_t, kColumns * kRows> sums{}, counts{};
   if (image.width < kColumns || image.height < kRows) return 0;
+  std::vector<uint8_t> columns(static_cast<size_t>(image.width));
+  for (int64_t x = 0; x < image.width; ++x) {
+    columns[static_cast<size_t>(x)] = static_cast<uint8_t>(x * kColumns / image.width);
+  }
   for (int64_t y = 0; y < image.height; ++y) {
     const uint8_t* pixel = &image.pixels[static_cast<size_t>(y * image.width * 3)];
     const int64_t row = y * kRows / image.height * kColumns;
-    for (int64_t x = 0; x < image.width; ++x, pixel += 3) {
-      const auto cell = static_cast<size_t>(row + x * kColumns / image.width);
+    for (const uint8_t column : columns) {
+      const auto cell = static_cast<size_t>(row + column);
       sums[cell] += 2 * pixel[0] + 5 * pixel[1] + pixel[2];  // about ITU-R BT.601
       ++counts[cell];
+      pixel += 3;
     }
   }
   for (size_t i = 0; i < sums.size(); ++i) sums[i] /= counts[i];

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/json_tape.h"
@@ -81,7 +82,7 @@ class SetCheck {
   std::vector<uint32_t> file_starts_;  // number of the first row of each file
   std::vector<int8_t> sides_;          // 0 unknown, 1 train, 2 held out
   std::vector<Pair> pairs_;
-  std::map<std::string, int8_t> picture_sides_;  // bits of the sides that a picture is on
+  std::unordered_map<std::string, int8_t> picture_sides_;  // bits of the sides that a picture is on
   std::map<std::string, int64_t> labels_, licenses_;
   bool labels_are_numbers_ = true;
   int64_t rows_ = 0, exact_ = 0, near_ = 0, leak_rows_ = 0, leak_pictures_ = 0, labelled_ = 0;
