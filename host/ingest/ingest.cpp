@@ -27,6 +27,8 @@ namespace {
 
 constexpr size_t kSampleRows = 100;     // rows that the mapping is proposed from
 constexpr size_t kUnusedListed = 1000;  // files that no row names, in the report
+constexpr size_t kAheadRows = 64;       // rows whose media are looked at together
+constexpr size_t kAheadBytes = 4u << 20;
 // A row on its way: what it says, where it stood, which media were made for it.
 struct Taken {
   Json json;
@@ -61,7 +63,8 @@ class Ingest {
   Status begin_rows();
   Status read_row(const RowSource::Row& source);
   Result<bool> take_plain(base::TapeValue row, const RowPlace& place);
-  Status take(const Taken& taken);
+  Status take_ahead();
+  Status take(const Taken& taken, Result<Json> mapped);
   std::vector<Finding> judge(const Json& row);
   void mend(Json& row, std::vector<Finding>& findings);
   Status keep(const Json& row, const Taken& taken);
@@ -81,8 +84,9 @@ class Ingest {
   std::optional<FieldMap> map_;
   std::optional<TapeShape> shape_;  // once map_ is known
   bool is_unsure_ = false;          // the mapping is not known: the user is asked
-  std::vector<Taken> sample_;       // rows read before the mapping is known
-  RowPlace last_;                   // of the row that was read last
+  std::vector<Taken> ahead_;        // rows that are read and not judged yet
+  size_t ahead_bytes_ = 0;
+  RowPlace last_;  // of the row that was read last
   int64_t rows_read_ = 0;
   std::set<std::string> missing_;
   Report report_;
@@ -100,7 +104,7 @@ void Ingest::tell(Finding finding, const RowPlace& place) {
 // An unclear mapping is a finding that names the candidates and the flag that decides.
 Status Ingest::begin_rows() {
   std::vector<Json> rows;
-  for (const Taken& taken : sample_) rows.push_back(taken.json);
+  for (const Taken& taken : ahead_) rows.push_back(taken.json);
   auto map = propose_field_map(request_.task_type, rows, request_.overrides);
   if (!map.ok()) {
     for (const auto& [name, code] : map.error().details) {
@@ -119,8 +123,21 @@ Status Ingest::begin_rows() {
   if (!map_->layout.empty()) {
     report_.layout = Json::object({{"name", map_->layout}, {"confidence", map_->confidence}});
   }
-  for (const Taken& taken : sample_) MORTISE_TRY(take(taken));
-  sample_.clear();
+  return take_ahead();
+}
+
+Status Ingest::take_ahead() {
+  std::vector<Result<Json>> mapped;
+  std::vector<std::string> media;
+  for (const Taken& taken : ahead_) {
+    mapped.push_back(apply_field_map(*map_, taken.json));
+    if (!mapped.back().ok()) continue;
+    for (auto& [field, name] : media_of(*mapped.back())) media.push_back(std::move(name));
+  }
+  media_.look_ahead(media);
+  for (size_t i = 0; i < ahead_.size(); ++i) MORTISE_TRY(take(ahead_[i], std::move(mapped[i])));
+  ahead_.clear();
+  ahead_bytes_ = 0;
   return {};
 }
 
@@ -151,9 +168,8 @@ void Ingest::mend(Json& row, std::vector<Finding>& findings) {
   }
 }
 
-Status Ingest::take(const Taken& taken) {
+Status Ingest::take(const Taken& taken, Result<Json> mapped) {
   ++report_.rows_count;
-  auto mapped = apply_field_map(*map_, taken.json);
   std::vector<Finding> findings;
   if (!mapped.ok()) {
     findings.push_back(
@@ -190,6 +206,7 @@ Status Ingest::keep(const Json& row, const Taken& taken) {
 Result<bool> Ingest::take_plain(base::TapeValue row, const RowPlace& place) {
   const auto shaped = shape_->shape(row);
   if (!shaped || !check_.surely_accepts(*shaped)) return false;
+  MORTISE_TRY(take_ahead());
   ++report_.rows_count;
   MORTISE_TRY(set_.add(*shaped, place, {}, std::nullopt));
   return true;
@@ -211,9 +228,11 @@ Status Ingest::read_row(const RowSource::Row& source) {
   }
   Taken taken{value->to_json(), last_, {}};
   MORTISE_ASSIGN(taken.media, intake_.take(taken.json, source.media, rows_read_));
-  if (map_) return take(taken);
-  sample_.push_back(std::move(taken));
-  return sample_.size() == kSampleRows ? begin_rows() : Status();
+  ahead_.push_back(std::move(taken));
+  ahead_bytes_ += source.text.size();
+  if (!map_) return ahead_.size() == kSampleRows ? begin_rows() : Status();
+  const bool is_enough = ahead_.size() >= kAheadRows || ahead_bytes_ >= kAheadBytes;
+  return is_enough ? take_ahead() : Status();
 }
 
 Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
@@ -233,7 +252,7 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
                  "Upload a file with one JSON object a line.")
         .at_file(file_name(0));
   }
-  if (!map_ && !is_unsure_) MORTISE_TRY(begin_rows());
+  if (!is_unsure_) MORTISE_TRY(map_ ? take_ahead() : begin_rows());
   if (hooks.progress) hooks.progress(rows_read_);
   return {};
 }

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cctype>
+#include <string_view>
+#include <thread>
+#include <unordered_set>
 
 #include "base/file_ops.h"
 #include "ingest/audio.h"
@@ -71,8 +75,7 @@ base::Status read_medium(const std::string& ending, base::ByteView bytes, Medium
 
 constexpr uint64_t kMediumBytesMax = UINT64_C(1) << 30;
 
-base::Result<std::string> read_all(base::File& file) {
-  MORTISE_ASSIGN(const uint64_t size, file.size());
+base::Result<std::string> read_all(base::File& file, uint64_t size) {
   if (size > kMediumBytesMax) {
     return base::Error(base::Code::kResourceExhausted, "It has more than 1 GiB.");
   }
@@ -93,10 +96,23 @@ std::string plain_name(std::string name) {
   return name;
 }
 
+constexpr uint64_t kLargeBytes = UINT64_C(64) << 20;  // above, one is in memory at a time
+
+size_t threads_count() {
+  return std::clamp<size_t>(std::thread::hardware_concurrency(), 1, 16);
+}
+
 }  // namespace
 
+struct MediaCheck::Looked {
+  std::optional<Finding> broken = {};
+  MediumFacts facts = {};
+  uint64_t picture = 0;    // its hash; 0 for none
+  bool is_absent = false;  // there is no file of this name
+};
+
 std::optional<Finding> MediaCheck::check(const std::string& name, const std::string& field) {
-  if (!bad_.contains(name) && !facts_.contains(name)) inspect(name);
+  if (!is_known(name)) settle(name, look(name));
   const auto bad = bad_.find(name);
   if (bad == bad_.end()) return std::nullopt;
   Finding answer = bad->second;
@@ -141,21 +157,49 @@ std::optional<Finding> MediaCheck::misnamed(const std::string& name, const base:
   return made;
 }
 
-void MediaCheck::inspect(const std::string& name) {
-  if (auto broken = inspect_file(name)) bad_.emplace(name, std::move(*broken));
-}
-
-std::optional<Finding> MediaCheck::inspect_file(const std::string& name) {
+MediaCheck::Looked MediaCheck::look(const std::string& name) const {
   if (const auto safe = base::check_relative_path(name); !safe.ok()) {
-    return misnamed(name, safe.error());
+    return {.broken = misnamed(name, safe.error())};
   }
   auto file = files_.open(name);
-  if (!file.ok() && file.error().code == base::Code::kNotFound) return inspect_folder(name);
-  const auto bytes = file.ok() ? read_all(**file) : base::Result<std::string>(file.error());
-  if (!bytes.ok()) {
-    return make_finding("media_unreadable", "", name + " cannot be read: " + bytes.error().message);
+  if (!file.ok() && file.error().code == base::Code::kNotFound) return {.is_absent = true};
+  std::unique_lock<std::mutex> lock(large_, std::defer_lock);
+  const auto size = file.ok() ? (*file)->size() : base::Result<uint64_t>(file.error());
+  if (size.ok() && *size > kLargeBytes) lock.lock();
+  const auto bytes = size.ok() ? read_all(**file, *size) : base::Result<std::string>(size.error());
+  if (bytes.ok()) return look_at(name, base::as_bytes(*bytes));
+  return {.broken = make_finding("media_unreadable", "",
+                                 name + " cannot be read: " + bytes.error().message)};
+}
+
+void MediaCheck::settle(const std::string& name, Looked looked) {
+  if (looked.is_absent) looked.broken = inspect_folder(name);
+  if (looked.broken) {
+    bad_.emplace(name, std::move(*looked.broken));
+  } else if (!looked.is_absent) {
+    if (looked.picture != 0) looked.facts.looks_like = pictures_.add(name, looked.picture);
+    facts_[name] = std::move(looked.facts);
   }
-  return judge(name, base::as_bytes(*bytes));
+}
+
+void MediaCheck::look_ahead(const std::vector<std::string>& names) {
+  std::vector<std::string> wanted;
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& name : names) {
+    if (!is_known(name) && seen.insert(name).second) wanted.push_back(name);
+  }
+  std::vector<Looked> looked(wanted.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t at = next++; at < wanted.size(); at = next++) looked[at] = look(wanted[at]);
+  };
+  {
+    std::vector<std::jthread> others;
+    const size_t most = std::min(wanted.size(), threads_count());
+    for (size_t i = 1; i < most; ++i) others.emplace_back(work);
+    work();
+  }
+  for (size_t i = 0; i < wanted.size(); ++i) settle(wanted[i], std::move(looked[i]));
 }
 
 // No file, but perhaps a folder of the frames of a film.
@@ -171,6 +215,7 @@ std::optional<Finding> MediaCheck::inspect_folder(const std::string& name) {
     return make_finding("media_missing", "",
                         "The row names " + name + ", which is not in the upload.");
   }
+  look_ahead(*pictures);
   MediumFacts whole;
   for (const std::string& picture : *pictures) {
     if (auto broken = check(picture, "")) return broken;
@@ -189,22 +234,18 @@ std::vector<std::string> MediaCheck::files_of(const std::string& name) const {
 void MediaCheck::take(const std::string& name, base::ByteView bytes) {
   facts_.erase(name);
   bad_.erase(name);
-  if (auto broken = judge(name, bytes)) bad_.emplace(name, std::move(*broken));
+  settle(name, look_at(name, bytes));
 }
 
-std::optional<Finding> MediaCheck::judge(const std::string& name, base::ByteView bytes) {
-  if (bytes.empty()) return make_finding("media_empty", "", name + " is empty.");
-  MediumFacts facts;
-  uint64_t hash = 0;
-  if (const auto read = read_medium(ending_of(name), bytes, facts, hash); !read.ok()) {
-    Finding made = make_finding("media_broken", "", name + ": " + read.error().message);
-    if (!read.error().hint.empty()) made.hint = read.error().hint;
-    return made;
-  }
-  facts.size_bytes = bytes.size();
-  if (hash != 0) facts.looks_like = pictures_.add(name, hash);
-  facts_[name] = std::move(facts);
-  return std::nullopt;
+MediaCheck::Looked MediaCheck::look_at(const std::string& name, base::ByteView bytes) {
+  if (bytes.empty()) return {.broken = make_finding("media_empty", "", name + " is empty.")};
+  Looked looked;
+  const auto read = read_medium(ending_of(name), bytes, looked.facts, looked.picture);
+  looked.facts.size_bytes = bytes.size();
+  if (read.ok()) return looked;
+  Finding made = make_finding("media_broken", "", name + ": " + read.error().message);
+  if (!read.error().hint.empty()) made.hint = read.error().hint;
+  return {.broken = std::move(made)};
 }
 
 }  // namespace mortise::ingest

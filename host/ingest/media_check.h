@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +31,8 @@ class MediaCheck {
  public:
   explicit MediaCheck(const UploadFiles& files) : files_(files) {}
 
+  // Finds out about these media now, several at a time, so that check() answers from memory.
+  void look_ahead(const std::vector<std::string>& names);
   // What is wrong with this medium, if anything. A second question for a name is answered from
   // memory.
   std::optional<Finding> check(const std::string& name, const std::string& field);
@@ -45,12 +48,16 @@ class MediaCheck {
   std::vector<std::string> used() const;  // files, sorted
 
  private:
-  // A verdict goes into facts_ or bad_, so that a million good media cost no finding each.
-  void inspect(const std::string& name);
+  struct Looked;
+  bool is_known(const std::string& name) const {
+    return facts_.contains(name) || bad_.contains(name);
+  }
+  static Looked look_at(const std::string& name, base::ByteView bytes);
+  Looked look(const std::string& name) const;  // [parallel]
+  // Into facts_ or bad_, so that a million good media cost no finding each.
+  void settle(const std::string& name, Looked looked);
   std::optional<Finding> misnamed(const std::string& name, const base::Error& why) const;
-  std::optional<Finding> judge(const std::string& name, base::ByteView bytes);
   std::optional<Finding> inspect_folder(const std::string& name);
-  std::optional<Finding> inspect_file(const std::string& name);
 
   const UploadFiles& files_;
   std::set<std::string> missing_;                       // asked for and not in the upload
@@ -58,6 +65,7 @@ class MediaCheck {
   std::map<std::string, Finding> bad_;
   std::map<std::string, std::vector<std::string>> folders_;  // of pictures, named as films
   PictureIndex pictures_;
+  mutable std::mutex large_;  // held by the one that holds a large medium
 };
 
 }  // namespace mortise::ingest

@@ -71,6 +71,40 @@ TEST(MediaCheck, AFolderOfPicturesIsAFilm) {
   }
 }
 
+// What is found out ahead, by several threads, is what is found out one by one.
+TEST(MediaCheck, LooksAheadWithTheSameAnswers) {
+  const tests::TempFolder folder;
+  std::map<std::string, std::string> paths;
+  std::vector<std::string> names = {"none.png", "http://a/b.png", "../x", "clip"};
+  for (int i = 0; i < 200; ++i) {
+    const std::string name = "f" + std::to_string(i) + ".png";
+    std::string bytes = grey_png(9 + i % 3, 8 + i % 5);
+    if (i % 7 == 0) bytes.resize(bytes.size() / 2);
+    if (i % 11 == 0) bytes.clear();
+    ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), folder / name, bytes).ok());
+    paths[name] = folder / name;
+    if (i % 7 != 0 && i % 11 != 0) paths["clip/" + name] = folder / name;
+    names.push_back(name);
+    names.push_back(name);
+  }
+  const LocalFiles files(base::posix_file_ops(), paths);
+  MediaCheck one_by_one(files), ahead(files);
+  ahead.look_ahead(names);
+  size_t bad = 0;
+  for (const std::string& name : names) {
+    const auto expected = one_by_one.check(name, "/image_path"),
+               found = ahead.check(name, "/image_path");
+    ASSERT_EQ(found.has_value(), expected.has_value()) << name;
+    bad += found ? 1 : 0;
+    if (found) EXPECT_EQ(found->message, expected->message);
+    EXPECT_EQ(ahead.facts(name).size_bytes, one_by_one.facts(name).size_bytes) << name;
+    EXPECT_EQ(ahead.is_missing(name), one_by_one.is_missing(name)) << name;
+  }
+  EXPECT_EQ(bad, 3 + 2 * (29 + 19 - 3)) << "of 200, each 7th is cut and each 11th empty";
+  ahead.use("clip");
+  EXPECT_EQ(ahead.used(), ahead.files_of("clip"));
+}
+
 TEST(MediaCheck, AnAddressIsNamedAsSuch) {
   const LocalFiles files(base::posix_file_ops(), {});
   const auto finding = MediaCheck(files).check("http://x/y.png", "/image_path");
