@@ -40,8 +40,8 @@ Status send(UploadRecord& record, const std::vector<Transfer>& plan, const Recor
 }
 
 // The record of an upload that still takes these files. NOT_FOUND when there is none.
-Result<UploadRecord> record_to_go_on(Http& http, const std::vector<UploadFile>& files,
-                                     size_t transfer_count, const RecordPlace& place) {
+Result<UploadRecord> record_to_go_on(Http& http, const std::string& files, size_t transfer_count,
+                                     const RecordPlace& place) {
   MORTISE_ASSIGN(UploadRecord record, place.load());
   const bool is_same = record.files == files && record.transfers.size() == transfer_count;
   if (!is_same) {
@@ -105,8 +105,9 @@ Result<std::string> bring_files(const Json& options, const std::vector<UploadFil
                                 const RecordPlace* place, const SendSettings& settings) {
   MORTISE_ASSIGN(Http http, connect());
   const std::vector<Transfer> plan = plan_transfers(files);
+  const std::string digest = digest_of(files);
   auto known = place == nullptr ? Result<UploadRecord>(Error(Code::kNotFound, ""))
-                                : record_to_go_on(http, files, plan.size(), *place);
+                                : record_to_go_on(http, digest, plan.size(), *place);
   UploadRecord record;
   if (known.ok()) {
     record = std::move(*known);
@@ -114,7 +115,7 @@ Result<std::string> bring_files(const Json& options, const std::vector<UploadFil
     return std::move(known.error());
   } else {
     MORTISE_ASSIGN(const Json upload, http.post("/api/v1/uploads", options));
-    record = {server_name(), upload["id"].as_string(), files,
+    record = {server_name(), upload["id"].as_string(), digest,
               std::vector<TransferState>(plan.size())};
     if (place != nullptr) MORTISE_TRY(place->save(record));
   }

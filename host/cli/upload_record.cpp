@@ -22,9 +22,9 @@ using base::Status;
 
 namespace {
 
-constexpr int64_t kVersion = 1;  // another plan from the same files is another version
+constexpr int64_t kVersion = 2;  // another plan from the same files is another version
 constexpr int64_t kLifeNs = INT64_C(7) * 86'400 * 1'000'000'000;
-constexpr uint64_t kRecordBytesMax = 512u << 20;
+constexpr uint64_t kRecordBytesMax = 64u << 20;
 
 // Records and locks that are older than what the server keeps.
 void drop_stale(const std::string& folder) {
@@ -41,17 +41,14 @@ void drop_stale(const std::string& folder) {
 }  // namespace
 
 Json UploadRecord::to_json() const {
-  Json listed = Json::array(), states = Json::array();
-  for (const UploadFile& file : files) {
-    listed.push_back(Json::array({file.name, file.path, file.size_bytes, file.modified_ns}));
-  }
+  Json states = Json::array();
   for (const TransferState& state : transfers) {
     states.push_back(Json::array({state.path, state.is_done}));
   }
   return Json::object({{"version", kVersion},
                        {"server", server},
                        {"upload", upload},
-                       {"files", std::move(listed)},
+                       {"files", files},
                        {"transfers", std::move(states)}});
 }
 
@@ -59,15 +56,22 @@ Result<UploadRecord> UploadRecord::from_json(const Json& value) {
   if (value["version"].as_int() != kVersion || value["upload"].as_string().empty()) {
     return Error(Code::kInvalidArgument, "It is no record of an upload of this version.");
   }
-  UploadRecord record{.server = value["server"].as_string(), .upload = value["upload"].as_string()};
-  for (const Json& file : value["files"].items()) {
-    record.files.push_back({file.at(0).as_string(), file.at(1).as_string(), file.at(2).as_uint(),
-                            file.at(3).as_int()});
-  }
+  UploadRecord record{.server = value["server"].as_string(),
+                      .upload = value["upload"].as_string(),
+                      .files = value["files"].as_string()};
   for (const Json& state : value["transfers"].items()) {
     record.transfers.push_back({state.at(0).as_string(), state.at(1).as_bool()});
   }
   return record;
+}
+
+std::string digest_of(const std::vector<UploadFile>& files) {
+  base::Sha256 hash;
+  for (const UploadFile& file : files) {
+    const Json line = Json::array({file.name, file.path, file.size_bytes, file.modified_ns});
+    hash.update(base::as_bytes(line.dump()));
+  }
+  return base::to_hex(hash.finish());
 }
 
 Result<RecordPlace> RecordPlace::open(const std::string& folder, const Json& what) {

@@ -1,6 +1,6 @@
 // What is known of an upload on its way, so that the same command run again goes on from there:
-// $MORTISE_HOME/uploads/KEY.json, mode 0600. It holds names, sizes and places on the server, never
-// content and never a token.
+// $MORTISE_HOME/uploads/KEY.json, mode 0600. It holds places on the server; never a name, content
+// or token.
 #pragma once
 
 #include <string>
@@ -21,13 +21,17 @@ struct TransferState {
 struct UploadRecord {
   std::string server = {};  // its URL, or "private" for the one of this home
   std::string upload;       // id
-  std::vector<UploadFile> files = {};
+  std::string files = {};   // digest_of the files
   std::vector<TransferState> transfers = {};
 
   base::Json to_json() const;
   // Errors: INVALID_ARGUMENT for what is no record of this version.
   static base::Result<UploadRecord> from_json(const base::Json& value);
 };
+
+// Tells whether files are the same as in another run: SHA-256, in hex, of their names, places,
+// sizes and times.
+std::string digest_of(const std::vector<UploadFile>& files);
 
 // The place of one command's record. Holds a lock as long as it lives: a second process with the
 // same command is refused.

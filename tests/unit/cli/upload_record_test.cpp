@@ -4,7 +4,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
+#include <set>
 
 #include <filesystem>
 #include <fstream>
@@ -23,7 +25,7 @@ using ::testing::HasSubstr;
 const UploadRecord kRecord = {
     .server = "http://127.0.0.1:1",
     .upload = "abc",
-    .files = {{"a/深.png", "/data/a/深.png", 7, 1'700'000'000'123'456'789}},
+    .files = digest_of({{"a/深.png", "/data/a/深.png", 7, 1'700'000'000'123'456'789}}),
     .transfers = {{"/api/v1/uploads/01", true}, {"", false}}};
 
 std::string only_record(const std::string& folder) {
@@ -52,6 +54,20 @@ TEST(UploadRecord, ComesBackAsItWas) {
   EXPECT_EQ(place->load().error().code, Code::kNotFound);
 }
 
+TEST(UploadRecord, TellsWhetherFilesAreTheSameAndNamesNone) {
+  const std::vector<UploadFile> files = {{"a.png", "/x/a.png", 7, 5}, {"b", "/x/b", 1, 5}};
+  EXPECT_EQ(digest_of(files), digest_of(std::vector<UploadFile>(files)));
+  std::vector<std::string> seen = {digest_of(files)};
+  for (const UploadFile& other : {UploadFile{"c", "/x/b", 1, 5}, UploadFile{"b", "/y/b", 1, 5},
+                                  UploadFile{"b", "/x/b", 2, 5}, UploadFile{"b", "/x/b", 1, 6}}) {
+    seen.push_back(digest_of({files[0], other}));
+  }
+  seen.push_back(digest_of({files[0]}));
+  seen.push_back(digest_of({files[1], files[0]}));
+  EXPECT_EQ(std::set<std::string>(seen.begin(), seen.end()).size(), seen.size());
+  EXPECT_EQ(kRecord.to_json().dump().find("png"), std::string::npos);
+}
+
 TEST(UploadRecord, IsTheCommandsOwn) {
   tests::TempFolder folder;
   const auto first = RecordPlace::open(folder.path(), Json::object({{"a", 1}, {"b", 2}}));
@@ -78,7 +94,7 @@ TEST(UploadRecord, IsFreeAgainAfterwards) {
 }
 
 TEST(UploadRecord, WhatCannotBeReadIsDropped) {
-  for (const char* text : {"", "{", "[]", "{\"version\":2,\"upload\":\"a\"}", "{\"version\":1}"}) {
+  for (const char* text : {"", "{", "[]", "{\"version\":1,\"upload\":\"a\"}", "{\"version\":2}"}) {
     tests::TempFolder folder;
     const auto place = RecordPlace::open(folder.path(), Json("x"));
     ASSERT_TRUE(place.ok() && place->save(kRecord).ok());
