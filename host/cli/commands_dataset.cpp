@@ -178,8 +178,10 @@ Result<int> list(const Arguments& arguments) {
   for (const std::string& filter : arguments.all("--label")) {
     query += (query.empty() ? "?label=" : "&label=") + escape_path(filter);
   }
+  if (arguments.has("--facets")) query += query.empty() ? "?facets=true" : "&facets=true";
   MORTISE_ASSIGN(const Json page, http.get("/api/v1/datasets" + query));
   show_table(arguments, page, {"name", "task_type", "newest_version", "row_count", "description"});
+  if (arguments.has("--facets") && !arguments.is_json) show_facets(page["facets"]);
   return 0;
 }
 
@@ -338,6 +340,7 @@ void add_reading(std::vector<Command>& out) {
                  "Data sets whose name, description or labels hold the words.",
                  {{"query", "WORDS", "what to look for; \"\" for all", Take::kOne, true},
                   {"--label", "FILTER", "k=v, k!=v, or k>=n with >, >=, <, <=", Take::kMany},
+                  {"--facets", "", "count the task types and labels of all found", Take::kFlag},
                   limit,
                   cursor},
                  list});

@@ -85,7 +85,7 @@ Answer download_rows(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Version version,
                  api.hub->datasets().resolve(request.parameter("reference")));
   MORTISE_ASSIGN(hub::RowMatcher made, matcher_of(request));
-  const bool with_ids = request.query_value("ids") == "true";
+  MORTISE_ASSIGN(const bool with_ids, request.query_flag("ids"));
   const auto matcher = std::make_shared<hub::RowMatcher>(std::move(made));
   Response response;
   response.content_type = "application/jsonl";

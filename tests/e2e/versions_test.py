@@ -125,6 +125,14 @@ class Versions(unittest.TestCase):
         names = [one["name"] for one in self.hub.list("光片", labels=["year>=2020", "language=zh"])]
         self.assertEqual(names, ["films"])
         self.assertEqual(self.hub.list("光片", labels=["year<2020"]), [])
+        self.assertEqual(self.hub.facets("光片")["labels"], [
+            {"name": "language", "kind": "text", "count": 1,
+             "values": [{"value": "zh", "count": 1}], "has_more": False},
+            {"name": "year", "kind": "number", "count": 1, "min": 2024, "max": 2024}])
+        code, text = self.mortise("dataset", "search", "光片", "--facets")
+        self.assertIn("\nfound: 1\ntask_type: vqa 1\nlanguage: zh 1\n", text)
+        code, text = self.mortise("dataset", "search", "光片", "--facets", "--json")
+        self.assertEqual((code, json.loads(text)["facets"]["count"]), (0, 1))
         sides = [self.hub.rows("films", split=side, ratio=0.5) for side in ("train", "held_out")]
         self.assertEqual(len(sides[0]) + len(sides[1]), 4)
         for side, name in zip(sides, ("train", "held_out")):  # none changed sides with the append

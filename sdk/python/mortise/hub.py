@@ -133,6 +133,11 @@ class DatasetHub:
         """
         return [*self.server.items("/api/v1/datasets", q=query, label=[*labels])]
 
+    def facets(self, query: str | None = None, labels: Iterable[str] = ()) -> dict[str, Any]:
+        """Counts of what `list` finds: its task types, and the values or range of each label."""
+        page = self.server.get("/api/v1/datasets", q=query, label=[*labels], facets="true", limit=1)
+        return dict(page["facets"])
+
     def versions(self, name: str) -> Sequence[dict[str, Any]]:
         """All versions, newest first, deleted ones too."""
         return [*self.server.items(f"/api/v1/datasets/{quote(name)}/versions")]

@@ -91,6 +91,21 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   EXPECT_EQ(json(call("GET", "/api/v1/datasets"))["items"].at(0)["newest_version"].as_int(), 1);
 }
 
+TEST_F(ServerTest, CountsTheFacetsOfAllThatASearchFinds) {
+  for (const char* name : {"a", "b"}) ASSERT_TRUE(add(version_of(name)).ok());
+
+  const Json page = json(call("GET", "/api/v1/datasets?label=language%3Dzh&limit=1&facets=true"));
+  EXPECT_EQ(page["items"].size(), 1u);
+  EXPECT_EQ(page["facets"].dump(),
+            R"({"count":2,"task_type":{"values":[{"value":"vqa","count":2}],"has_more":false},)"
+            R"("labels":[{"name":"language","kind":"text","count":2,"values":[{"value":"zh",)"
+            R"("count":2}],"has_more":false}],"has_more_labels":false})");
+  EXPECT_FALSE(json(call("GET", "/api/v1/datasets?facets=false")).contains("facets"));
+  const RawAnswer refused = call("GET", "/api/v1/datasets?facets=all");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(json(refused)["field"].as_string(), "facets");
+}
+
 TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   EXPECT_EQ(json(call("POST", "/api/v1/store/scrub", "{}"))["findings"].size(), 0u);
