@@ -63,6 +63,7 @@ Answer withdraw_version(Api& api, Request& request);
 Answer restore_version(Api& api, Request& request);
 Answer list_rows(Api& api, Request& request);
 Answer download_rows(Api& api, Request& request);
+Answer search_version(Api& api, Request& request);
 Answer list_media(Api& api, Request& request);
 Answer download_media(Api& api, Request& request);
 Answer list_originals(Api& api, Request& request);

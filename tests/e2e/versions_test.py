@@ -115,6 +115,37 @@ class Versions(unittest.TestCase):
         self.assertEqual(self.mortise("dataset", "export", "films", "--out", self.work / "x",
                                       "--format", "docx")[0], 1)
 
+    def test_a_search_of_all_rows_is_a_job_whose_words_stay_sealed(self):
+        rows = self.hub.rows("films")
+        wanted = rows[1]["output"]
+        where = f"output={wanted}"
+        matching = [(number, row) for number, row in enumerate(rows, 1) if row["output"] == wanted]
+
+        found, has_more = self.hub.search_rows("films", where=[where])
+        self.assertEqual([(one["row_number"], one["row"]) for one in found], matching)
+        self.assertEqual([one["id"] for one in found],
+                         [self.hub.row_ids("films")[number - 1] for number, _ in matching])
+        self.assertFalse(has_more)
+        found, has_more = self.hub.search_rows("films", where=["nothing!=here"], limit=2)
+        self.assertEqual(([one["row"] for one in found], has_more), (rows[:2], True))
+        self.assertEqual(self.hub.search_rows("films", grep="is in no row"), ([], False))
+        code, text = self.mortise("dataset", "rows", "films", "--where", where, "--all")
+        self.assertEqual([json.loads(line) for line in text.splitlines()],
+                         [row for _, row in matching])
+        code, text = self.mortise("dataset", "rows", "films", "--where", where, "--all", "--ids")
+        self.assertEqual([json.loads(line)["row"] for line in text.splitlines()],
+                         [row for _, row in matching])
+        done = subprocess.run([self.programs / "mortise", "dataset", "rows", "films", "--where",
+                               "nothing!=here", "--all", "--limit", "1"], capture_output=True,
+                              text=True, check=True)
+        self.assertEqual(json.loads(done.stdout), rows[0])
+        self.assertIn("more than 1 rows match; --limit N shows more", done.stderr)
+        self.assertEqual(self.mortise("dataset", "rows", "films", "--where", "n>cat", "--all")[0],
+                         1)
+        self.assertEqual(self.mortise("dataset", "withdraw", "films@1")[0], 0)
+        with self.assertRaises(MortiseError):
+            self.hub.search_rows("films@1", grep="a")
+
     def test_states_tags_words_and_certificates(self):
         self.hub.append("films", self.folder("more", [("images/9.png", 9)]))
         self.hub.tag("films@1", "stable")

@@ -175,6 +175,20 @@ class DatasetHub:
                                where=[*where])
         return [*page["items"]]
 
+    def search_rows(self, reference: str, grep: str | None = None, where: Iterable[str] = (),
+                    split: str | None = None, ratio: float | None = None, seed: int | None = None,
+                    limit: int = 10_000) -> tuple[Sequence[dict[str, Any]], bool]:
+        """What a filter takes of all rows, found by a job: [{row_number, id, row}, ...], and
+        whether more than `limit` rows match."""
+        wanted = {"grep": grep, "where": [*where], "split": split, "ratio": ratio, "seed": seed,
+                  "limit": limit}
+        started = self.server.post(f"/api/v1/datasets/{quote(reference)}/search",
+                                   {key: value for key, value in wanted.items()
+                                    if value is not None})
+        job = self.server.wait(started["id"])
+        found = self.server.lines(f"/api/v1/jobs/{job['id']}/artifacts/matches.jsonl")
+        return [*found], bool(job["record"]["search"]["has_more"])
+
     def row_ids(self, reference: str, offset: int = 0, limit: int = 50) -> Sequence[str]:
         """The ids of rows, which edits name; the same row has the same id in every version."""
         page = self.server.get(f"/api/v1/datasets/{quote(reference)}/rows", offset=offset,

@@ -1,9 +1,8 @@
-// What is told of versions: differences, lineage, filters of rows, words and labels of data sets.
+// What is told of versions: differences, lineage, words and labels of data sets.
 #include <gtest/gtest.h>
 
 #include "hub/diff.h"
 #include "hub/lineage.h"
-#include "hub/row_filter.h"
 #include "tests/unit/hub/hub_fixture.h"
 
 namespace mortise::hub {
@@ -263,38 +262,6 @@ TEST_F(VersionsTest, AreFoundByWordsOfBothLanguages) {
   ASSERT_TRUE(hub_->datasets().describe("chest_reports", Json("肺部"), Json()).ok());
   EXPECT_EQ(count("胸部"), 0u);
   EXPECT_EQ(count("肺部"), 1u);
-}
-
-TEST(RowMatcher, TakesRowsByTextByFieldAndBySide) {
-  const auto taken = [](const RowFilter& filter) {
-    std::string found;
-    auto matcher = RowMatcher::make(filter).value();
-    for (const std::string text : {R"({"n":1,"o":{"l":["cat"]},"t":"say \"hi\""})",
-                                   R"({"n":2.5,"t":"胸片"})", R"({"t":"1"})"}) {
-      found += matcher.matches(text).value() ? '1' : '0';
-    }
-    return found;
-  };
-  EXPECT_EQ(taken({}), "111");
-  EXPECT_EQ(taken({.grep = "say \"hi"}), "100");
-  EXPECT_EQ(taken({.grep = "胸"}), "010");
-  EXPECT_EQ(taken({.where = {"n>=2"}}), "010");
-  EXPECT_EQ(taken({.where = {"n<2"}}), "100");
-  EXPECT_EQ(taken({.where = {"/o/l/0=cat"}}), "100");
-  EXPECT_EQ(taken({.where = {"t=1"}}), "001") << "a text that is spelled like a number";
-  EXPECT_EQ(taken({.where = {"n!=1", "t!=1"}}), "010");
-  std::string train = taken({.split = "train", .ratio = 0.5}),
-              held = taken({.split = "held_out", .ratio = 0.5});
-  for (size_t i = 0; i < 3; ++i) EXPECT_NE(train[i], held[i]) << i;
-}
-
-TEST(RowMatcher, RefusesWhatItDoesNotUnderstand) {
-  const auto field = [](const RowFilter& filter) { return RowMatcher::make(filter).error().field; };
-  EXPECT_EQ(field({.split = "test"}), "split");
-  EXPECT_EQ(field({.ratio = 1}), "ratio");
-  EXPECT_EQ(field({.where = {"name"}}), "where");
-  EXPECT_EQ(field({.where = {"n>cat"}}), "where");
-  EXPECT_EQ(field({.where = {"n!3"}}), "where");
 }
 
 }  // namespace

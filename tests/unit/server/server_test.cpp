@@ -106,6 +106,53 @@ TEST_F(ServerTest, CountsTheFacetsOfAllThatASearchFinds) {
   EXPECT_EQ(json(refused)["field"].as_string(), "facets");
 }
 
+TEST_F(ServerTest, SearchesAllRowsAsAJobThatTellsNobodyWhatFor) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  const std::string path = "/api/v1/datasets/chest/search";
+
+  const RawAnswer started = call("POST", path, R"({"grep":"Ann Smith","where":["n=1"]})");
+
+  ASSERT_EQ(started.status, 202);
+  const std::string job = "/api/v1/jobs/" + json(started)["id"].as_string();
+  EXPECT_EQ(header_of(started, "Location"), job);
+  ASSERT_EQ(wait_for_job(json(started)["id"].as_string()), "done");
+  const RawAnswer shown = call("GET", job);
+  EXPECT_EQ(json(shown)["manifest"]["dataset"].as_string(), "chest@1");
+  EXPECT_EQ(json(shown)["manifest"]["search"]["matches_max"].as_int(), 10'000);
+  EXPECT_EQ(shown.body.find("Smith"), shown.body.npos);
+  EXPECT_EQ(call("GET", job + "/artifacts/matches.jsonl").body,  // what the fake worker found
+            R"({"split":"","ratio":0.1,"seed":7,"grep":"Ann Smith","where":["n=1"]})");
+}
+
+TEST_F(ServerTest, RefusesSearchesThatCannotBe) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  ASSERT_TRUE(hub_->datasets().withdraw("chest@1").ok());
+  const auto refused = [&](const char* reference, const char* body) {
+    const RawAnswer answer =
+        call("POST", std::string("/api/v1/datasets/") + reference + "/search", body);
+    return std::to_string(answer.status) + " " + json(answer)["field"].as_string();
+  };
+
+  EXPECT_EQ(refused("chest", R"({"where":["n>cat"]})"), "400 where");
+  EXPECT_EQ(refused("chest", R"({"where":"n=1"})"), "400 /where");
+  EXPECT_EQ(refused("chest", R"({"text":"a"})"), "400 /text");
+  EXPECT_EQ(refused("chest", "{}"), "400 /grep");
+  for (const char* limit : {"0", "1000001", "\"all\""}) {
+    const std::string body = std::string(R"({"grep":"a","limit":)") + limit + "}";
+    EXPECT_EQ(refused("chest", body.c_str()), "400 /limit") << limit;
+  }
+  EXPECT_EQ(refused("chest@1", R"({"grep":"a"})"), "409 ");
+  EXPECT_EQ(refused("nobody", R"({"grep":"a"})"), "404 ");
+  EXPECT_EQ(call("POST", "/api/v1/store/shred", R"({"dataset":"chest"})").status, 200);
+  EXPECT_EQ(refused("chest@2", R"({"grep":"a"})"), "404 ");
+  EXPECT_EQ(call("POST", "/api/v1/jobs",
+                 R"({"kind":"search","dataset":"chest","search":{"domain":"d","query":"q",)"
+                 R"("matches_max":1}})")
+                .status,
+            400);
+}
+
 TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   EXPECT_EQ(json(call("POST", "/api/v1/store/scrub", "{}"))["findings"].size(), 0u);
