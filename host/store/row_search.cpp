@@ -19,7 +19,9 @@ Result<SearchEnd> search_rows(const RowTable& table, job::RowMatcher& matcher,
   const uint64_t first = std::min(bounds.first_row, rows);
   const uint64_t stop = first + std::min(rows - first, bounds.rows_max);
   while (end.next_row < stop && end.matches < bounds.matches_max) {
-    const uint64_t piece = std::min(kRowsInPiece, stop - end.next_row);
+    // Without a filter no row is read that is not taken.
+    const uint64_t wanted = matcher.takes_all() ? bounds.matches_max - end.matches : kRowsInPiece;
+    const uint64_t piece = std::min({wanted, kRowsInPiece, stop - end.next_row});
     MORTISE_TRY(
         table.visit(end.next_row, piece, [&](uint64_t index, std::string_view row) -> Status {
           if (end.matches == bounds.matches_max) return {};

@@ -154,6 +154,14 @@ TEST_F(TablesTest, AreSearchedNoFurtherThanTheTakerWants) {
   });
   EXPECT_EQ(cut.error().code, Code::kCancelled);
   EXPECT_EQ(seen, 256u);
+  const auto page = search_rows(table, matcher, {.first_row = 7, .matches_max = 10}, fine,
+                                [&](uint64_t next) -> base::Status {
+                                  seen = next;
+                                  return {};
+                                });
+  EXPECT_EQ(page->next_row, 17u);
+  EXPECT_EQ(page->matches, 10u);
+  EXPECT_EQ(seen, 17u);
 }
 
 TEST_F(TablesTest, RefuseAnotherObject) {
