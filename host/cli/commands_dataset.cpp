@@ -192,8 +192,10 @@ Result<int> list(const Arguments& arguments) {
   for (const std::string& filter : arguments.all("--label")) {
     query += (query.empty() ? "?label=" : "&label=") + escape_path(filter);
   }
+  if (arguments.has("--facets")) query += query.empty() ? "?facets=true" : "&facets=true";
   MORTISE_ASSIGN(const Json page, http.get("/api/v1/datasets" + query));
   show_table(arguments, page, {"name", "task_type", "newest_version", "row_count", "description"});
+  if (arguments.has("--facets") && !arguments.is_json) show_facets(page["facets"]);
   return 0;
 }
 
@@ -233,8 +235,63 @@ std::string row_filter(const Arguments& arguments) {
   return query;
 }
 
+// The filter of rows as the body of a search; what is no number is for the server to refuse.
+Result<Json> search_body(const Arguments& arguments) {
+  Json body = Json::object({{"grep", arguments.text("--grep")}, {"where", Json::array()}});
+  for (const std::string& one : arguments.all("--where")) body["where"].push_back(one);
+  if (arguments.has("--split")) body["split"] = arguments.text("--split");
+  for (const char* name : {"ratio", "seed"}) {
+    const std::string text = arguments.text("--" + std::string(name));
+    if (text.empty()) continue;
+    const auto number = base::parse_json(text);
+    body[name] = number.ok() ? *number : Json(text);
+  }
+  if (arguments.has("--limit")) {
+    MORTISE_ASSIGN(body["limit"], arguments.integer("--limit", 0));
+  }
+  return body;
+}
+
+// {"row_number", "id", "row"} as rows.jsonl has it: the row, or {"id", "row"}.
+void print_match(std::string_view line, bool with_id) {
+  const size_t id = line.find("\"id\":"), row = line.find(",\"row\":");
+  if (with_id) std::printf("{");
+  const std::string_view shown =
+      with_id ? line.substr(id) : line.substr(row + 7, line.size() - row - 8);
+  std::fwrite(shown.data(), 1, shown.size(), stdout);
+  std::printf("\n");
+}
+
+// A worker looks at every row; the matches come when it has.
+Result<int> search_rows(Http& http, const Arguments& arguments) {
+  MORTISE_ASSIGN(const Json body, search_body(arguments));
+  MORTISE_ASSIGN(const Json started, http.post(dataset_path(arguments) + "/search", body));
+  const std::string id = started["id"].as_string();
+  MORTISE_ASSIGN(const Json ended, wait_for_job(http, id));
+  if (ended["state"].as_string() != "done") return job_error(ended);
+  std::string rest;
+  MORTISE_TRY(http.read(
+      "/api/v1/jobs/" + id + "/artifacts/matches.jsonl", [&](std::string_view piece) -> Status {
+        rest += piece;
+        size_t begin = 0;
+        for (size_t end; (end = rest.find('\n', begin)) != rest.npos; begin = end + 1) {
+          print_match(std::string_view(rest).substr(begin, end - begin), arguments.has("--ids"));
+        }
+        rest.erase(0, begin);
+        return {};
+      }));
+  const Json& found = ended["record"]["search"];
+  if (found["has_more"].as_bool()) {
+    std::fprintf(stderr, "more than %s rows match; --limit N shows more\n",
+                 found["matches"].dump().c_str());
+  }
+  return 0;
+}
+
 Result<int> rows(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
+  const bool is_search = !arguments.text("--grep").empty() || !arguments.all("--where").empty();
+  if (arguments.has("--all") && is_search) return search_rows(http, arguments);
   if (arguments.has("--all")) {
     MORTISE_TRY(print_lines(http, dataset_path(arguments) + "/rows.jsonl?ids=" +
                                       (arguments.has("--ids") ? "true" : "false") +
@@ -352,6 +409,7 @@ void add_reading(std::vector<Command>& out) {
                  "Data sets whose name, description or labels hold the words.",
                  {{"query", "WORDS", "what to look for; \"\" for all", Take::kOne, true},
                   {"--label", "FILTER", "k=v, k!=v, or k>=n with >, >=, <, <=", Take::kMany},
+                  {"--facets", "", "count the task types and labels of all found", Take::kFlag},
                   limit,
                   cursor},
                  list});
@@ -361,9 +419,9 @@ void add_reading(std::vector<Command>& out) {
                  "rows",
                  "Rows of a version, one JSON object a line.",
                  {kRef,
-                  limit,
+                  {"--limit", "N", "rows a page (20); with --all, matches at most (10000)"},
                   {"--offset", "N", "first row, from 0"},
-                  {"--all", "", "all rows, not a page", Take::kFlag},
+                  {"--all", "", "all rows, not a page; a job finds those that match", Take::kFlag},
                   {"--ids", "", "with the ids that edits name", Take::kFlag},
                   {"--split", "SIDE", "train or held_out"},
                   {"--ratio", "R", "of the rows that are held out (0.1)"},

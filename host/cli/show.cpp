@@ -80,6 +80,26 @@ void show_table(const Arguments& arguments, const Json& page,
   }
 }
 
+void show_facets(const Json& facets) {
+  const auto values = [](const Json& facet) {
+    std::string line;
+    for (const Json& one : facet["values"].items()) {
+      line += (line.empty() ? "" : ", ") + cell(one["value"]) + " " + cell(one["count"]);
+    }
+    return line + (facet["has_more"].as_bool() ? ", ..." : "");
+  };
+  print_line("");
+  print_line("found: " + cell(facets["count"]));
+  print_line("task_type: " + values(facets["task_type"]));
+  for (const Json& label : facets["labels"].items()) {
+    const std::string name = cell(label["name"]) + ": ";
+    print_line(label.contains("values") ? name + values(label)
+                                        : name + cell(label["min"]) + " to " + cell(label["max"]) +
+                                              " in " + cell(label["count"]));
+  }
+  if (facets["has_more_labels"].as_bool()) print_line("and more labels");
+}
+
 std::string page_query(const Arguments& arguments, const std::string& query) {
   std::string out;
   const auto add = [&](const char* name, const std::string& value) {

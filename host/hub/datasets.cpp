@@ -199,6 +199,15 @@ Result<Page<Dataset>> Datasets::list(const DatasetQuery& query, const PageReques
   return result;
 }
 
+Result<Facets> Datasets::facets(const DatasetQuery& query) {
+  Facets facets;
+  MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(facets, count_facets(connection, query));
+    return {};
+  }));
+  return facets;
+}
+
 Result<Dataset> Datasets::get(const std::string& name) {
   std::vector<Dataset> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {

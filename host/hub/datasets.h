@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "hub/database.h"
+#include "hub/dataset_facets.h"
 #include "hub/dataset_query.h"
 #include "hub/domains.h"
 #include "hub/page.h"
@@ -79,6 +80,7 @@ class Datasets {  // [any]
 
   // Errors: INVALID_ARGUMENT for a filter that is none.
   base::Result<Page<Dataset>> list(const DatasetQuery& query, const PageRequest& page);
+  base::Result<Facets> facets(const DatasetQuery& query);  // of all that list finds
   base::Result<Dataset> get(const std::string& name);
   base::Result<std::vector<Version>> versions(const std::string& name);
   // "name" (newest released), "name@n", "name@tag" or a version's id. Errors: NOT_FOUND, also for a

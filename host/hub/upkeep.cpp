@@ -1,8 +1,10 @@
 // See upkeep.h.
 #include "hub/upkeep.h"
 
+#include <map>
 #include <set>
 
+#include "hub/row_search.h"
 #include "job/task.h"
 
 namespace mortise::hub {
@@ -73,6 +75,37 @@ Result<std::vector<std::pair<std::string, std::string>>> live_objects(Database& 
   return found;
 }
 
+// What jobs sealed beside rows, by domain: predictions, and of a search what it looks for and what
+// it found, for a day.
+Result<std::map<std::string, std::vector<std::string>>> objects_of_jobs(Hub& hub) {
+  std::map<std::string, std::vector<std::string>> found;
+  const int64_t since_ns = hub.clock().now_ns() - kMatchesKeptNs;
+  MORTISE_TRY(hub.database().read([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "SELECT manifest, record FROM jobs WHERE (kind = 'search' AND (finished_ns = 0 OR"
+        " finished_ns > ?1)) OR (kind <> 'search' AND instr(record, ?2) > 0)",
+        {since_ns, std::string("\"objects\":")}, [&](const Row& row) {
+          const Json manifest = stored_json(row.text(0)), record = stored_json(row.text(1));
+          const Json& search = manifest["search"];
+          if (!search.is_null()) {
+            found[search["domain"].as_string()].push_back(search["query"].as_string());
+          }
+          for (const Json& object : record["objects"].items()) {
+            found[object["domain"].as_string()].push_back(object["object"].as_string());
+          }
+        }));
+    return {};
+  }));
+  return found;
+}
+
+// One that is gone already is not missed.
+Status add_kept_object(store::Domain& domain, const std::string& ref, LiveChunks& live) {
+  Status status = add_object(domain, ref, live);
+  const bool is_gone = !status.ok() && status.error().code == base::Code::kNotFound;
+  return is_gone ? Status() : status;
+}
+
 // Domains that a running job reads or writes.
 Result<std::set<std::string>> domains_of_running_jobs(Hub& hub) {
   std::set<std::string> busy;
@@ -140,6 +173,7 @@ Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& optio
   MORTISE_TRY(hub.transfers().expire());
   MORTISE_ASSIGN(const auto ids, hub.keyring().list());
   MORTISE_ASSIGN(const auto busy, domains_of_running_jobs(hub));
+  MORTISE_ASSIGN(auto made, objects_of_jobs(hub));
   for (const std::string& id : ids) {
     if (busy.contains(id)) continue;  // a worker reads its segments where they lie
     MORTISE_ASSIGN(const auto domain, hub.domains().open(id));
@@ -150,6 +184,7 @@ Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& optio
                   : kind == "names" ? add_names(domain, ref, live)
                                     : add_object(*domain, ref, live));
     }
+    for (const std::string& ref : made[id]) MORTISE_TRY(add_kept_object(*domain, ref, live));
     MORTISE_ASSIGN(
         const store::CompactFacts facts,
         store::compact(

@@ -16,7 +16,7 @@ namespace mortise::job {
 struct Manifest {
   base::Json json;  // whole, with every default written out
   // A light view of what the queue needs; empty where the manifest has none.
-  std::string kind;  // train | evaluate | export | serve | ingest | pipeline
+  std::string kind;  // train | evaluate | export | serve | ingest | search | pipeline
   std::string name, model, adapter, dataset, task;
   std::string device;  // "cpu"
   int64_t priority = 50;

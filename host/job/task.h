@@ -59,7 +59,7 @@ struct TaskInputs {
 struct Task {
   std::string id;       // the job's; also a local command's own
   int64_t attempt = 1;  // the fencing number: what an older attempt publishes is refused
-  std::string kind;     // ingest | train | evaluate | export | serve, or a local command's name
+  std::string kind;     // ingest | train | evaluate | export | serve | search, or a local command's name
   base::Json manifest = base::Json::object();  // of the job, with defaults
   TaskInputs inputs;
   std::string output_folder;              // absolute

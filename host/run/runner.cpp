@@ -116,16 +116,18 @@ void Runner::step() {
 }
 
 void Runner::start_queued() {
-  int compute = 0, ingest = 0, serve = 0;
+  int compute = 0, ingest = 0, search = 0, serve = 0;
   for (const auto& [id, watched] : watches_) {
-    int& used = watched->job.kind == "ingest"  ? ingest
-                : watched->job.kind == "serve" ? serve
-                                               : compute;
+    int& used = watched->job.kind == "ingest"   ? ingest
+                : watched->job.kind == "search" ? search
+                : watched->job.kind == "serve"  ? serve
+                                                : compute;
     ++used;
   }
   std::vector<std::string> kinds;
   if (compute < options_.compute_slots) kinds = {"train", "evaluate", "export"};
   if (ingest < options_.ingest_slots) kinds.emplace_back("ingest");
+  if (search < options_.search_slots) kinds.emplace_back("search");
   if (serve < options_.serve_slots) kinds.emplace_back("serve");
   kinds.emplace_back("pipeline");
   const auto next = hub_->jobs().next(kinds);

@@ -21,6 +21,7 @@ struct RunnerOptions {
   TaskDefaults task;
   int compute_slots = 1;  // train, evaluate and export at a time
   int ingest_slots = 1;
+  int search_slots = 1;
   int serve_slots = 4;
   int64_t poll_ms = 100;
   int64_t term_after_ms = 10'000;  // from a cancellation to SIGTERM, and again to SIGKILL

@@ -29,12 +29,16 @@ using Answer = base::Result<Response>;
 base::Result<hub::PageRequest> page_of(const Request& request);
 // {"items": [...], "next_cursor": text or null}
 template <class T>
-Response page_response(const hub::Page<T>& page) {
+base::Json page_json(const hub::Page<T>& page) {
   base::Json items = base::Json::array();
   for (const T& item : page.items) items.push_back(item.to_json());
-  return Response::json(base::Json::object(
+  return base::Json::object(
       {{"items", std::move(items)},
-       {"next_cursor", page.next_cursor.empty() ? base::Json() : base::Json(page.next_cursor)}}));
+       {"next_cursor", page.next_cursor.empty() ? base::Json() : base::Json(page.next_cursor)}});
+}
+template <class T>
+Response page_response(const hub::Page<T>& page) {
+  return Response::json(page_json(page));
 }
 Response names_response(const hub::Page<store::NamedObject>& page);
 // An object of the store as it is sent. Errors: NOT_FOUND, DATA_LOSS.
@@ -59,6 +63,7 @@ Answer withdraw_version(Api& api, Request& request);
 Answer restore_version(Api& api, Request& request);
 Answer list_rows(Api& api, Request& request);
 Answer download_rows(Api& api, Request& request);
+Answer search_version(Api& api, Request& request);
 Answer list_media(Api& api, Request& request);
 Answer download_media(Api& api, Request& request);
 Answer list_originals(Api& api, Request& request);

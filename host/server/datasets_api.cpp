@@ -53,8 +53,15 @@ Status check_change(const Json& body) {
 
 Answer list_datasets(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::PageRequest page, page_of(request));
-  MORTISE_ASSIGN(const auto found, api.hub->datasets().list(dataset_query(request), page));
-  return page_response(found);
+  MORTISE_ASSIGN(const bool with_facets, request.query_flag("facets"));
+  const hub::DatasetQuery query = dataset_query(request);
+  MORTISE_ASSIGN(const auto found, api.hub->datasets().list(query, page));
+  Json json = page_json(found);
+  if (with_facets) {
+    MORTISE_ASSIGN(const hub::Facets facets, api.hub->datasets().facets(query));
+    json["facets"] = facets.to_json();
+  }
+  return Response::json(json);
 }
 
 Answer show_dataset(Api& api, Request& request) {

@@ -49,6 +49,8 @@ struct Request {
   std::string parameter(const std::string& name) const;
   base::Result<int64_t> query_integer(std::string_view name, int64_t fallback, int64_t min,
                                       int64_t max) const;
+  // true or false; false when it is not there. Errors: INVALID_ARGUMENT.
+  base::Result<bool> query_flag(std::string_view name) const;
   // The body as JSON. Errors: INVALID_ARGUMENT with the byte; RESOURCE_EXHAUSTED.
   base::Result<base::Json> read_json(uint64_t size_bytes_max = 4u << 20);
 };

@@ -138,11 +138,13 @@ Answer create_job(Api& api, Request& request) {
   add_device(body, api.device);
   MORTISE_ASSIGN(const job::Manifest manifest,
                  job::check_manifest(std::move(body), "request body"));
-  if (manifest.kind == "ingest" || manifest.kind == "serve") {
+  for (const auto& [kind, path] : {std::pair{"ingest", "/api/v1/uploads/{id}/commit"},
+                                   {"serve", "/api/v1/endpoints"},
+                                   {"search", "/api/v1/datasets/{reference}/search"}}) {
+    if (manifest.kind != kind) continue;
     return Error(Code::kInvalidArgument,
                  "A job of kind " + manifest.kind + " is not submitted by hand.",
-                 manifest.kind == "ingest" ? "POST /api/v1/uploads/{id}/commit makes it."
-                                           : "POST /api/v1/endpoints makes it.")
+                 std::string("POST ") + path + " makes it.")
         .at_field("/kind");
   }
   MORTISE_ASSIGN(const job::Manifest pinned, pin_references(api, manifest));

@@ -51,6 +51,15 @@ base::Result<int64_t> Request::query_integer(std::string_view name, int64_t fall
       .at_field(std::string(name));
 }
 
+base::Result<bool> Request::query_flag(std::string_view name) const {
+  const std::string text = query_value(name);
+  if (text.empty() || text == "false") return false;
+  if (text == "true") return true;
+  return Error(Code::kInvalidArgument,
+               "The query parameter is " + base::json_quote(text) + ", it must be true or false.")
+      .at_field(std::string(name));
+}
+
 base::Result<base::Json> Request::read_json(uint64_t size_bytes_max) {
   std::string text;
   MORTISE_TRY(body->read(size_bytes_max, [&text](base::ByteView piece) {

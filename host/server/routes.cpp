@@ -25,6 +25,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/api/v1/datasets/{reference}/restore", restore_version, kWrite, kDataset},
     {"GET", "/api/v1/datasets/{reference}/rows", list_rows, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/rows.jsonl", download_rows, kRead, kDataset},
+    {"POST", "/api/v1/datasets/{reference}/search", search_version, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/media", list_media, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/media/{name...}", download_media, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/originals", list_originals, kRead, kDataset},

@@ -1,7 +1,8 @@
-// /api/v1/datasets/{reference}/rows: the rows of a version, all of them or those that a filter
-// takes. See api.h.
-#include "hub/row_filter.h"
+// /api/v1/datasets/{reference}/rows and /search: the rows of a version, all of them or those that
+// a filter takes. See api.h.
+#include "hub/row_search.h"
 #include "server/api.h"
+#include "store/row_search.h"
 
 namespace mortise::server {
 namespace {
@@ -14,10 +15,11 @@ using base::Status;
 
 constexpr size_t kRowBytesMax = 32u << 20;  // of one answer of list_rows
 constexpr size_t kSendBytes = 256u << 10;
+constexpr uint64_t kQueryBytesMax = 64u << 10;
 constexpr uint64_t kRowsScanned = 200'000;  // of one answer of list_rows with a filter
 
-Result<hub::RowMatcher> matcher_of(const Request& request) {
-  hub::RowFilter filter;
+Result<job::RowMatcher> matcher_of(const Request& request) {
+  job::RowFilter filter;
   filter.split = request.query_value("split");
   filter.grep = request.query_value("grep");
   for (const auto& [name, value] : request.query) {
@@ -27,14 +29,13 @@ Result<hub::RowMatcher> matcher_of(const Request& request) {
   filter.seed = static_cast<uint64_t>(seed);
   const auto ratio = base::parse_json(request.query_value("ratio", "0.1"));
   filter.ratio = ratio.ok() && ratio->is_number() ? ratio->as_double() : -1;
-  return hub::RowMatcher::make(filter);
+  return job::RowMatcher::make(filter);
 }
 
 // A page of rows as it grows: their texts, ids and numbers, each joined by commas.
 struct RowPage {
   std::string rows, ids, numbers;
   int64_t count = 0;
-  uint64_t next = 0;  // where the next page begins
 
   Status add(const store::RowTable& table, uint64_t index, std::string_view row) {
     MORTISE_ASSIGN(const auto id, table.ids(index, 1));
@@ -56,37 +57,32 @@ Answer list_rows(Api& api, Request& request) {
                  api.hub->datasets().resolve(request.parameter("reference")));
   MORTISE_ASSIGN(const int64_t offset, request.query_integer("offset", 0, 0, INT64_C(1) << 40));
   MORTISE_ASSIGN(const int64_t limit, request.query_integer("limit", 50, 1, 1000));
-  MORTISE_ASSIGN(hub::RowMatcher matcher, matcher_of(request));
+  MORTISE_ASSIGN(job::RowMatcher matcher, matcher_of(request));
   MORTISE_ASSIGN(const store::RowTable table, api.hub->datasets().rows(version));
   RowPage page;
-  page.next = static_cast<uint64_t>(offset);
-  const uint64_t end = std::min(table.row_count(), page.next + kRowsScanned);
-  while (page.next < end && page.count < limit) {
-    const auto wanted = matcher.takes_all() ? static_cast<uint64_t>(limit) : uint64_t{256};
-    MORTISE_TRY(table.visit(page.next, std::min(wanted, end - page.next),
-                            [&](uint64_t index, std::string_view row) -> Status {
-                              if (page.count == limit) return {};
-                              page.next = index + 1;
-                              MORTISE_ASSIGN(const bool is_wanted, matcher.matches(row));
-                              return is_wanted ? page.add(table, index, row) : Status();
-                            }));
-  }
+  const store::SearchBounds bounds{static_cast<uint64_t>(offset), kRowsScanned,
+                                   static_cast<uint64_t>(limit)};
+  MORTISE_ASSIGN(
+      const store::SearchEnd end,
+      store::search_rows(table, matcher, bounds, [&](uint64_t index, std::string_view row) {
+        return page.add(table, index, row);
+      }));
   Response response;
-  response.body =
-      "{\"reference\":" + base::json_quote(version.reference()) +
-      ",\"offset\":" + std::to_string(offset) +
-      ",\"next_offset\":" + (page.next < table.row_count() ? std::to_string(page.next) : "null") +
-      ",\"row_count\":" + std::to_string(version.row_count) + ",\"items\":[" + page.rows +
-      "],\"ids\":[" + page.ids + "],\"row_numbers\":[" + page.numbers + "]}\n";
+  response.body = "{\"reference\":" + base::json_quote(version.reference()) +
+                  ",\"offset\":" + std::to_string(offset) + ",\"next_offset\":" +
+                  (end.next_row < table.row_count() ? std::to_string(end.next_row) : "null") +
+                  ",\"row_count\":" + std::to_string(version.row_count) + ",\"items\":[" +
+                  page.rows + "],\"ids\":[" + page.ids + "],\"row_numbers\":[" + page.numbers +
+                  "]}\n";
   return response;
 }
 
 Answer download_rows(Api& api, Request& request) {
   MORTISE_ASSIGN(const hub::Version version,
                  api.hub->datasets().resolve(request.parameter("reference")));
-  MORTISE_ASSIGN(hub::RowMatcher made, matcher_of(request));
-  const bool with_ids = request.query_value("ids") == "true";
-  const auto matcher = std::make_shared<hub::RowMatcher>(std::move(made));
+  MORTISE_ASSIGN(job::RowMatcher made, matcher_of(request));
+  MORTISE_ASSIGN(const bool with_ids, request.query_flag("ids"));
+  const auto matcher = std::make_shared<job::RowMatcher>(std::move(made));
   Response response;
   response.content_type = "application/jsonl";
   MORTISE_ASSIGN(const store::RowTable table, api.hub->datasets().rows(version));
@@ -113,6 +109,20 @@ Answer download_rows(Api& api, Request& request) {
     sink.write(text);
     return {};
   };
+  return response;
+}
+
+// {"grep", "where", "split", "ratio", "seed", "limit"}: a job that searches all rows.
+Answer search_version(Api& api, Request& request) {
+  MORTISE_ASSIGN(Json body, request.read_json(kQueryBytesMax));
+  const Json limit = body.contains("limit") ? body["limit"] : Json(hub::kMatchesDefault);
+  body.erase("limit");
+  MORTISE_ASSIGN(const job::RowFilter filter, job::RowFilter::from_json(body));
+  MORTISE_ASSIGN(const hub::Job job,
+                 hub::begin_row_search(*api.hub, request.parameter("reference"), filter,
+                                       limit.is_integer() ? limit.as_int() : 0));
+  Response response = Response::json(job.to_json(), 202);
+  response.headers.emplace_back("Location", "/api/v1/jobs/" + job.id);
   return response;
 }
 

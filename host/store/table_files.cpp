@@ -13,7 +13,7 @@ Error read_only(const std::string& path) {
   return Error(Code::kPermissionDenied, "Sealed files are only read here.").at_file(path);
 }
 
-std::string name_of(const std::string& path) {
+std::string name_below(const std::string& path) {
   const size_t begin = path.find_first_not_of('/');
   return begin == std::string::npos ? std::string() : path.substr(begin);
 }
@@ -40,7 +40,7 @@ class ObjectFile final : public base::File {
 }  // namespace
 
 Result<std::unique_ptr<base::File>> TableFiles::open(const std::string& path, base::OpenMode mode) {
-  const std::string name = name_of(path);
+  const std::string name = name_below(path);
   if (mode != base::OpenMode::kRead) return read_only(name);
   MORTISE_ASSIGN(const auto ref, table_.find(name));
   if (!ref) return Error(Code::kNotFound, "There is no file of this name.").at_file(name);
@@ -49,7 +49,7 @@ Result<std::unique_ptr<base::File>> TableFiles::open(const std::string& path, ba
 }
 
 Result<std::vector<base::FileInfo>> TableFiles::list(const std::string& path) {
-  std::string prefix = name_of(path);
+  std::string prefix = name_below(path);
   while (prefix.ends_with('/')) prefix.pop_back();
   if (!prefix.empty()) prefix += '/';
   std::vector<base::FileInfo> found;
@@ -76,7 +76,7 @@ Result<std::vector<base::FileInfo>> TableFiles::list(const std::string& path) {
 }
 
 Result<bool> TableFiles::exists(const std::string& path) {
-  MORTISE_ASSIGN(const auto ref, table_.find(name_of(path)));
+  MORTISE_ASSIGN(const auto ref, table_.find(name_below(path)));
   if (ref) return true;
   return list(path).ok();
 }

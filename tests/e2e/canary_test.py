@@ -148,8 +148,12 @@ class Canaries(unittest.TestCase):
             {"role": "user", "content": plain}, {"role": "assistant", "content": plain}]}) + "\n")
         hub.upload("chat", self.work / "chat.jsonl", task_type="chat")
         self.assertEqual(hub.rows("films")[3]["output"], row)
+        sought = secrets.token_urlsafe(48)
+        found, _ = hub.search_rows("films", grep=row)
+        self.assertEqual(len(found), 20)
+        self.assertEqual(hub.search_rows("films", grep=sought, where=[f"output={sought}"])[0], [])
 
-        self.assertEqual(search(home, [row, picture, bad, plain]), set())
+        self.assertEqual(search(home, [row, picture, bad, plain, sought]), set())
 
     def test_nothing_of_what_is_learned_is_found_on_the_disk(self):
         """Weights quote no row, so each file that a job made is looked at and not only searched."""

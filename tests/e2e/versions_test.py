@@ -115,6 +115,37 @@ class Versions(unittest.TestCase):
         self.assertEqual(self.mortise("dataset", "export", "films", "--out", self.work / "x",
                                       "--format", "docx")[0], 1)
 
+    def test_a_search_of_all_rows_is_a_job_whose_words_stay_sealed(self):
+        rows = self.hub.rows("films")
+        wanted = rows[1]["output"]
+        where = f"output={wanted}"
+        matching = [(number, row) for number, row in enumerate(rows, 1) if row["output"] == wanted]
+
+        found, has_more = self.hub.search_rows("films", where=[where])
+        self.assertEqual([(one["row_number"], one["row"]) for one in found], matching)
+        self.assertEqual([one["id"] for one in found],
+                         [self.hub.row_ids("films")[number - 1] for number, _ in matching])
+        self.assertFalse(has_more)
+        found, has_more = self.hub.search_rows("films", where=["nothing!=here"], limit=2)
+        self.assertEqual(([one["row"] for one in found], has_more), (rows[:2], True))
+        self.assertEqual(self.hub.search_rows("films", grep="is in no row"), ([], False))
+        code, text = self.mortise("dataset", "rows", "films", "--where", where, "--all")
+        self.assertEqual([json.loads(line) for line in text.splitlines()],
+                         [row for _, row in matching])
+        code, text = self.mortise("dataset", "rows", "films", "--where", where, "--all", "--ids")
+        self.assertEqual([json.loads(line)["row"] for line in text.splitlines()],
+                         [row for _, row in matching])
+        done = subprocess.run([self.programs / "mortise", "dataset", "rows", "films", "--where",
+                               "nothing!=here", "--all", "--limit", "1"], capture_output=True,
+                              text=True, check=True)
+        self.assertEqual(json.loads(done.stdout), rows[0])
+        self.assertIn("more than 1 rows match; --limit N shows more", done.stderr)
+        self.assertEqual(self.mortise("dataset", "rows", "films", "--where", "n>cat", "--all")[0],
+                         1)
+        self.assertEqual(self.mortise("dataset", "withdraw", "films@1")[0], 0)
+        with self.assertRaises(MortiseError):
+            self.hub.search_rows("films@1", grep="a")
+
     def test_states_tags_words_and_certificates(self):
         self.hub.append("films", self.folder("more", [("images/9.png", 9)]))
         self.hub.tag("films@1", "stable")
@@ -125,6 +156,14 @@ class Versions(unittest.TestCase):
         names = [one["name"] for one in self.hub.list("光片", labels=["year>=2020", "language=zh"])]
         self.assertEqual(names, ["films"])
         self.assertEqual(self.hub.list("光片", labels=["year<2020"]), [])
+        self.assertEqual(self.hub.facets("光片")["labels"], [
+            {"name": "language", "kind": "text", "count": 1,
+             "values": [{"value": "zh", "count": 1}], "has_more": False},
+            {"name": "year", "kind": "number", "count": 1, "min": 2024, "max": 2024}])
+        code, text = self.mortise("dataset", "search", "光片", "--facets")
+        self.assertIn("\nfound: 1\ntask_type: vqa 1\nlanguage: zh 1\n", text)
+        code, text = self.mortise("dataset", "search", "光片", "--facets", "--json")
+        self.assertEqual((code, json.loads(text)["facets"]["count"]), (0, 1))
         sides = [self.hub.rows("films", split=side, ratio=0.5) for side in ("train", "held_out")]
         self.assertEqual(len(sides[0]) + len(sides[1]), 4)
         for side, name in zip(sides, ("train", "held_out")):  # none changed sides with the append

@@ -78,15 +78,30 @@ base::Status write_text(const std::string& path, std::string_view text) {
   return base::write_file_durably(base::posix_file_ops(), path, text);
 }
 
+base::Result<std::shared_ptr<store::Domain>> open_domain(const job::DomainInput& input) {
+  return store::Domain::open(base::posix_file_ops(), base::system_random(), base::system_clock(),
+                             key_of(input.id), {input.write_folder, {input.read_folder}});
+}
+
+// What is searched for, as if it were what was found.
+base::Status seal_matches(const job::Task& task, job::TaskResult& result) {
+  const job::DomainInput& input = task.inputs.domains.at(0);
+  MORTISE_ASSIGN(const auto domain, open_domain(input));
+  MORTISE_ASSIGN(const auto query,
+                 store::parse_object_ref(task.manifest["search"]["query"].as_string()));
+  MORTISE_ASSIGN(const std::string text, domain->read_all(query));
+  MORTISE_ASSIGN(const auto matches, domain->put(base::as_bytes(text)));
+  MORTISE_TRY(domain->finish_segment());
+  result.record["objects"] = Json::array({Json::object(
+      {{"name", "matches.jsonl"}, {"domain", input.id}, {"object", to_text(matches)}})});
+  return {};
+}
+
 // Two rows, the upload's pictures as media, a report; sealed with the key that was handed over.
 base::Status seal_version(const job::Task& task, bool is_refused, job::TaskResult& result) {
-  base::FileOps& files = base::posix_file_ops();
   const job::DomainInput& input = task.inputs.domains.at(0);
-  const store::DomainKey& key = key_of(input.id);
-  MORTISE_ASSIGN(const auto domain,
-                 store::Domain::open(files, base::system_random(), base::system_clock(), key,
-                                     {input.write_folder, {input.read_folder}}));
-  store::RowTableWriter table(domain, key);
+  MORTISE_ASSIGN(const auto domain, open_domain(input));
+  store::RowTableWriter table(domain, key_of(input.id));
   MORTISE_TRY(table.add("{\"n\":1}"));
   MORTISE_TRY(table.add("{\"n\":2}"));
   MORTISE_ASSIGN(const auto rows, table.finish());
@@ -119,6 +134,8 @@ base::Status make_artifacts(const job::Task& task, job::TaskResult& result) {
     MORTISE_TRY(base::write_file_durably(files, out + "/adapter/adapter_config.json", "{}"));
     MORTISE_TRY(base::write_file_durably(files, out + "/adapter/adapter_model.safetensors", "W"));
     result.models = {{"adapter", "adapter", ""}};
+  } else if (task.kind == "search") {
+    MORTISE_TRY(seal_matches(task, result));
   } else if (task.kind == "evaluate") {
     result.scores = Json::array({Json::object({{"metric", "mortise.metric_bleu"},
                                                {"name", "bleu"},

@@ -90,6 +90,7 @@ TaskFunction task_of(std::string_view kind) {
       {"evaluate", task_evaluate},
       {"export", task_export},
       {"serve", task_serve},
+      {"search", task_search},
       {"dataset.check", dataset_check},
       {"bench.check", bench_check},
       {"dataset.write", dataset_write},

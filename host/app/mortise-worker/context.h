@@ -94,6 +94,7 @@ base::Result<job::TaskResult> task_train(Context& context);
 base::Result<job::TaskResult> task_evaluate(Context& context);
 base::Result<job::TaskResult> task_export(Context& context);
 base::Result<job::TaskResult> task_serve(Context& context);
+base::Result<job::TaskResult> task_search(Context& context);
 base::Result<job::TaskResult> dataset_check(Context& context);
 base::Result<job::TaskResult> bench_check(Context& context);
 base::Result<job::TaskResult> dataset_write(Context& context);

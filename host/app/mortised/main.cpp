@@ -53,6 +53,7 @@ run::RunnerOptions runner_options(const Settings& settings) {
   options.task.log_level = settings.log_level;
   options.compute_slots = settings.compute_slots;
   options.ingest_slots = settings.ingest_slots;
+  options.search_slots = settings.search_slots;
   options.serve_slots = settings.serve_slots;
   return options;
 }

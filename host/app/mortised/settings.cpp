@@ -78,6 +78,7 @@ Status read_site(base::FileOps& files, const std::string& path, Settings& settin
   settings.headroom_bytes = site["headroom_bytes"].as_int(-1);
   settings.compute_slots = static_cast<int>(site["slots"]["compute"].as_int(1));
   settings.ingest_slots = static_cast<int>(site["slots"]["ingest"].as_int(1));
+  settings.search_slots = static_cast<int>(site["slots"]["search"].as_int(1));
   settings.serve_slots = static_cast<int>(site["slots"]["serve"].as_int(4));
   return {};
 }

@@ -26,7 +26,7 @@ struct Settings {
   std::string worker;
   int threads = 0;
   int64_t lease_ms = 300'000;
-  int compute_slots = 1, ingest_slots = 1, serve_slots = 4;
+  int compute_slots = 1, ingest_slots = 1, search_slots = 1, serve_slots = 4;
   int64_t headroom_bytes = -1;  // of the disk, kept free of uploads; -1: 5 %, at most 10 GiB
   bool ends_when_idle = false;  // --private: what the command line starts for itself
   // --restore: copy a backup into the empty home, verify it, print what was found, end.

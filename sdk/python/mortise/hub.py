@@ -133,6 +133,11 @@ class DatasetHub:
         """
         return [*self.server.items("/api/v1/datasets", q=query, label=[*labels])]
 
+    def facets(self, query: str | None = None, labels: Iterable[str] = ()) -> dict[str, Any]:
+        """Counts of what `list` finds: its task types, and the values or range of each label."""
+        page = self.server.get("/api/v1/datasets", q=query, label=[*labels], facets="true", limit=1)
+        return dict(page["facets"])
+
     def versions(self, name: str) -> Sequence[dict[str, Any]]:
         """All versions, newest first, deleted ones too."""
         return [*self.server.items(f"/api/v1/datasets/{quote(name)}/versions")]
@@ -169,6 +174,20 @@ class DatasetHub:
                                limit=limit, split=split, ratio=ratio, seed=seed, grep=grep,
                                where=[*where])
         return [*page["items"]]
+
+    def search_rows(self, reference: str, grep: str | None = None, where: Iterable[str] = (),
+                    split: str | None = None, ratio: float | None = None, seed: int | None = None,
+                    limit: int = 10_000) -> tuple[Sequence[dict[str, Any]], bool]:
+        """What a filter takes of all rows, found by a job: [{row_number, id, row}, ...], and
+        whether more than `limit` rows match."""
+        wanted = {"grep": grep, "where": [*where], "split": split, "ratio": ratio, "seed": seed,
+                  "limit": limit}
+        started = self.server.post(f"/api/v1/datasets/{quote(reference)}/search",
+                                   {key: value for key, value in wanted.items()
+                                    if value is not None})
+        job = self.server.wait(started["id"])
+        found = self.server.lines(f"/api/v1/jobs/{job['id']}/artifacts/matches.jsonl")
+        return [*found], bool(job["record"]["search"]["has_more"])
 
     def row_ids(self, reference: str, offset: int = 0, limit: int = 50) -> Sequence[str]:
         """The ids of rows, which edits name; the same row has the same id in every version."""

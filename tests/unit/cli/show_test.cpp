@@ -84,6 +84,18 @@ TEST(ShowTable, IsOneJsonLineWithJson) {
   EXPECT_EQ(shown, "{\"items\":[{\"name\":\"a\"}],\"next_cursor\":null}\n");
 }
 
+TEST(ShowFacets, WritesOneLineALabel) {
+  const Json facets = parsed(
+      R"({"count":4,"task_type":{"values":[{"value":"vqa","count":4}],"has_more":false},"labels":[)"
+      R"({"name":"a\u001b","kind":"text","count":3,"values":[{"value":"zh","count":2},)"
+      R"({"value":"\u009b2J","count":1}],"has_more":true},)"
+      R"({"name":"year","kind":"number","count":2,"min":2019,"max":2024.5}],)"
+      R"("has_more_labels":true})");
+  EXPECT_EQ(standard_output([&] { show_facets(facets); }),
+            "\nfound: 4\ntask_type: vqa 4\na\\x1b: zh 2, \\xc2\\x9b2J 1, ...\n"
+            "year: 2019 to 2024.5 in 2\nand more labels\n");
+}
+
 TEST(Show, WritesOneLineAKey) {
   EXPECT_EQ(document(R"({"name":"a","rows":3,"label":null})"), "name: a\nrows: 3\nlabel: -\n");
 }

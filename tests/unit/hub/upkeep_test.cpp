@@ -1,5 +1,6 @@
 #include "hub/upkeep.h"
 
+#include "hub/row_search.h"
 #include "tests/unit/hub/hub_fixture.h"
 
 namespace mortise::hub {
@@ -74,6 +75,50 @@ TEST_F(UpkeepTest, ABackupWithTheRootKeyIsAWholeStore) {
   const auto version = (*restored)->datasets().resolve("chest");
   ASSERT_TRUE(version.ok()) << version.error().text();
   EXPECT_EQ((*restored)->datasets().rows(*version)->row(0).value(), R"({"n":1})");
+}
+
+TEST_F(UpkeepTest, CompactionKeepsWhatJobsSealedBesideTheRows) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  const auto end_with = [&](const Job& job, const store::ObjectRef& object) {
+    const Json record = Json::object(
+        {{"objects", Json::array({Json::object({{"name", "made.jsonl"},
+                                                {"domain", domain("chest")->domain_id()},
+                                                {"object", to_text(object)}})})}});
+    const Job running = hub_->jobs().start(job.id).value();
+    ASSERT_TRUE(hub_->jobs().publish(running, {}, record, {}).ok());
+  };
+  const auto predictions = sealed("chest", "predictions"), matches = sealed("chest", "matches");
+  sealed("chest", "named by nobody");
+  end_with(hub_->jobs().submit({train("t"), "", "", ""}).value(), predictions);
+  const Job search = begin_row_search(*hub_, "chest", {.where = {"n=1"}}, kMatchesDefault).value();
+  const auto query = store::parse_object_ref(search.manifest["search"]["query"].as_string());
+  const auto compacted = [&] {
+    ASSERT_TRUE(domain("chest")->finish_segment().ok());
+    const auto facts = compact(*hub_, {.dead_share_max = 0, .grace_ns = 0});
+    ASSERT_TRUE(facts.ok()) << facts.error().text();
+    EXPECT_GT(facts->chunks_dropped, 0u);
+  };
+
+  compacted();
+  EXPECT_TRUE(domain("chest")->read_all(*query).ok()) << "the search waits yet";
+  EXPECT_FALSE(domain("chest")->read_all(matches).ok()) << "no job names them yet";
+  const auto found = sealed("chest", "found");
+  end_with(search, found);
+  sealed("chest", "named by nobody either");
+  compacted();
+  EXPECT_EQ(domain("chest")->read_all(found).value(), "found");
+  ASSERT_TRUE(hub_->database()
+                  .write([&](Connection& connection) -> base::Status {
+                    MORTISE_TRY(
+                        connection.run("UPDATE jobs SET finished_ns = ?1 WHERE id = ?2",
+                                       {hub_->clock().now_ns() - kMatchesKeptNs, search.id}));
+                    return {};
+                  })
+                  .ok());
+  compacted();
+  EXPECT_EQ(domain("chest")->read_all(found).error().code, Code::kNotFound) << "a day later";
+  EXPECT_EQ(domain("chest")->read_all(*query).error().code, Code::kNotFound);
+  EXPECT_EQ(domain("chest")->read_all(predictions).value(), "predictions");
 }
 
 }  // namespace

@@ -1,9 +1,8 @@
-// What is told of versions: differences, lineage, filters of rows, words and labels of data sets.
+// What is told of versions: differences, lineage, words and labels of data sets.
 #include <gtest/gtest.h>
 
 #include "hub/diff.h"
 #include "hub/lineage.h"
-#include "hub/row_filter.h"
 #include "tests/unit/hub/hub_fixture.h"
 
 namespace mortise::hub {
@@ -190,6 +189,63 @@ TEST_F(VersionsTest, AreFoundByTypedLabels) {
   EXPECT_EQ(names({"language"}), "label");
 }
 
+TEST_F(VersionsTest, AreCountedByTheirLabelsAndTaskTypes) {
+  const auto add_with = [&](const char* name, const char* task_type, Json labels) {
+    NewVersion version = version_of(name);
+    version.task_type = task_type;
+    version.labels = std::move(labels);
+    ASSERT_TRUE(add(version).ok());
+  };
+  add_with("a", "vqa",
+           Json::object({{"language", "zh"}, {"year", 2019}, {"open", true}, {"site", "7"}}));
+  add_with("b", "vqa", Json::object({{"language", "zh"}, {"year", 2024.5}, {"open", false}}));
+  add_with("c", "caption",
+           Json::object({{"language", "en"}, {"taken", "0999-12-31"}, {"site", "north"}}));
+  add_with("d", "caption", Json::object({{"taken", "9999-01-02"}, {"open", true}}));
+
+  EXPECT_EQ(
+      hub_->datasets().facets({})->to_json().dump(),
+      R"({"count":4,"task_type":{"values":[{"value":"caption","count":2},{"value":"vqa","count":2}],)"
+      R"("has_more":false},"labels":[)"
+      R"({"name":"language","kind":"text","count":3,"values":[{"value":"zh","count":2},)"
+      R"({"value":"en","count":1}],"has_more":false},)"
+      R"({"name":"open","kind":"bool","count":3,"values":[{"value":true,"count":2},)"
+      R"({"value":false,"count":1}],"has_more":false},)"
+      R"({"name":"taken","kind":"date","count":2,"min":"0999-12-31","max":"9999-01-02"},)"
+      R"({"name":"year","kind":"number","count":2,"min":2019,"max":2024.5},)"
+      R"({"name":"site","kind":"number","count":1,"min":7,"max":7},)"
+      R"({"name":"site","kind":"text","count":1,"values":[{"value":"north","count":1}],)"
+      R"("has_more":false}],"has_more_labels":false})");
+  const auto chinese = hub_->datasets().facets({"", {"language=zh", "year>2020"}});
+  EXPECT_EQ(chinese->count, 1);
+  ASSERT_EQ(chinese->labels.size(), 3u);
+  EXPECT_EQ(chinese->labels[2].min, 2024.5);
+  EXPECT_EQ(hub_->datasets().facets({"nothing", {}})->to_json().dump(),
+            R"({"count":0,"task_type":{"values":[],"has_more":false},"labels":[],)"
+            R"("has_more_labels":false})");
+  EXPECT_EQ(hub_->datasets().facets({"", {"language>zh"}}).error().field, "label");
+}
+
+TEST_F(VersionsTest, AreCountedByFiftyLabelsAndFiftyValuesAtMost) {
+  for (int i = 0; i < 51; ++i) {
+    NewVersion version = version_of("set" + std::to_string(i));
+    version.labels = Json::object({{"site", "s" + std::to_string(i)}});
+    for (int j = 0; i == 0 && j < 49; ++j) version.labels["k" + std::to_string(j)] = "v";
+    ASSERT_TRUE(add(version).ok());
+  }
+
+  const Facets all = hub_->datasets().facets({}).value();
+  ASSERT_EQ(all.labels.size(), 50u);
+  EXPECT_FALSE(all.has_more_labels);
+  EXPECT_EQ(all.labels[0].name, "site") << "what most have comes first";
+  EXPECT_EQ(all.labels[0].count, 51);
+  EXPECT_EQ(all.labels[0].values.size(), 50u);
+  EXPECT_TRUE(all.labels[0].has_more);
+  ASSERT_TRUE(hub_->datasets().describe("set1", Json(), Json::object({{"another", "v"}})).ok());
+  EXPECT_EQ(hub_->datasets().facets({})->labels.size(), 50u);
+  EXPECT_TRUE(hub_->datasets().facets({})->has_more_labels);
+}
+
 TEST_F(VersionsTest, AreFoundByWordsOfBothLanguages) {
   NewVersion version = version_of("chest_reports");
   version.description = "胸部Ｘ光片报告, Café";
@@ -206,38 +262,6 @@ TEST_F(VersionsTest, AreFoundByWordsOfBothLanguages) {
   ASSERT_TRUE(hub_->datasets().describe("chest_reports", Json("肺部"), Json()).ok());
   EXPECT_EQ(count("胸部"), 0u);
   EXPECT_EQ(count("肺部"), 1u);
-}
-
-TEST(RowMatcher, TakesRowsByTextByFieldAndBySide) {
-  const auto taken = [](const RowFilter& filter) {
-    std::string found;
-    auto matcher = RowMatcher::make(filter).value();
-    for (const std::string text : {R"({"n":1,"o":{"l":["cat"]},"t":"say \"hi\""})",
-                                   R"({"n":2.5,"t":"胸片"})", R"({"t":"1"})"}) {
-      found += matcher.matches(text).value() ? '1' : '0';
-    }
-    return found;
-  };
-  EXPECT_EQ(taken({}), "111");
-  EXPECT_EQ(taken({.grep = "say \"hi"}), "100");
-  EXPECT_EQ(taken({.grep = "胸"}), "010");
-  EXPECT_EQ(taken({.where = {"n>=2"}}), "010");
-  EXPECT_EQ(taken({.where = {"n<2"}}), "100");
-  EXPECT_EQ(taken({.where = {"/o/l/0=cat"}}), "100");
-  EXPECT_EQ(taken({.where = {"t=1"}}), "001") << "a text that is spelled like a number";
-  EXPECT_EQ(taken({.where = {"n!=1", "t!=1"}}), "010");
-  std::string train = taken({.split = "train", .ratio = 0.5}),
-              held = taken({.split = "held_out", .ratio = 0.5});
-  for (size_t i = 0; i < 3; ++i) EXPECT_NE(train[i], held[i]) << i;
-}
-
-TEST(RowMatcher, RefusesWhatItDoesNotUnderstand) {
-  const auto field = [](const RowFilter& filter) { return RowMatcher::make(filter).error().field; };
-  EXPECT_EQ(field({.split = "test"}), "split");
-  EXPECT_EQ(field({.ratio = 1}), "ratio");
-  EXPECT_EQ(field({.where = {"name"}}), "where");
-  EXPECT_EQ(field({.where = {"n>cat"}}), "where");
-  EXPECT_EQ(field({.where = {"n!3"}}), "where");
 }
 
 }  // namespace

@@ -91,6 +91,68 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   EXPECT_EQ(json(call("GET", "/api/v1/datasets"))["items"].at(0)["newest_version"].as_int(), 1);
 }
 
+TEST_F(ServerTest, CountsTheFacetsOfAllThatASearchFinds) {
+  for (const char* name : {"a", "b"}) ASSERT_TRUE(add(version_of(name)).ok());
+
+  const Json page = json(call("GET", "/api/v1/datasets?label=language%3Dzh&limit=1&facets=true"));
+  EXPECT_EQ(page["items"].size(), 1u);
+  EXPECT_EQ(page["facets"].dump(),
+            R"({"count":2,"task_type":{"values":[{"value":"vqa","count":2}],"has_more":false},)"
+            R"("labels":[{"name":"language","kind":"text","count":2,"values":[{"value":"zh",)"
+            R"("count":2}],"has_more":false}],"has_more_labels":false})");
+  EXPECT_FALSE(json(call("GET", "/api/v1/datasets?facets=false")).contains("facets"));
+  const RawAnswer refused = call("GET", "/api/v1/datasets?facets=all");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(json(refused)["field"].as_string(), "facets");
+}
+
+TEST_F(ServerTest, SearchesAllRowsAsAJobThatTellsNobodyWhatFor) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  const std::string path = "/api/v1/datasets/chest/search";
+
+  const RawAnswer started = call("POST", path, R"({"grep":"Ann Smith","where":["n=1"]})");
+
+  ASSERT_EQ(started.status, 202);
+  const std::string job = "/api/v1/jobs/" + json(started)["id"].as_string();
+  EXPECT_EQ(header_of(started, "Location"), job);
+  ASSERT_EQ(wait_for_job(json(started)["id"].as_string()), "done");
+  const RawAnswer shown = call("GET", job);
+  EXPECT_EQ(json(shown)["manifest"]["dataset"].as_string(), "chest@1");
+  EXPECT_EQ(json(shown)["manifest"]["search"]["matches_max"].as_int(), 10'000);
+  EXPECT_EQ(shown.body.find("Smith"), shown.body.npos);
+  EXPECT_EQ(call("GET", job + "/artifacts/matches.jsonl").body,  // what the fake worker found
+            R"({"split":"","ratio":0.1,"seed":7,"grep":"Ann Smith","where":["n=1"]})");
+}
+
+TEST_F(ServerTest, RefusesSearchesThatCannotBe) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  ASSERT_TRUE(hub_->datasets().withdraw("chest@1").ok());
+  const auto refused = [&](const char* reference, const char* body) {
+    const RawAnswer answer =
+        call("POST", std::string("/api/v1/datasets/") + reference + "/search", body);
+    return std::to_string(answer.status) + " " + json(answer)["field"].as_string();
+  };
+
+  EXPECT_EQ(refused("chest", R"({"where":["n>cat"]})"), "400 where");
+  EXPECT_EQ(refused("chest", R"({"where":"n=1"})"), "400 /where");
+  EXPECT_EQ(refused("chest", R"({"text":"a"})"), "400 /text");
+  EXPECT_EQ(refused("chest", "{}"), "400 /grep");
+  for (const char* limit : {"0", "1000001", "\"all\""}) {
+    const std::string body = std::string(R"({"grep":"a","limit":)") + limit + "}";
+    EXPECT_EQ(refused("chest", body.c_str()), "400 /limit") << limit;
+  }
+  EXPECT_EQ(refused("chest@1", R"({"grep":"a"})"), "409 ");
+  EXPECT_EQ(refused("nobody", R"({"grep":"a"})"), "404 ");
+  EXPECT_EQ(call("POST", "/api/v1/store/shred", R"({"dataset":"chest"})").status, 200);
+  EXPECT_EQ(refused("chest@2", R"({"grep":"a"})"), "404 ");
+  EXPECT_EQ(call("POST", "/api/v1/jobs",
+                 R"({"kind":"search","dataset":"chest","search":{"domain":"d","query":"q",)"
+                 R"("matches_max":1}})")
+                .status,
+            400);
+}
+
 TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   EXPECT_EQ(json(call("POST", "/api/v1/store/scrub", "{}"))["findings"].size(), 0u);

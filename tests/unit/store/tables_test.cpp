@@ -3,6 +3,7 @@
 
 #include <random>
 
+#include "store/row_search.h"
 #include "store/row_table.h"
 #include "store/table_files.h"
 #include "tests/support/temp_folder.h"
@@ -122,6 +123,70 @@ TEST_F(TablesTest, ShareGroupsBetweenVersions) {
   EXPECT_EQ(longer->row_count(), 20001u);
   EXPECT_EQ(longer->row(20000).value(), "one more");
   EXPECT_LE(domain_->counts().chunks, before + 2);  // the new group and the new table
+}
+
+TEST_F(TablesTest, AreSearchedWithinBoundsAndFromWhereTheLastSearchEnded) {
+  RowTableWriter writer(domain_, key_);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(writer.add(R"({"n":)" + std::to_string(i) + "}").ok());
+  }
+  const RowTable table = RowTable::open(domain_, writer.finish().value()).value();
+  auto matcher = job::RowMatcher::make({.where = {"n>=290", "n<305"}}).value();
+  std::vector<uint64_t> found, pieces;
+  const auto search = [&](const SearchBounds& bounds) {
+    found.clear();
+    pieces.clear();
+    return search_rows(
+               table, matcher, bounds,
+               [&](uint64_t index, std::string_view row) -> base::Status {
+                 EXPECT_EQ(row, R"({"n":)" + std::to_string(index) + "}");
+                 found.push_back(index);
+                 return {};
+               },
+               [&](uint64_t next) -> base::Status {
+                 pieces.push_back(next);
+                 return {};
+               })
+        .value();
+  };
+
+  EXPECT_EQ(search({}).next_row, 1000u);
+  EXPECT_EQ(found.size(), 15u);
+  EXPECT_EQ(pieces, (std::vector<uint64_t>{256, 512, 768, 1000}));
+  EXPECT_EQ(search({.first_row = 0, .rows_max = 292}).next_row, 292u) << "a server's answer";
+  EXPECT_EQ(found, (std::vector<uint64_t>{290, 291}));
+  EXPECT_EQ(search({.first_row = 292, .matches_max = 2}).next_row, 294u);
+  EXPECT_EQ(found, (std::vector<uint64_t>{292, 293}));
+  EXPECT_EQ(search({.first_row = 2000}).next_row, 2000u) << "behind the end there is nothing";
+  EXPECT_EQ(search({.matches_max = 0}).next_row, 0u);
+}
+
+TEST_F(TablesTest, AreSearchedNoFurtherThanTheTakerWants) {
+  RowTableWriter writer(domain_, key_);
+  for (int i = 0; i < 600; ++i) ASSERT_TRUE(writer.add("{}").ok());
+  const RowTable table = RowTable::open(domain_, writer.finish().value()).value();
+  auto matcher = job::RowMatcher::make({}).value();
+  const auto full = [](uint64_t, std::string_view) -> base::Status {
+    return base::Error(Code::kResourceExhausted, "It is full.");
+  };
+  const auto fine = [](uint64_t, std::string_view) { return base::Status(); };
+  uint64_t seen = 0;
+
+  EXPECT_EQ(search_rows(table, matcher, {}, full).error().code, Code::kResourceExhausted);
+  const auto cut = search_rows(table, matcher, {}, fine, [&](uint64_t next) -> base::Status {
+    seen = next;
+    return base::Error(Code::kCancelled, "Enough.");
+  });
+  EXPECT_EQ(cut.error().code, Code::kCancelled);
+  EXPECT_EQ(seen, 256u);
+  const auto page = search_rows(table, matcher, {.first_row = 7, .matches_max = 10}, fine,
+                                [&](uint64_t next) -> base::Status {
+                                  seen = next;
+                                  return {};
+                                });
+  EXPECT_EQ(page->next_row, 17u);
+  EXPECT_EQ(page->matches, 10u);
+  EXPECT_EQ(seen, 17u);
 }
 
 TEST_F(TablesTest, RefuseAnotherObject) {

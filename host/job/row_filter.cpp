@@ -1,9 +1,9 @@
 // See row_filter.h.
-#include "hub/row_filter.h"
+#include "job/row_filter.h"
 
 #include "job/split.h"
 
-namespace mortise::hub {
+namespace mortise::job {
 
 using base::Code;
 using base::Error;
@@ -22,6 +22,43 @@ Error bad_condition(const std::string& condition, std::string message) {
 }
 
 }  // namespace
+
+Json RowFilter::to_json() const {
+  Json json = Json::object({{"split", split}, {"ratio", ratio}, {"seed", seed}, {"grep", grep}});
+  json["where"] = Json::array();
+  for (const std::string& condition : where) json["where"].push_back(condition);
+  return json;
+}
+
+Result<RowFilter> RowFilter::from_json(const Json& value) {
+  RowFilter filter;
+  for (const auto& [key, member] : value.members()) {
+    bool is_good = false;
+    if (key == "split" || key == "grep") {
+      is_good = member.is_string();
+      (key == "split" ? filter.split : filter.grep) = member.as_string();
+    } else if (key == "ratio") {
+      is_good = member.is_number();
+      filter.ratio = member.as_double();
+    } else if (key == "seed") {
+      is_good = member.is_integer() && member.as_int(-1) >= 0;
+      filter.seed = member.as_uint();
+    } else if (key == "where") {
+      is_good = member.is_array();
+      for (const Json& condition : member.items()) {
+        is_good = is_good && condition.is_string();
+        filter.where.push_back(condition.as_string());
+      }
+    }
+    if (is_good) continue;
+    return Error(Code::kInvalidArgument,
+                 "This is no member of a filter of rows, or of a wrong kind.",
+                 "split and grep are texts, where is a list of texts, ratio a number, seed a whole "
+                 "number from 0.")
+        .at_field("/" + key);
+  }
+  return filter;
+}
 
 Result<RowMatcher> RowMatcher::make(const RowFilter& filter) {
   RowMatcher matcher;
@@ -77,8 +114,8 @@ bool RowMatcher::holds(const Condition& condition, const Json* found) {
 Result<bool> RowMatcher::matches(std::string_view row) {
   if (!escaped_.empty() && row.find(escaped_) == std::string_view::npos) return false;
   if (!filter_.split.empty()) {
-    const bool is_held_out = job::is_held_out(row, filter_.ratio, filter_.seed);
-    if (is_held_out != (filter_.split == "held_out")) return false;
+    const bool held_out = is_held_out(row, filter_.ratio, filter_.seed);
+    if (held_out != (filter_.split == "held_out")) return false;
   }
   if (conditions_.empty()) return true;
   MORTISE_ASSIGN(const Json value, reader_.parse(row));
@@ -88,4 +125,4 @@ Result<bool> RowMatcher::matches(std::string_view row) {
   return true;
 }
 
-}  // namespace mortise::hub
+}  // namespace mortise::job

@@ -1,6 +1,6 @@
 // Which rows of a version are wanted: one side of a split, a text that they hold, conditions on
-// fields. Rows are canonical JSON of ours, so the server may read them itself; a row at a time is
-// in memory. Called by server.
+// fields. Rows are canonical JSON of ours, so the server may read them itself. Called by server (a
+// page) and, through store/row_search, by the worker that searches a whole version.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 #include "base/json_read.h"
 #include "base/result.h"
 
-namespace mortise::hub {
+namespace mortise::job {
 
 struct RowFilter {
   std::string split{};  // "train", "held_out"; empty: both sides
@@ -20,6 +20,11 @@ struct RowFilter {
   uint64_t seed = 7;
   std::string grep{};                // text that a value or a key holds, case counts; empty: any
   std::vector<std::string> where{};  // "output=yes", "/objects/0/label!=cat", "score>=0.5"
+
+  base::Json to_json() const;
+  // {"split", "ratio", "seed", "grep", "where": [...]}, none of which must be there. Errors:
+  // INVALID_ARGUMENT naming the member that is unknown or of a wrong kind.
+  static base::Result<RowFilter> from_json(const base::Json& value);
 };
 
 class RowMatcher {  // [serial]
@@ -46,4 +51,4 @@ class RowMatcher {  // [serial]
   base::RowReader reader_;
 };
 
-}  // namespace mortise::hub
+}  // namespace mortise::job
