@@ -141,6 +141,7 @@ TEST_F(HomeFilesTest, NeverShowHalfACheckpoint) {
                     })
                     .ok());
     named.models.clear();
+    std::erase_if(named.jobs, [](const JobFiles& job) { return !job.is_running; });
     BackupFacts facts;
     (void)copy_home_files(faulty, named, hub_->home(), backup_, Missing::kLeaveOut, facts);
     const std::string copied = in_backup(checkpoints() + "/checkpoint-00000002");
@@ -150,7 +151,7 @@ TEST_F(HomeFilesTest, NeverShowHalfACheckpoint) {
     }
     if (!faulty.was_hit()) break;
   }
-  EXPECT_GT(points, 100);
+  EXPECT_GT(points, 50);
 }
 
 TEST_F(HomeFilesTest, ThatAreMissingAreNamedAndTheEarlierBackupHolds) {
