@@ -29,6 +29,7 @@ namespace {
 
 Result<int> post(const Arguments& arguments, const std::string& verb, const Json& body) {
   MORTISE_ASSIGN(Http http, connect());
+  http.be_patient();
   MORTISE_ASSIGN(const Json facts, http.post("/api/v1/store/" + verb, body));
   show(arguments, facts);
   return facts["findings"].size() == 0 ? 0 : 1;

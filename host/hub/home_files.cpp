@@ -144,7 +144,7 @@ class Copy {  // [serial]
   const std::string &from_, &to_;
   const Missing missing_;
   BackupFacts& facts_;
-  std::set<std::string> touched_;             // folders with names that are not durable yet
+  std::set<std::string> touched_;             // folders whose names may not be durable yet
   std::map<std::string, std::string> twins_;  // JOB DIGEST -> the same file of a model
 };
 
@@ -153,15 +153,14 @@ Status Copy::put(const std::string& name, uint64_t size, const Sizes& there,
                  const std::string& folder) {
   const std::string path = join_path(folder, name);
   MORTISE_TRY(base::check_relative_path(path));
+  const std::string target = join_path(to_, path);
+  const bool is_new_folder = touched_.insert(parent_of(target)).second;
   const auto at = there.find(name);
-  if (at != there.end() && at->second == size) {
+  if (at != there.end() && at->second == size) {  // perhaps by a run that was cut before its sync
     ++facts_.files_kept;
     return {};
   }
-  const std::string target = join_path(to_, path);
-  if (touched_.insert(parent_of(target)).second) {
-    MORTISE_TRY(base::make_folders(files_, parent_of(target)));
-  }
+  if (is_new_folder) MORTISE_TRY(base::make_folders(files_, parent_of(target)));
   MORTISE_TRY(store::copy_file(files_, join_path(from_, path), target));
   ++facts_.files_copied;
   facts_.bytes_copied += size;
@@ -305,6 +304,7 @@ Result<bool> Copy::checkpoint(const std::string& folder, const std::string& name
   }
   if (is_kept) {
     facts_.files_kept += here.size();
+    MORTISE_TRY(files_.sync_folder(parent_of(target)));
     return true;
   }
   const std::string partial = target + ".partial";
