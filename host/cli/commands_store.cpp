@@ -29,6 +29,7 @@ namespace {
 
 Result<int> post(const Arguments& arguments, const std::string& verb, const Json& body) {
   MORTISE_ASSIGN(Http http, connect());
+  http.be_patient();
   MORTISE_ASSIGN(const Json facts, http.post("/api/v1/store/" + verb, body));
   show(arguments, facts);
   return facts["findings"].size() == 0 ? 0 : 1;
@@ -52,17 +53,23 @@ Result<int> scrub(const Arguments& arguments) {
 Result<int> verify(const Arguments& arguments) {
   MORTISE_ASSIGN(Http http, connect());
   Json body = Json::object({{"reference", arguments.text("reference")}});
-  Json all = Json::object({{"versions", 0}, {"objects", 0}, {"bytes_read", 0}});
+  Json all = Json::object(
+      {{"versions", 0}, {"models", 0}, {"jobs", 0}, {"objects", 0}, {"bytes_read", 0}});
   all["findings"] = Json::array();
   {
     Progress progress;
     do {
       MORTISE_ASSIGN(const Json report, http.post("/api/v1/store/verify", body));
-      for (const char* name : {"versions", "objects", "bytes_read"}) {
+      for (const char* name : {"versions", "models", "jobs", "objects", "bytes_read"}) {
         all[name] = all[name].as_int() + report[name].as_int();
       }
       for (const Json& finding : report["findings"].items()) all["findings"].push_back(finding);
-      progress.show("verify", all["versions"].as_int(), report["versions_total"].as_int());
+      int64_t done = 0, total = 0;
+      for (const std::string name : {"versions", "models", "jobs"}) {
+        done += all[name].as_int();
+        total += report[name + "_total"].as_int();
+      }
+      progress.show("verify", done, total);
       body["cursor"] = report["cursor"];
     } while (body["cursor"].is_string());
   }
@@ -163,14 +170,14 @@ void add_store_commands(std::vector<Command>& out) {
                  scrub});
   out.push_back({"store",
                  "verify",
-                 "Read all that versions name: manifests, rows and their ids, media, originals.",
-                 {{"reference", "REF", "one version; else every version of every data set"}},
+                 "Read all that versions, models and jobs name: rows and their ids, media, files.",
+                 {{"reference", "REF", "one version of a data set; else all that is kept"}},
                  verify});
   out.push_back(
       {"store",
        "backup",
-       "Database, wrapped keys and segments into a folder of the server's machine; the root key "
-       "is not among them.",
+       "Database, wrapped keys, segments, models and what jobs left into a folder of the server's "
+       "machine; the root key is not among them.",
        {{"folder", "DIR", "absolute", Take::kOne, true}},
        backup});
   out.push_back({"store",

@@ -48,8 +48,9 @@ HTTPRequest request_for(const Server& server, const std::string& method, const s
   return request;
 }
 
-void set_timeouts(Poco::Net::HTTPClientSession& session) {
-  session.setTimeout(Poco::Timespan(5, 0), Poco::Timespan(600, 0), Poco::Timespan(600, 0));
+void set_timeouts(Poco::Net::HTTPClientSession& session, int answer_seconds = 600) {
+  session.setTimeout(Poco::Timespan(5, 0), Poco::Timespan(600, 0),
+                     Poco::Timespan(answer_seconds, 0));
 }
 
 Result<std::string> read_all(std::istream& stream) {
@@ -87,7 +88,7 @@ Result<Json> answer_of(Poco::Net::HTTPClientSession& session) {
 Result<Json> Http::send(const std::string& method, const std::string& path, const Json* body) {
   return guarded(server_, [&]() -> Result<Json> {
     Poco::Net::HTTPClientSession session(server_.host, server_.port);
-    set_timeouts(session);
+    set_timeouts(session, answer_seconds_);
     HTTPRequest request = request_for(server_, method, path);
     const std::string text = body == nullptr ? "" : body->dump();
     if (body != nullptr) {

@@ -37,11 +37,15 @@ class Http {  // [serial]
                       const std::function<bool(const std::string&, const base::Json&)>& take);
 
   const Server& server() const { return server_; }
+  // For what takes long on the server, as the first backup of large models: get, post, patch and
+  // remove wait a week for their answer, else 10 minutes.
+  void be_patient() { answer_seconds_ = 7 * 24 * 3600; }
 
  private:
   base::Result<base::Json> send(const std::string& method, const std::string& path,
                                 const base::Json* body);
   Server server_;
+  int answer_seconds_ = 600;
 };
 
 // One part of a path, escaped: "a b" -> "a%20b"; "/" stays.

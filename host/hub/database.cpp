@@ -154,8 +154,8 @@ Status Database::read(const std::function<Status(Connection&)>& work) {
   return state_->perform([&] { return state_->transaction(work, false); });
 }
 
-Status Database::snapshot(const std::string& path) {
-  return state_->perform([&] { return state_->engine->snapshot(path); });
+Status Database::snapshot(const std::string& path, const std::function<Status(Connection&)>& look) {
+  return state_->perform([&] { return state_->engine->snapshot(path, look); });
 }
 
 bool Database::is_degraded() const {

@@ -63,9 +63,10 @@ class Database {  // [any]
   // The same without a write: one state of the database, run once.
   base::Status read(const std::function<base::Status(Connection&)>& work);
   bool is_degraded() const;
-  // A consistent copy of the whole database as a new SQLite file, whatever this one is. Errors: as
-  // write.
-  base::Status snapshot(const std::string& path);
+  // A consistent copy of the whole database as a new SQLite file, whatever this one is. `look`
+  // reads the very state that was copied. Errors: as write.
+  base::Status snapshot(const std::string& path,
+                        const std::function<base::Status(Connection&)>& look);
 
  private:
   struct State;

@@ -3,6 +3,7 @@
 // (database_sqlite.cpp) and PostgreSQL (database_postgres.cpp); nobody else includes this.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,7 +25,8 @@ class Engine : public Connection {
   // through when it is run again.
   virtual bool has_conflict() const = 0;
   // As Database::snapshot.
-  virtual base::Status snapshot(const std::string& path) = 0;
+  virtual base::Status snapshot(const std::string& path,
+                                const std::function<base::Status(Connection&)>& look) = 0;
 };
 
 // Both bring the tables up to date. Errors: as Database::open.

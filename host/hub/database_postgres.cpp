@@ -174,9 +174,11 @@ class Postgres final : public Engine {
 
   bool has_conflict() const override { return has_conflict_; }
 
-  Status snapshot(const std::string& path) override {
+  Status snapshot(const std::string& path,
+                  const std::function<Status(Connection&)>& look) override {
     MORTISE_TRY(begin(false));
     Status status = copy_into(path);
+    if (status.ok()) status = look(*this);
     rollback();
     return status;
   }

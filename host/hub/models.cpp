@@ -16,8 +16,8 @@ using base::Result;
 using base::Status;
 
 constexpr const char* kModelColumns =
-    "SELECT id, name, kind, base, state, number, folder, files, description, job_id, created_ns,"
-    " domain FROM models ";
+    "SELECT id, name, kind, base, state, number, files, description, job_id, created_ns, domain"
+    " FROM models ";
 
 Json files_to_json(const std::vector<job::Artifact>& files) {
   Json list = Json::array();
@@ -28,7 +28,7 @@ Json files_to_json(const std::vector<job::Artifact>& files) {
   return list;
 }
 
-Model model_of(const Row& row) {
+Model model_of(const Row& row, const std::string& root) {
   Model model;
   model.id = row.text(0);
   model.name = row.text(1);
@@ -36,16 +36,12 @@ Model model_of(const Row& row) {
   model.base = row.text(3);
   model.state = row.text(4);
   model.number = row.integer(5);
-  model.folder = row.text(6);
-  const Json files = stored_json(row.text(7));
-  for (const Json& item : files.items()) {
-    const std::string& name = item["name"].as_string();
-    model.files.push_back({name, name, item["sha256"].as_string(), item["size_bytes"].as_uint()});
-  }
-  model.description = row.text(8);
-  model.job_id = row.text(9);
-  model.created_ns = row.integer(10);
-  model.domain = row.text(11);
+  model.folder = base::join_path(root, model.id);
+  model.files = model_files_of(row.text(6));
+  model.description = row.text(7);
+  model.job_id = row.text(8);
+  model.created_ns = row.integer(9);
+  model.domain = row.text(10);
   return model;
 }
 
@@ -58,6 +54,16 @@ Result<job::Reference> parse_model_reference(const std::string& reference) {
 }
 
 }  // namespace
+
+std::vector<job::Artifact> model_files_of(const std::string& text) {
+  std::vector<job::Artifact> files;
+  const Json list = stored_json(text);
+  for (const Json& item : list.items()) {
+    const std::string& name = item["name"].as_string();
+    files.push_back({name, name, item["sha256"].as_string(), item["size_bytes"].as_uint()});
+  }
+  return files;
+}
 
 Json Model::to_json() const {
   uint64_t size_bytes = 0;
@@ -166,10 +172,9 @@ Result<std::string> Models::add(Connection& connection, const PreparedModel& mod
   MORTISE_TRY(connection.run("SELECT coalesce(max(number), 0) + 1 FROM models WHERE name = ?1",
                              {model.name}, [&](const Row& row) { number = row.integer(0); }));
   MORTISE_TRY(connection.run(
-      "INSERT INTO models VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9, ?10, ?11)",
-      {model.id, model.name, number, model.kind, model.base, model.folder,
-       files_to_json(model.files).dump(), model.description, model.job_id, clock_->now_ns(),
-       model.domain}));
+      "INSERT INTO models VALUES (?1, ?2, ?3, ?4, ?5, 'ready', ?6, ?7, ?8, ?9, ?10)",
+      {model.id, model.name, number, model.kind, model.base, files_to_json(model.files).dump(),
+       model.description, model.job_id, clock_->now_ns(), model.domain}));
   return model.name + "@" + std::to_string(number);
 }
 
@@ -241,7 +246,7 @@ Result<Page<Model>> Models::list(const std::string& query, const PageRequest& pa
             "WHERE state = 'ready' AND instr(name || ' ' || description, ?1) > 0"
             " AND (created_ns, id) < (?2, ?3) ORDER BY created_ns DESC, id DESC LIMIT ?4",
         {query, after.created_ns, after.id, page.limit + 1},
-        [&](const Row& row) { result.items.push_back(model_of(row)); }));
+        [&](const Row& row) { result.items.push_back(model_of(row, root_)); }));
     return {};
   }));
   if (static_cast<int64_t>(result.items.size()) > page.limit) {
@@ -255,10 +260,11 @@ Result<Model> Models::resolve(const std::string& reference) {
   MORTISE_ASSIGN(const job::Reference wanted, parse_model_reference(reference));
   std::vector<Model> found;
   MORTISE_TRY(database_->read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run(
-        std::string(kModelColumns) + "WHERE name = ?1 AND (number = ?2 OR ?2 = 0) AND"
-                                     " state = 'ready' ORDER BY number DESC LIMIT 1",
-        {wanted.name, wanted.version}, [&](const Row& row) { found.push_back(model_of(row)); }));
+    MORTISE_TRY(connection.run(std::string(kModelColumns) +
+                                   "WHERE name = ?1 AND (number = ?2 OR ?2 = 0) AND"
+                                   " state = 'ready' ORDER BY number DESC LIMIT 1",
+                               {wanted.name, wanted.version},
+                               [&](const Row& row) { found.push_back(model_of(row, root_)); }));
     return {};
   }));
   if (found.empty()) return not_found("model", reference, "mortise model list shows them.");

@@ -21,7 +21,7 @@ namespace mortise::hub {
 struct Model {
   std::string id, name, kind, base, state;  // kind: model | adapter; base: of an adapter
   int64_t number = 0;
-  std::string folder;  // absolute
+  std::string folder;  // absolute; HOME/models/ID, so it is not stored
   std::string domain;  // that the files are sealed in (made_files.h); empty: they are readable
   std::vector<job::Artifact> files;
   std::string description, job_id;
@@ -29,6 +29,9 @@ struct Model {
   std::string reference() const { return name + "@" + std::to_string(number); }
   base::Json to_json() const;
 };
+
+// The column `files` of the table of models.
+std::vector<job::Artifact> model_files_of(const std::string& text);
 
 // A folder that is durable and waits for its row; see prepare_*.
 struct PreparedModel {

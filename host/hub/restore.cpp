@@ -1,5 +1,8 @@
-// See restore.h. The order: mark, keys, a try of the root key, segments, database, mark away.
+// See restore.h. The order: mark, keys, a try of the root key, segments, database, the files that
+// it names, mark away.
 #include "hub/restore.h"
+
+#include "hub/database_place.h"
 
 namespace mortise::hub {
 namespace {
@@ -51,10 +54,25 @@ Status try_root_key(base::FileOps& files, base::Clock& clock, base::Random& rand
   return lock.open();
 }
 
+// The process of a running job belongs to the home that was backed up, which may live on beside
+// this one.
+Result<HomeFiles> settle_database(base::FileOps& files, base::Random& random,
+                                  const std::string& home) {
+  MORTISE_ASSIGN(const auto database, open_database(files, random, home, ""));
+  HomeFiles named;
+  MORTISE_TRY(database->write([&](Connection& connection) -> Status {
+    MORTISE_TRY(connection.run(
+        "UPDATE jobs SET pid = 0, start_ticks = 0, boot_id = '' WHERE state = 'running'"));
+    MORTISE_ASSIGN(named, read_home_files(connection));
+    return {};
+  }));
+  return named;
+}
+
 }  // namespace
 
-Result<store::BackupFacts> restore(base::FileOps& files, base::Clock& clock, base::Random& random,
-                                   const std::string& home, const RestoreOptions& options) {
+Result<BackupFacts> restore(base::FileOps& files, base::Clock& clock, base::Random& random,
+                            const std::string& home, const RestoreOptions& options) {
   const std::string keys = join_path(home, "keys"), database = join_path(home, "database");
   MORTISE_TRY(check_source(files, options.source));
   MORTISE_TRY(empty_home(files, home));
@@ -63,12 +81,15 @@ Result<store::BackupFacts> restore(base::FileOps& files, base::Clock& clock, bas
   }
   MORTISE_ASSIGN(const auto domains, store::restore_keys(files, options.source, keys));
   MORTISE_TRY(try_root_key(files, clock, random, keys, options));
-  MORTISE_ASSIGN(const store::BackupFacts facts,
+  BackupFacts facts;
+  MORTISE_ASSIGN(static_cast<store::BackupFacts&>(facts),
                  store::restore_segments(files, options.source, join_path(home, "store"), domains));
   MORTISE_TRY(base::make_folders(files, database));
   MORTISE_TRY(store::copy_file(files, join_path(options.source, "mortise.db"),
                                join_path(database, "mortise.db")));
   MORTISE_TRY(files.sync_folder(database));
+  MORTISE_ASSIGN(const HomeFiles named, settle_database(files, random, home));
+  MORTISE_TRY(copy_home_files(files, named, options.source, home, Missing::kLeaveOut, facts));
   MORTISE_TRY(files.remove(join_path(home, kMark)));
   MORTISE_TRY(files.sync_folder(home));
   return facts;

@@ -7,7 +7,7 @@
 
 namespace mortise::hub {
 
-inline constexpr std::array<const char*, 2> kMigrations = {
+inline constexpr std::array<const char*, 3> kMigrations = {
     R"sql(
 CREATE TABLE domains (
   name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ns INTEGER NOT NULL) STRICT;
@@ -95,6 +95,10 @@ CREATE TABLE endpoints (
     // The domain that a model's files are sealed in; '' for readable ones.
     R"sql(
 ALTER TABLE models ADD COLUMN domain TEXT NOT NULL DEFAULT '';
+)sql",
+    // A model lies in HOME/models/ID wherever the home lies: no path of this machine is stored.
+    R"sql(
+ALTER TABLE models DROP COLUMN folder;
 )sql",
 };
 

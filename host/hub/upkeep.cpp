@@ -1,6 +1,7 @@
 // See upkeep.h.
 #include "hub/upkeep.h"
 
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -147,6 +148,19 @@ Result<Json> begin_certificate(Hub& hub, const std::string& dataset, const std::
   return certificate;
 }
 
+// Whatever links lead there: a backup in the home would be lost with it.
+Status check_outside(const std::string& home, const std::string& target) {
+  std::error_code ignored;
+  const std::string real = std::filesystem::weakly_canonical(home, ignored).string() + "/";
+  const std::string wanted = std::filesystem::weakly_canonical(target, ignored).string() + "/";
+  if (!wanted.starts_with(real)) return {};
+  return base::Error(base::Code::kInvalidArgument,
+                     "The folder of a backup lies in the home that it is a backup of.",
+                     "Name a folder elsewhere, best on another disk.")
+      .at_file(target)
+      .at_field("/target");
+}
+
 // The certificate as it is in the end; null adds nothing to what was begun.
 Status mark_shredded(Hub& hub, const std::string& domain, const Json& certificate) {
   return hub.database().write([&](Connection& connection) -> Status {
@@ -222,13 +236,21 @@ Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second) {
   return facts;
 }
 
-Result<store::BackupFacts> backup(Hub& hub, const std::string& target) {
+Result<BackupFacts> backup(Hub& hub, const std::string& target) {
+  MORTISE_TRY(check_outside(hub.home(), target));
   MORTISE_TRY(base::make_folders(hub.files(), target));
   const std::string fresh = base::join_path(target, "mortise.db.new");
   MORTISE_ASSIGN(const bool is_left, hub.files().exists(fresh));
   if (is_left) MORTISE_TRY(hub.files().remove(fresh));
-  MORTISE_TRY(hub.database().snapshot(fresh));
-  MORTISE_ASSIGN(const store::BackupFacts facts, store::backup(hub.files(), hub.store(), target));
+  HomeFiles named;
+  MORTISE_TRY(hub.database().snapshot(fresh, [&](Connection& connection) -> Status {
+    MORTISE_ASSIGN(named, read_home_files(connection));
+    return {};
+  }));
+  BackupFacts facts;
+  MORTISE_ASSIGN(static_cast<store::BackupFacts&>(facts),
+                 store::backup(hub.files(), hub.store(), target));
+  MORTISE_TRY(copy_home_files(hub.files(), named, hub.home(), target, Missing::kError, facts));
   MORTISE_TRY(hub.files().rename(fresh, base::join_path(target, "mortise.db")));
   MORTISE_TRY(hub.files().sync_folder(target));
   return facts;

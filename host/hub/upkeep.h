@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "hub/home_files.h"
 #include "hub/hub.h"
-#include "store/backup.h"
 #include "store/keyring.h"
 #include "store/upkeep.h"
 
@@ -26,10 +26,13 @@ struct ScrubFacts {
 };
 base::Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second);
 
-// Database snapshot, wrapped keys and segments into a folder; the root key is not among them. What
-// is there from an earlier backup is not copied again. The database comes first: all that it names
-// is in the segments that follow.
-base::Result<store::BackupFacts> backup(Hub& hub, const std::string& target);
+// Database snapshot, wrapped keys, segments, models and what jobs left (home_files.h) into a
+// folder; the root key is not among them. What is there from an earlier backup is not copied again.
+// The database comes first: all that it names is in what follows. It takes the place of the
+// earlier one last: until then, and after an error, the earlier backup is whole. Segments that are
+// compacted meanwhile are looked for again; folders of models that are deleted stay until a start.
+// Errors: INVALID_ARGUMENT for a folder in the home; as copy_home_files.
+base::Result<BackupFacts> backup(Hub& hub, const std::string& target);
 
 // Destroys the key of a data set's domain, and with it every byte of all its versions and uploads;
 // under "job:ID" that of a job, and with it its checkpoints, artifacts and models.

@@ -6,6 +6,8 @@
 #include <charconv>
 #include <optional>
 
+#include "hub/verify_files.h"
+
 namespace mortise::hub {
 namespace {
 
@@ -17,6 +19,7 @@ using base::Status;
 
 constexpr std::array<const char*, 4> kParts = {"rows", "media", "originals", "report"};
 constexpr uint64_t kNamesAtOnce = 256;
+constexpr std::string_view kFiles = "files:";  // a cursor behind the last version
 
 struct Subject {
   std::string id, version, manifest, digest, domain;
@@ -91,11 +94,6 @@ Result<std::optional<Subject>> find_subject(Database& database, std::string_view
     return {};
   }));
   return found;
-}
-
-// What keeps us from looking at one object says nothing of the others.
-bool is_damage(Code code) {
-  return code == Code::kDataLoss || code == Code::kNotFound || code == Code::kInvalidArgument;
 }
 
 // Reads from a place on until the budget is spent.
@@ -240,14 +238,28 @@ class Walk {  // [serial]
   std::shared_ptr<store::Domain> domain_;
 };
 
-Result<uint64_t> count_versions(Database& database) {
-  int64_t count = 0;
+// All that there is to read; answers the files beside the store.
+Result<HomeFiles> count_all(Database& database, VerifyReport& report) {
+  HomeFiles named;
   MORTISE_TRY(database.read([&](Connection& connection) -> Status {
-    MORTISE_TRY(connection.run("SELECT count(*) FROM versions WHERE state <> 'shredded'", {},
-                               [&](const Row& row) { count = row.integer(0); }));
+    MORTISE_TRY(connection.run(
+        "SELECT count(*) FROM versions WHERE state <> 'shredded'", {},
+        [&](const Row& row) { report.versions_total = static_cast<uint64_t>(row.integer(0)); }));
+    MORTISE_ASSIGN(named, read_home_files(connection));
     return {};
   }));
-  return static_cast<uint64_t>(count);
+  report.models_total = named.models.size();
+  report.jobs_total = static_cast<uint64_t>(std::ranges::count_if(
+      named.jobs, [](const JobFiles& job) { return !job.artifacts.empty(); }));
+  return named;
+}
+
+// From where versions ended, or from the place that a cursor of such a call says.
+Status read_files(Hub& hub, const HomeFiles& named, const std::string& from, uint64_t bytes_max,
+                  VerifyReport& report) {
+  MORTISE_ASSIGN(const std::string rest, verify_files(hub, named, from, bytes_max, report));
+  if (!rest.empty()) report.cursor = std::string(kFiles) + rest;
+  return {};
 }
 
 }  // namespace
@@ -262,6 +274,10 @@ Json VerifyReport::to_json() const {
   }
   return Json::object({{"versions", versions},
                        {"versions_total", versions_total},
+                       {"models", models},
+                       {"models_total", models_total},
+                       {"jobs", jobs},
+                       {"jobs_total", jobs_total},
                        {"objects", objects},
                        {"bytes_read", bytes_read},
                        {"findings", std::move(found)},
@@ -272,6 +288,16 @@ Result<VerifyReport> verify(Hub& hub, const VerifyOptions& options) {
   VerifyReport report;
   Database& database = hub.database();
   const bool alone = !options.reference.empty();
+  HomeFiles named;
+  report.versions_total = 1;
+  if (!alone) {
+    MORTISE_ASSIGN(named, count_all(database, report));
+  }
+  if (options.cursor.starts_with(kFiles) && !alone) {
+    MORTISE_TRY(
+        read_files(hub, named, options.cursor.substr(kFiles.size()), options.bytes_max, report));
+    return report;
+  }
   Place place;
   std::optional<Subject> subject;
   if (!options.cursor.empty()) {
@@ -287,10 +313,6 @@ Result<VerifyReport> verify(Hub& hub, const VerifyOptions& options) {
   } else {
     MORTISE_ASSIGN(subject, find_subject(database, kFirst, ""));
   }
-  report.versions_total = 1;
-  if (!alone) {
-    MORTISE_ASSIGN(report.versions_total, count_versions(database));
-  }
   Walk walk(hub, report, options.bytes_max);
   while (subject) {
     place.version = subject->id;
@@ -305,7 +327,13 @@ Result<VerifyReport> verify(Hub& hub, const VerifyOptions& options) {
     }
     if (is_done && !walk.is_spent()) continue;
     report.cursor = place.text();
-    break;
+    return report;
+  }
+  if (alone) return report;
+  if (walk.is_spent()) {
+    report.cursor = kFiles;
+  } else {
+    MORTISE_TRY(read_files(hub, named, "", options.bytes_max, report));
   }
   return report;
 }
@@ -317,6 +345,10 @@ Result<VerifyReport> verify_all(Hub& hub) {
     MORTISE_ASSIGN(VerifyReport report, verify(hub, options));
     all.versions += report.versions;
     all.versions_total = report.versions_total;
+    all.models += report.models;
+    all.models_total = report.models_total;
+    all.jobs += report.jobs;
+    all.jobs_total = report.jobs_total;
     all.objects += report.objects;
     all.bytes_read += report.bytes_read;
     std::ranges::move(report.findings, std::back_inserter(all.findings));

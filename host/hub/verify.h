@@ -1,6 +1,8 @@
 // Whether every version is whole: its manifest has its digest and names what the database names,
-// its tables are read, every row has its id and every object authenticates. Scrub asks the same of
-// what lies in the segments; this asks it of what is named. Called by server and by a restore.
+// its tables are read, every row has its id and every object authenticates; and, behind them, each
+// file of a model and each artifact of a job: there, and with the SHA-256 that was recorded. Scrub
+// asks the same of what lies in the segments; this asks it of what is named. Called by server and
+// by a restore.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +15,8 @@
 namespace mortise::hub {
 
 struct VerifyFinding {
-  std::string version;  // "name@3"
-  std::string part;     // key | manifest | rows | media | originals | report
+  std::string version;  // "name@3", of a model too; "job ID"
+  std::string part;     // key | manifest | rows | media | originals | report | model | artifact
   std::string name;     // of the object: a file's name, "rows 1-812"; "": the part as a whole
   std::string message;
 };
@@ -22,14 +24,16 @@ struct VerifyFinding {
 struct VerifyReport {
   std::string cursor;                         // for the next call; "" when all was read
   uint64_t versions = 0, versions_total = 0;  // finished by this call; that there are
+  uint64_t models = 0, models_total = 0;
+  uint64_t jobs = 0, jobs_total = 0;  // those with artifacts
   uint64_t objects = 0, bytes_read = 0;
   std::vector<VerifyFinding> findings;
   base::Json to_json() const;
 };
 
 struct VerifyOptions {
-  std::string reference;  // one version ("name", "name@3"); "": all that are kept
-  std::string cursor;     // "": from the first on
+  std::string reference;                     // one version ("name", "name@3"); "": all that is kept
+  std::string cursor;                        // "": from the first on
   uint64_t bytes_max = UINT64_C(256) << 20;  // of one call, about
 };
 

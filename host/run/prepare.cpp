@@ -142,7 +142,8 @@ Status seal_what_is_made(hub::Hub& hub, const hub::Job& job, const std::string& 
   return {};
 }
 
-// The checkpoint lies in the task folder of another attempt, whose task says how it is sealed.
+// The checkpoint lies in the task folder of another attempt, whose task says how what it made is
+// sealed, by the paths of its time: a restore may have brought it from another home.
 Status add_checkpoint(hub::Hub& hub, const hub::Job& job, job::TaskInputs& inputs) {
   MORTISE_ASSIGN(inputs.checkpoint_folder, checkpoint_to_resume(hub, job));
   const std::string& found = inputs.checkpoint_folder;
@@ -150,7 +151,7 @@ Status add_checkpoint(hub::Hub& hub, const hub::Job& job, job::TaskInputs& input
   const size_t name = found.rfind('/');
   const size_t end = found.rfind('/', name - 1);  // TASK FOLDER/checkpoints/checkpoint-N
   MORTISE_ASSIGN(const job::Task before, job::read_task(hub.files(), found.substr(0, end)));
-  add_sealed(found, job::domain_of(before.inputs, found), inputs);
+  add_sealed(found, job::domain_of(before.inputs, before.output_folder), inputs);
   return {};
 }
 

@@ -66,11 +66,15 @@ Answer back_up_store(Api& api, const Json& body) {
                  "Give \"target\", as in \"/mnt/backup/mortise\".")
         .at_field("/target");
   }
-  MORTISE_ASSIGN(const store::BackupFacts facts, hub::backup(*api.hub, target));
+  MORTISE_ASSIGN(const hub::BackupFacts facts, hub::backup(*api.hub, target));
   return Response::json(Json::object({{"target", target},
                                       {"domains", facts.domains},
                                       {"segments_copied", facts.segments_copied},
                                       {"segments_kept", facts.segments_kept},
+                                      {"models", facts.models},
+                                      {"jobs", facts.jobs},
+                                      {"files_copied", facts.files_copied},
+                                      {"files_kept", facts.files_kept},
                                       {"bytes_copied", facts.bytes_copied}}));
 }
 

@@ -1,6 +1,8 @@
 // See backup.h.
 #include "store/backup.h"
 
+#include <set>
+
 namespace mortise::store {
 
 using base::Bytes;
@@ -64,12 +66,14 @@ Status copy_keys(base::FileOps& files, const std::string& from, const std::strin
   return {};
 }
 
-Status copy_segments(base::FileOps& files, const std::string& from, const std::string& to,
-                     BackupFacts& facts) {
-  MORTISE_TRY(base::make_folders(files, to));
+// Those that are not in `seen`. True: one was compacted away after it was listed, and what it held
+// lies in a segment that is not in this list.
+Result<bool> copy_listed(base::FileOps& files, const std::string& from, const std::string& to,
+                         std::set<std::string>& seen, BackupFacts& facts) {
+  bool has_gone = false;
   MORTISE_ASSIGN(const auto found, files.list(from));
   for (const base::FileInfo& file : found) {
-    if (!file.name.ends_with(".seg")) continue;
+    if (!file.name.ends_with(".seg") || !seen.insert(file.name).second) continue;
     const std::string target = join_path(to, file.name);
     MORTISE_ASSIGN(const bool is_there, files.exists(target));
     if (is_there) {  // renamed into place when it was whole, and segments never change
@@ -77,10 +81,23 @@ Status copy_segments(base::FileOps& files, const std::string& from, const std::s
       continue;
     }
     const Status copied = copy_file(files, join_path(from, file.name), target);
-    if (!copied.ok() && copied.error().code == Code::kNotFound) continue;  // compacted meanwhile
+    if (!copied.ok() && copied.error().code == Code::kNotFound) {
+      has_gone = true;
+      continue;
+    }
     MORTISE_TRY(copied);
     ++facts.segments_copied;
     facts.bytes_copied += file.size_bytes;
+  }
+  return has_gone;
+}
+
+Status copy_segments(base::FileOps& files, const std::string& from, const std::string& to,
+                     BackupFacts& facts) {
+  MORTISE_TRY(base::make_folders(files, to));
+  std::set<std::string> seen;
+  for (bool has_gone = true; has_gone;) {
+    MORTISE_ASSIGN(has_gone, copy_listed(files, from, to, seen, facts));
   }
   return files.sync_folder(to);
 }

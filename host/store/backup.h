@@ -15,7 +15,8 @@ struct BackupFacts {
   uint64_t domains = 0, segments_copied = 0, segments_kept = 0, bytes_copied = 0;
 };
 
-// Finishes the open segments first. `domain_ids` empty: all. Every file is durable when this
+// Finishes the open segments first; what is compacted into others meanwhile is copied from there.
+// `domain_ids` empty: all. Every file is durable when this
 // returns OK; after an error what was copied stays and the next call goes on from there.
 base::Result<BackupFacts> backup(base::FileOps& files, Store& store, const std::string& target,
                                  const std::vector<std::string>& domain_ids = {});

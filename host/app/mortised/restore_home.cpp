@@ -53,7 +53,7 @@ base::Status restore_home(const Settings& settings, int& code) {
     MORTISE_ASSIGN(options.passphrase, read_passphrase(settings.passphrase_descriptor));
   }
   MORTISE_ASSIGN(
-      const store::BackupFacts facts,
+      const hub::BackupFacts facts,
       hub::restore(files, base::system_clock(), base::system_random(), settings.home, options));
   // Over the file that was restored: a home whose tables go to PostgreSQL moves at its first start.
   MORTISE_ASSIGN(const auto hub, hub::Hub::open(files, base::system_clock(), base::system_random(),
@@ -67,6 +67,7 @@ base::Status restore_home(const Settings& settings, int& code) {
   found["home"] = settings.home;
   found["domains"] = facts.domains;
   found["segments_copied"] = facts.segments_copied;
+  found["files_copied"] = facts.files_copied;
   found["bytes_copied"] = facts.bytes_copied;
   std::printf("%s\n", found.dump().c_str());
   code = report.findings.empty() ? 0 : 1;

@@ -205,6 +205,8 @@ TEST_F(MortisedTest, RestoresABackupIntoAnEmptyHome) {
   const Json facts = *base::parse_json(*base::read_file(posix_file_ops(), folder_ / "out"));
   EXPECT_GT(facts["segments_copied"].as_int(), 0);
   EXPECT_EQ(facts["findings"].size(), 0u);
+  EXPECT_EQ(facts["models"].as_int(), 1);
+  EXPECT_EQ(facts["files_copied"].as_int(), 1);
   EXPECT_NE(run({"--restore", source, "--root-key", key}, target), 0) << "it is not empty now";
 }
 

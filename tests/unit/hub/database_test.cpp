@@ -36,7 +36,7 @@ class Place {
   std::string postgres_ = tests::new_test_database();
 };
 
-TEST(Database, BringsModelsFromBeforeTheirFilesWereSealed) {
+TEST(Database, BringsModelsFromBeforeTheirFilesWereSealedAndTheirFoldersWereKnownById) {
   const Place place;
   {
     auto database = place.open();
@@ -44,8 +44,9 @@ TEST(Database, BringsModelsFromBeforeTheirFilesWereSealed) {
                     ->write([&](Connection& c) -> Status {
                       MORTISE_TRY(
                           c.run("INSERT INTO models VALUES ('1', 'm', 1, 'model', '',"
-                                " 'ready', '/m', '[]', '', '', 0, '')"));
+                                " 'ready', '[]', '', '', 0, '')"));
                       MORTISE_TRY(c.run("ALTER TABLE models DROP COLUMN domain"));
+                      MORTISE_TRY(c.run("ALTER TABLE models ADD COLUMN folder TEXT"));
                       MORTISE_TRY(c.run(place.set_version(1)));
                       return {};
                     })

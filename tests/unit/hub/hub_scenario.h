@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "hub/made_files.h"
 #include "hub/restore.h"
 #include "hub/upkeep.h"
 #include "hub/verify.h"
@@ -70,6 +71,92 @@ inline base::Result<std::string> publish(Hub& hub, const std::string& name) {
   return reference;
 }
 
+inline base::Status write_text(base::FileOps& files, const std::string& path,
+                               std::string_view text) {
+  MORTISE_TRY(base::make_folders(files, path.substr(0, path.rfind('/'))));
+  MORTISE_ASSIGN(const auto file, files.open(path, base::OpenMode::kTruncate));
+  MORTISE_TRY(file->write(base::as_bytes(text)));
+  MORTISE_TRY(file->sync());
+  return file->close();
+}
+
+// The model base@1, imported.
+inline base::Status import_base(Hub& hub) {
+  MORTISE_ASSIGN(const std::string id, hub.domains().id_of("uploads"));
+  MORTISE_ASSIGN(const auto domain, hub.domains().open(id));
+  std::vector<store::NamedObject> names;
+  for (const auto& [name, text] : {std::pair{"config.json", std::string("{}")},
+                                   {"parts/model.safetensors", file_text("base", 5000)}}) {
+    MORTISE_ASSIGN(const store::ObjectRef ref, domain->put(base::as_bytes(text)));
+    names.push_back({name, ref});
+  }
+  MORTISE_ASSIGN(const auto written, store::write_names(domain, names));
+  MORTISE_ASSIGN(const auto table, store::NameTable::open(domain, written.ref));
+  MORTISE_ASSIGN(PreparedModel model, hub.models().prepare_upload(*domain, table));
+  model.name = "base";
+  MORTISE_TRY(hub.models().import(std::move(model)));
+  return {};
+}
+
+// A training that runs, with the folder of its task and one checkpoint.
+inline base::Result<Job> start_training(Hub& hub, const std::string& name) {
+  MORTISE_ASSIGN(
+      const auto manifest,
+      job::parse_manifest(R"({"kind":"train","model":"base","dataset":"chest","name":")" + name +
+                          "\"}"));
+  MORTISE_ASSIGN(const Job queued, hub.jobs().submit({manifest, "", "", ""}));
+  MORTISE_ASSIGN(Job job, hub.jobs().start(queued.id));
+  const std::string folder = hub.task_folder(job.id, job.attempt);
+  MORTISE_ASSIGN(const std::string domain, domain_of_job(hub, job.id));
+  job::Task task;
+  task.id = job.id;
+  task.kind = "train";
+  task.output_folder = folder + "/artifacts";
+  for (const std::string_view made : job::kMadeFolders) {
+    task.inputs.sealed_folders.push_back({base::join_path(folder, made), domain});
+  }
+  MORTISE_TRY(base::make_folders(hub.files(), folder));
+  MORTISE_TRY(job::write_task(hub.files(), folder, task));
+  MORTISE_TRY(write_text(hub.files(), folder + "/log.txt", "step 2\n"));
+  MORTISE_ASSIGN(auto made, files_of_attempt(hub, job.id, job.attempt));
+  for (const char* file : {"run.json", "adapter/adapter_config.json"}) {
+    MORTISE_TRY(write_text(made.files, folder + "/checkpoints/checkpoint-00000002/" + file, file));
+  }
+  return job;
+}
+
+// It is done: two sealed artifacts, which are the model NAME@1 too.
+inline base::Status finish_training(Hub& hub, const Job& job) {
+  const std::string folder = hub.task_folder(job.id, job.attempt), out = folder + "/artifacts";
+  MORTISE_ASSIGN(auto made, files_of_attempt(hub, job.id, job.attempt));
+  MORTISE_TRY(write_text(made.files, out + "/adapter/adapter_config.json", "{}"));
+  MORTISE_TRY(write_text(made.files, out + "/adapter/adapter_model.safetensors",
+                         file_text("tuned", 40'000)));
+  MORTISE_TRY(write_text(hub.files(), folder + "/status.jsonl", "{\"state\":\"done\"}\n"));
+  job::TaskResult result;
+  MORTISE_ASSIGN(result.artifacts, job::list_artifacts(made.files, out));
+  MORTISE_ASSIGN(PreparedModel model,
+                 hub.models().prepare_output(out, {"adapter", "adapter", ""}, result.artifacts));
+  model.name = job.name;
+  model.base = "base@1";
+  model.job_id = job.id;
+  model.domain = made.domain;
+  return hub.jobs().publish(job, result, base::Json::object(),
+                            [&](Connection& connection) -> base::Status {
+                              MORTISE_TRY(hub.models().add(connection, model));
+                              return {};
+                            });
+}
+
+// base@1 and tuned@1 with the job that made it; a training that still runs.
+inline base::Status make_models(Hub& hub) {
+  MORTISE_TRY(import_base(hub));
+  MORTISE_ASSIGN(const Job job, start_training(hub, "tuned"));
+  MORTISE_TRY(finish_training(hub, job));
+  MORTISE_TRY(start_training(hub, "running"));
+  return {};
+}
+
 inline constexpr size_t kPart = 3000, kParts = 3;
 
 // A transfer of three parts into a new upload, as tus brings it.
@@ -122,7 +209,13 @@ inline base::Status act_shred(Hub& hub, const std::string&, const Note& note) {
   return {};
 }
 
+// And a second one over the first, which holds until the second does.
 inline base::Status act_backup(Hub& hub, const std::string& home, const Note& note) {
+  MORTISE_TRY(backup(hub, home + ".backup"));
+  note("backup");
+  MORTISE_TRY(publish(hub, "new"));
+  MORTISE_ASSIGN(const auto running, hub.jobs().get("running"));
+  MORTISE_TRY(finish_training(hub, running));
   MORTISE_TRY(backup(hub, home + ".backup"));
   note("backup");
   return {};
@@ -136,7 +229,7 @@ inline constexpr HubAct kHubActs[] = {{"transfer", act_transfer}, {"publish", ac
                                       {"compact", act_compact},   {"rotate", act_rotate},
                                       {"shred", act_shred},       {"backup", act_backup}};
 
-// chest@1 and films@1, and an upload that was removed, so that there are dead chunks.
+// chest@1 and films@1, an upload that was removed, so that there are dead chunks, and models.
 inline base::Status prepare_home(base::FileOps& files, const std::string& home) {
   MORTISE_ASSIGN(const auto hub, open_hub(files, home));
   for (const char* name : {"chest", "films"}) {
@@ -149,7 +242,7 @@ inline base::Status prepare_home(base::FileOps& files, const std::string& home) 
     MORTISE_TRY(hub->uploads().put_file(upload.id, "dead.bin", ref));
     MORTISE_TRY(hub->uploads().remove(upload.id));
   }
-  return {};
+  return make_models(*hub);
 }
 
 inline base::Status wrong(std::string message) {
@@ -200,6 +293,7 @@ inline base::Status check_uploads(Hub& hub) {
 
 inline base::Status check_whole(Hub& hub) {
   MORTISE_ASSIGN(const VerifyReport report, verify_all(hub));
+  if (report.models < 2 || report.jobs < 1) return wrong("A model or a job is not there.");
   return report.findings.empty() ? base::Status() : wrong(report.to_json().dump());
 }
 
@@ -212,6 +306,11 @@ inline base::Status check_backup(base::FileOps& files, const std::string& home) 
       restore(files, base::system_clock(), base::system_random(), home + ".restored", options));
   MORTISE_ASSIGN(const auto hub, open_hub(files, home + ".restored"));
   MORTISE_TRY(check_rows(*hub, "chest@1"));
+  MORTISE_ASSIGN(const Job job, hub->jobs().get("running"));
+  MORTISE_ASSIGN(const auto made,
+                 hub->files().list(hub->task_folder(job.id, 1) + "/checkpoints/"
+                                                                 "checkpoint-00000002"));
+  if (made.size() != 2 || job.process.pid != 0) return wrong("The training cannot go on.");
   return check_whole(*hub);
 }
 

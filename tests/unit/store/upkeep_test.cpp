@@ -177,5 +177,66 @@ TEST(Backup, CopiesOnlyWhatIsNewAndRestores) {
   EXPECT_EQ(restore(scene.disk, "/backup", "/new", "/new/keys").error().code, Code::kAlreadyExists);
 }
 
+// Passes every call on, and calls `before` first when a file of this ending is opened.
+class Watched final : public base::FileOps {
+ public:
+  Watched(base::FileOps& inner, std::function<void()> before)
+      : inner_(inner), before_(std::move(before)) {}
+  base::Result<std::unique_ptr<base::File>> open(const std::string& path,
+                                                 base::OpenMode mode) override {
+    if (path.ends_with(".seg") && before_) std::exchange(before_, nullptr)();
+    return inner_.open(path, mode);
+  }
+  base::Status rename(const std::string& from, const std::string& to) override {
+    return inner_.rename(from, to);
+  }
+  base::Status link(const std::string& from, const std::string& to) override {
+    return inner_.link(from, to);
+  }
+  base::Status remove(const std::string& path) override { return inner_.remove(path); }
+  base::Status make_folder(const std::string& path) override { return inner_.make_folder(path); }
+  base::Status sync_folder(const std::string& path) override { return inner_.sync_folder(path); }
+  base::Result<std::vector<base::FileInfo>> list(const std::string& path) override {
+    return inner_.list(path);
+  }
+  base::Result<bool> exists(const std::string& path) override { return inner_.exists(path); }
+  base::Result<bool> is_network(const std::string& path) override {
+    return inner_.is_network(path);
+  }
+
+ private:
+  base::FileOps& inner_;
+  std::function<void()> before_;
+};
+
+TEST(Backup, FindsWhatIsCompactedWhileItCopies) {
+  Scene scene;
+  std::set<ChunkId> live;
+  std::vector<Ledger::Object> kept;
+  for (size_t i = 0; i < scene.ledger.objects.size(); ++i) {
+    if (scene.ledger.objects[i].domain_id == "a" && i % 2 == 0) continue;
+    live.insert(scene.ledger.objects[i].ref.id);
+    kept.push_back(scene.ledger.objects[i]);
+  }
+  scene.ledger.objects = kept;
+  uint64_t removed = 0;
+  Watched files(scene.disk, [&] {
+    removed = compact(*scene.a, [&](const ChunkId& id) { return live.contains(id); },
+                      {.dead_share_max = 0.01, .grace_ns = 0})
+                  ->segments_removed;
+  });
+
+  const auto facts = backup(files, *scene.all.store, "/backup");
+
+  ASSERT_TRUE(facts.ok()) << facts.error().text();
+  EXPECT_EQ(removed, 3u);
+  EXPECT_EQ(facts->segments_copied, 2u);
+  const std::string root = *base::read_file(scene.disk, kHome + "/keys/root.key");
+  ASSERT_TRUE(restore(scene.disk, "/backup", "/new", "/new/keys").ok());
+  ASSERT_TRUE(base::write_file_durably(scene.disk, "/new/keys/root.key", root).ok());
+  const auto all = open_all(scene.disk, scene.random, "/new");
+  EXPECT_TRUE(check_objects(*all->store, scene.ledger).ok());
+}
+
 }  // namespace
 }  // namespace mortise::store
