@@ -73,6 +73,7 @@ class PosixFile final : public File {
         return errno_error("write", path_);
       }
       data = data.subspan(static_cast<size_t>(written));
+      begin_writeback(static_cast<uint64_t>(written));
     }
     return {};
   }
@@ -127,8 +128,19 @@ class PosixFile final : public File {
   int descriptor() const override { return descriptor_; }
 
  private:
+  // The disk begins while more bytes are made, so that the sync at the end waits less. It promises
+  // nothing and, without a flag to wait, takes no error from the sync.
+  void begin_writeback(uint64_t written) {
+    constexpr uint64_t kBytes = 8u << 20;
+    unsent_bytes_ += written;
+    if (unsent_bytes_ < kBytes) return;
+    unsent_bytes_ = 0;
+    (void)::sync_file_range(descriptor_, 0, 0, SYNC_FILE_RANGE_WRITE);
+  }
+
   int descriptor_;
   std::string path_;
+  uint64_t unsent_bytes_ = 0;
   bool sync_failed_ = false;
 };
 
