@@ -56,7 +56,7 @@ Result<Job> edit_rows(Hub& hub, const ChangeOptions& change, const Json& edits) 
   MORTISE_ASSIGN(const Upload upload, begin_change(hub, edit));
   std::string text;
   for (const Json& one : edits.items()) text += one.dump() + "\n";
-  MORTISE_ASSIGN(const auto domain, hub.domains().open(upload.domain));
+  MORTISE_ASSIGN(const auto domain, hub.domains().open_to_store(upload.domain));
   MORTISE_ASSIGN(const store::ObjectRef file, domain->put(base::as_bytes(text)));
   MORTISE_TRY(domain->sync());
   MORTISE_TRY(hub.uploads().put_file(upload.id, "edits.jsonl", file));

@@ -27,7 +27,7 @@ Result<Job> begin_row_search(Hub& hub, const std::string& reference, const job::
     return Error(Code::kFailedPrecondition, version.reference() + " was withdrawn.",
                  "Name another version; mortise dataset restore brings it back.");
   }
-  MORTISE_ASSIGN(const auto domain, hub.domains().open(version.domain));
+  MORTISE_ASSIGN(const auto domain, hub.domains().open_to_store(version.domain));
   MORTISE_ASSIGN(const store::ObjectRef query,
                  domain->put(base::as_bytes(filter.to_json().dump())));
   MORTISE_TRY(domain->sync());

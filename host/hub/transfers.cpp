@@ -204,7 +204,7 @@ Status Transfers::finish(Transfer& transfer) {
   for (const std::string& text : texts) {
     MORTISE_ASSIGN(parts.emplace_back(), store::parse_object_ref(text));
   }
-  MORTISE_ASSIGN(const auto domain, domains_->open(transfer.domain));
+  MORTISE_ASSIGN(const auto domain, domains_->open_to_store(transfer.domain));
   MORTISE_ASSIGN(const store::ObjectRef whole, domain->concat(parts));
   if (!transfer.sha256.empty()) {
     MORTISE_ASSIGN(const std::string arrived, sha256_of(*domain, whole));
@@ -222,7 +222,7 @@ Status Transfers::finish(Transfer& transfer) {
 }
 
 Status Transfers::complete(Transfer& transfer, const store::ObjectRef& whole) {
-  MORTISE_ASSIGN(const auto domain, domains_->open(transfer.domain));
+  MORTISE_ASSIGN(const auto domain, domains_->open_to_store(transfer.domain));
   store::NamesWritten bundle;
   if (transfer.kind == "bundle") {
     MORTISE_ASSIGN(bundle, unpack_bundle(domain, whole));
@@ -335,7 +335,7 @@ Status Transfers::copy(const Transfer& file, const std::string& upload_id,
   MORTISE_TRY(base::check_relative_path(name));
   MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(file.file_ref));
   MORTISE_ASSIGN(const auto from, domains_->open(file.domain));
-  MORTISE_ASSIGN(const auto to, domains_->open(upload.domain));
+  MORTISE_ASSIGN(const auto to, domains_->open_to_store(upload.domain));
   MORTISE_ASSIGN(const store::ObjectReader object, from->open_object(ref));
   store::ObjectWriter writer = to->begin();
   base::Bytes buffer(1u << 20);

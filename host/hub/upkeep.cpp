@@ -182,27 +182,51 @@ Status mark_shredded(Hub& hub, const std::string& domain, const Json& certificat
 
 }  // namespace
 
-Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& options) {
-  store::CompactFacts total;
+namespace {
+
+// A worker reads its segments where they lie; what is being stored has no row yet.
+bool is_busy(Hub& hub, const std::string& id, int64_t grace_ns) {
+  const auto running = domains_of_running_jobs(hub);
+  return !running.ok() || running->contains(id) ||
+         hub.domains().is_stored_to_since(id, hub.clock().now_ns() - grace_ns);
+}
+
+Result<LiveChunks> live_chunks(Hub& hub, const std::string& id,
+                               const std::shared_ptr<store::Domain>& domain) {
+  MORTISE_ASSIGN(const auto objects, live_objects(hub.database(), id));
+  MORTISE_ASSIGN(auto made, objects_of_jobs(hub));
+  LiveChunks live;
+  for (const auto& [kind, ref] : objects) {
+    MORTISE_TRY(kind == "rows"    ? add_rows(domain, ref, live)
+                : kind == "names" ? add_names(domain, ref, live)
+                                  : add_object(*domain, ref, live));
+  }
+  for (const std::string& ref : made[id]) MORTISE_TRY(add_kept_object(*domain, ref, live));
+  return live;
+}
+
+}  // namespace
+
+Result<CompactFacts> compact(Hub& hub, const store::CompactOptions& options) {
+  CompactFacts total;
   MORTISE_TRY(hub.transfers().expire());
   MORTISE_ASSIGN(const auto ids, hub.keyring().list());
-  MORTISE_ASSIGN(const auto busy, domains_of_running_jobs(hub));
-  MORTISE_ASSIGN(auto made, objects_of_jobs(hub));
   for (const std::string& id : ids) {
-    if (busy.contains(id)) continue;  // a worker reads its segments where they lie
     MORTISE_ASSIGN(const auto domain, hub.domains().open(id));
-    MORTISE_ASSIGN(const auto objects, live_objects(hub.database(), id));
-    LiveChunks live;
-    for (const auto& [kind, ref] : objects) {
-      MORTISE_TRY(kind == "rows"    ? add_rows(domain, ref, live)
-                  : kind == "names" ? add_names(domain, ref, live)
-                                    : add_object(*domain, ref, live));
+    // In this order: what is stored from here on touches none of these segments; what was stored
+    // before and has no row yet makes the domain busy; then all rows that count are there.
+    const store::ClosedSegments closed = store::closed_segments(*domain);
+    if (is_busy(hub, id, options.grace_ns)) {
+      ++total.domains_busy;
+      continue;
     }
-    for (const std::string& ref : made[id]) MORTISE_TRY(add_kept_object(*domain, ref, live));
-    MORTISE_ASSIGN(
-        const store::CompactFacts facts,
-        store::compact(
-            *domain, [&](const store::ChunkId& chunk) { return live.contains(chunk); }, options));
+    MORTISE_ASSIGN(const LiveChunks live, live_chunks(hub, id, domain));
+    store::CompactOptions now = options;
+    now.may_remove = [&] { return !is_busy(hub, id, options.grace_ns); };
+    MORTISE_ASSIGN(const store::CompactFacts facts,
+                   store::compact(
+                       *domain, closed,
+                       [&](const store::ChunkId& chunk) { return live.contains(chunk); }, now));
     total.segments_rewritten += facts.segments_rewritten;
     total.segments_removed += facts.segments_removed;
     total.segments_young += facts.segments_young;

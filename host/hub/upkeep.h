@@ -15,9 +15,12 @@
 namespace mortise::hub {
 
 // Takes the dead chunks of all domains out of their segments. Live is what versions that are not
-// shredded, and uploads that are not removed, name. Domains that a running job uses are left, and
-// so are segments younger than the grace.
-base::Result<store::CompactFacts> compact(Hub& hub, const store::CompactOptions& options);
+// shredded, and uploads that are not removed, name. Domains that a running job uses are left, those
+// into which something is being stored for longer than the grace, and segments younger than it.
+struct CompactFacts : store::CompactFacts {
+  uint64_t domains_busy = 0;  // left
+};
+base::Result<CompactFacts> compact(Hub& hub, const store::CompactOptions& options);
 
 // Reads and authenticates every record of every domain. progress: bytes read so far; may be empty.
 struct ScrubFacts {

@@ -281,6 +281,7 @@ Result<Job> Uploads::begin_check(const std::string& id) {
                  "Send at least the file with the rows.");
   }
   MORTISE_ASSIGN(const job::Manifest manifest, check_manifest_of(upload));
+  MORTISE_ASSIGN(const auto domain, domains_->open_to_store(upload.domain));
   MORTISE_ASSIGN(const store::ObjectRef files, gather_files(upload));
   std::string job_id;
   MORTISE_TRY(database_->write([&](Connection& connection) -> Status {

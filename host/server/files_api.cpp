@@ -81,16 +81,17 @@ Result<hub::Transfer> pending_upload(Api& api, const Request& request) {
 
 // A form with one file: sealed as it comes, durable when this returns. fields: the others.
 struct Form {
-  std::map<std::string, std::string> fields;
-  std::string filename;
-  store::ObjectRef file;
+  std::shared_ptr<store::Domain> domain;  // until a row names the file
+  std::map<std::string, std::string> fields = {};
+  std::string filename = {};
+  store::ObjectRef file = {};
   bool has_file = false;
 };
 
 Result<Form> read_form(Api& api, Request& request, const char* file_field, uint64_t bytes_max) {
   MORTISE_ASSIGN(const std::string id, api.hub->transfers().domain_of_files(request.subject));
-  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(id));
-  Form form;
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open_to_store(id));
+  Form form{.domain = domain};
   std::optional<store::ObjectWriter> writer;
   std::string* field = nullptr;
   FormHooks hooks;

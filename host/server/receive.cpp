@@ -23,7 +23,7 @@ Receiver::Receiver(Api& api, hub::Transfer& transfer, const TransferLocks::Lease
 
 Result<Receiver> Receiver::begin(Api& api, hub::Transfer& transfer,
                                  const TransferLocks::Lease& lease, TusChecksum checksum) {
-  MORTISE_ASSIGN(auto domain, api.hub->domains().open(transfer.domain));
+  MORTISE_ASSIGN(auto domain, api.hub->domains().open_to_store(transfer.domain));
   return Receiver(api, transfer, lease, std::move(checksum), std::move(domain));
 }
 

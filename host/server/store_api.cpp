@@ -12,18 +12,24 @@ using base::Code;
 using base::Error;
 using base::Json;
 
-// Longer than an upload may stay open: what is younger may not be named by the database yet.
-constexpr int64_t kGraceSeconds = 24 * 3600;
+constexpr int64_t kGraceSeconds = 24 * 3600, kGraceSecondsMax = INT64_C(366) * 24 * 3600;
 
 Answer compact_store(Api& api, const Json& body) {
   store::CompactOptions options;
-  options.grace_ns = body["grace_seconds"].as_int(kGraceSeconds) * INT64_C(1'000'000'000);
+  const int64_t grace = body["grace_seconds"].as_int(kGraceSeconds);
+  if (grace < 0 || grace > kGraceSecondsMax) {
+    return Error(Code::kInvalidArgument, "The grace is " + std::to_string(grace) + " seconds.",
+                 "Give 0 to " + std::to_string(kGraceSecondsMax) + ".")
+        .at_field("/grace_seconds");
+  }
+  options.grace_ns = grace * INT64_C(1'000'000'000);
   options.dead_share_max = body["dead_share_max"].as_double(options.dead_share_max);
-  MORTISE_ASSIGN(const store::CompactFacts facts, hub::compact(*api.hub, options));
+  MORTISE_ASSIGN(const hub::CompactFacts facts, hub::compact(*api.hub, options));
   return Response::json(Json::object({{"segments_rewritten", facts.segments_rewritten},
                                       {"segments_removed", facts.segments_removed},
                                       {"segments_young", facts.segments_young},
                                       {"segments_damaged", facts.segments_damaged},
+                                      {"domains_busy", facts.domains_busy},
                                       {"chunks_kept", facts.chunks_kept},
                                       {"chunks_dropped", facts.chunks_dropped},
                                       {"bytes_freed", facts.bytes_freed}}));

@@ -147,7 +147,7 @@ Answer create_model(Api& api, Request& request) {
     return Error(Code::kFailedPrecondition, "The upload " + upload.id + " is " + upload.state + ".",
                  "Start a new upload.");
   }
-  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open_to_store(upload.domain));
   MORTISE_ASSIGN(const store::ObjectRef ref, api.hub->uploads().gather_files(upload));
   MORTISE_ASSIGN(const store::NameTable files, store::NameTable::open(domain, ref));
   MORTISE_ASSIGN(hub::PreparedModel prepared, api.hub->models().prepare_upload(*domain, files));

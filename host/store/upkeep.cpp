@@ -33,9 +33,9 @@ struct Move {
 // One run of compact().
 class Compaction {
  public:
-  Compaction(DomainState& state, const std::function<bool(const ChunkId&)>& is_live,
-             const CompactOptions& options)
-      : state_(state), is_live_(is_live), options_(options) {}
+  Compaction(DomainState& state, const ClosedSegments& closed,
+             const std::function<bool(const ChunkId&)>& is_live, const CompactOptions& options)
+      : state_(state), closed_(closed), is_live_(is_live), options_(options) {}
 
   Result<CompactFacts> run() {
     MORTISE_TRY(state_.check_writable());
@@ -45,19 +45,22 @@ class Compaction {
       if (writer_ != nullptr) writer_->abandon(true);
       return Error(copied.error());
     }
+    if (options_.may_remove && !options_.may_remove()) return drop_output();
     MORTISE_TRY(swap());
     return facts_;
   }
 
  private:
   Status choose();
-  Status judge(const SegmentInfo& segment, uint32_t number);
+  Status judge(const ClosedSegments::One& segment);
   Status copy_live();
   Status copy_record(const Candidate& from, base::File& file, SegmentEntry entry);
   Status close_output();
+  Result<CompactFacts> drop_output();
   Status swap();
 
   DomainState& state_;
+  const ClosedSegments& closed_;
   const std::function<bool(const ChunkId&)>& is_live_;
   const CompactOptions& options_;
   CompactFacts facts_;
@@ -69,30 +72,24 @@ class Compaction {
 };
 
 Status Compaction::choose() {
-  std::vector<SegmentInfo> segments;
-  {
-    const std::lock_guard lock(state_.mutex);
-    segments = state_.segments;
-  }
   std::map<std::string, int64_t> changed;
   MORTISE_ASSIGN(const auto found, state_.files.list(state_.folders.write));
   for (const base::FileInfo& file : found) changed[file.name] = file.changed_ns;
   const int64_t now = state_.clock.now_ns();
-  for (uint32_t number = 0; number < segments.size(); ++number) {
-    const SegmentInfo& segment = segments[number];
-    if (segment.path.empty() || segment.is_open || !segment.is_own) continue;
+  for (const ClosedSegments::One& segment : closed_.segments) {
     const auto at = changed.find(segment.path.substr(segment.path.rfind('/') + 1));
-    const int64_t used = std::max(segment.touched_ns, at == changed.end() ? 0 : at->second);
+    if (at == changed.end()) continue;  // an earlier compaction removed it
+    const int64_t used = std::max(segment.touched_ns, at->second);
     if (now - used < options_.grace_ns) {
       ++facts_.segments_young;
     } else {
-      MORTISE_TRY(judge(segment, number));
+      MORTISE_TRY(judge(segment));
     }
   }
   return {};
 }
 
-Status Compaction::judge(const SegmentInfo& segment, uint32_t number) {
+Status Compaction::judge(const ClosedSegments::One& segment) {
   MORTISE_ASSIGN(auto file, state_.files.open(segment.path, base::OpenMode::kRead));
   const auto content = read_segment(state_.secrets, *file, segment.path);
   if (!content.ok()) {
@@ -100,7 +97,7 @@ Status Compaction::judge(const SegmentInfo& segment, uint32_t number) {
     ++facts_.segments_damaged;
     return {};
   }
-  Candidate candidate{.number = number,
+  Candidate candidate{.number = segment.number,
                       .path = segment.path,
                       .touched_ns = segment.touched_ns,
                       .live = {},
@@ -111,7 +108,7 @@ Status Compaction::judge(const SegmentInfo& segment, uint32_t number) {
     {
       const std::lock_guard lock(state_.mutex);
       const auto place = state_.index.find(entry.id);  // a second copy of a chunk is dead too
-      if (!place || place->segment != number || place->offset != entry.offset) continue;
+      if (!place || place->segment != segment.number || place->offset != entry.offset) continue;
     }
     if (!is_live_(entry.id)) continue;
     live_bytes += entry.record_size();
@@ -165,6 +162,14 @@ Status Compaction::close_output() {
   }
   outputs_.push_back(std::move(writer_));
   return {};
+}
+
+// The old segments stay, so the copies are not wanted.
+Result<CompactFacts> Compaction::drop_output() {
+  for (const auto& output : outputs_) MORTISE_TRY(state_.files.remove(output->path()));
+  MORTISE_TRY(state_.files.sync_folder(state_.folders.write));
+  return CompactFacts{.segments_young = facts_.segments_young + chosen_.size(),
+                      .segments_damaged = facts_.segments_damaged};
 }
 
 // The new segments are durable: the index turns to them, then the old ones go.
@@ -335,9 +340,22 @@ void Scrub::keep_rate() {
 
 }  // namespace
 
-Result<CompactFacts> compact(Domain& domain, const std::function<bool(const ChunkId&)>& is_live,
+ClosedSegments closed_segments(Domain& domain) {
+  DomainState& state = domain.state();
+  ClosedSegments closed;
+  const std::lock_guard lock(state.mutex);
+  for (uint32_t number = 0; number < state.segments.size(); ++number) {
+    const SegmentInfo& segment = state.segments[number];
+    if (segment.path.empty() || segment.is_open || !segment.is_own) continue;
+    closed.segments.push_back({number, segment.path, segment.touched_ns});
+  }
+  return closed;
+}
+
+Result<CompactFacts> compact(Domain& domain, const ClosedSegments& closed,
+                             const std::function<bool(const ChunkId&)>& is_live,
                              const CompactOptions& options) {
-  return Compaction(domain.state(), is_live, options).run();
+  return Compaction(domain.state(), closed, is_live, options).run();
 }
 
 Result<ScrubReport> scrub(Domain& domain, const std::string& cursor, const ScrubLimits& limits) {

@@ -12,8 +12,10 @@ struct CompactOptions {
   // A closed segment is rewritten when more than this share of its bytes is dead.
   double dead_share_max = 0.3;
   // Segments whose file changed, or that answered a repeated put, within this time are left: their
-  // objects may not be in the database yet. Longer than the longest upload lease.
+  // objects may not be in the database yet.
   int64_t grace_ns = INT64_C(86'400'000'000'000);
+  // Asked last, before the old segments go; false leaves them all. Empty: they go.
+  std::function<bool()> may_remove = {};
 };
 
 struct CompactFacts {
@@ -22,10 +24,23 @@ struct CompactFacts {
   uint64_t segments_damaged = 0;  // a live record did not authenticate: left for scrub and backup
 };
 
+// The segments that a compaction may touch: those that are closed now. Taken before what is live is
+// looked up, so that what is stored meanwhile is left alone.
+struct ClosedSegments {
+  struct One {
+    uint32_t number = 0;
+    std::string path;
+    int64_t touched_ns = 0;
+  };
+  std::vector<One> segments;
+};
+ClosedSegments closed_segments(Domain& domain);
+
 // Live chunks are copied sealed as they are into new segments; the old ones go when the new ones
-// are durable. `is_live` is asked once a chunk (recipes too). Errors: of the disk; nothing is lost
-// then. [any], one at a time a domain.
-base::Result<CompactFacts> compact(Domain& domain,
+// are durable. `is_live` is asked once a chunk (recipes too). A segment that answered a put since
+// `closed` was taken stays. Errors: of the disk; nothing is lost then. [any], one at a time a
+// domain.
+base::Result<CompactFacts> compact(Domain& domain, const ClosedSegments& closed,
                                    const std::function<bool(const ChunkId&)>& is_live,
                                    const CompactOptions& options = {});
 

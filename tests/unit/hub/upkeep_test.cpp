@@ -77,6 +77,35 @@ TEST_F(UpkeepTest, ABackupWithTheRootKeyIsAWholeStore) {
   EXPECT_EQ((*restored)->datasets().rows(*version)->row(0).value(), R"({"n":1})");
 }
 
+// Between an object and its row there is time: a file that is taken apart, a body that arrives.
+TEST_F(UpkeepTest, CompactionPassesOverWhatIsBeingStored) {
+  ASSERT_TRUE(add(version_of("chest")).ok());
+  const std::string id = domain("chest")->domain_id();
+  const store::CompactOptions now{.dead_share_max = 0, .grace_ns = 0};
+  store::ObjectRef kept;
+  {
+    const auto storing = hub_->domains().open_to_store(id);
+    ASSERT_TRUE(storing.ok());
+    kept = (*storing)->put(base::as_bytes("its row comes later")).value();
+    ASSERT_TRUE((*storing)->finish_segment().ok());
+    {
+      const auto second = hub_->domains().open_to_store(id);
+      ASSERT_TRUE(second.ok());
+    }
+    const auto facts = compact(*hub_, now);
+    ASSERT_TRUE(facts.ok()) << facts.error().text();
+    EXPECT_EQ(facts->domains_busy, 1u);
+    EXPECT_EQ(facts->chunks_dropped, 0u);
+    EXPECT_EQ((*storing)->read_all(kept).value(), "its row comes later");
+    const auto day_old = compact(*hub_, {.dead_share_max = 0});
+    EXPECT_EQ(day_old->domains_busy, 0u) << "it began within the grace, and so did its segments";
+  }
+  const auto facts = compact(*hub_, now);
+  ASSERT_TRUE(facts.ok()) << facts.error().text();
+  EXPECT_EQ(facts->domains_busy, 0u);
+  EXPECT_FALSE(domain("chest")->read_all(kept).ok()) << "no row came";
+}
+
 TEST_F(UpkeepTest, CompactionKeepsWhatJobsSealedBesideTheRows) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   const auto end_with = [&](const Job& job, const store::ObjectRef& object) {

@@ -105,7 +105,8 @@ inline base::Status act_compact(base::FileOps& files, Ledger& ledger, uint64_t s
   ledger.objects = kept;
   MORTISE_ASSIGN(Opened all, open_all(files, random));
   MORTISE_ASSIGN(const auto domain, all.store->domain("a"));
-  return compact(*domain, [&](const ChunkId& id) { return live.contains(id); },
+  return compact(*domain, closed_segments(*domain),
+                 [&](const ChunkId& id) { return live.contains(id); },
                  {.dead_share_max = 0.01, .grace_ns = 0})
                  .ok()
              ? base::Status()

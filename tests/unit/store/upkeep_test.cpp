@@ -47,7 +47,8 @@ constexpr CompactOptions kNow{.dead_share_max = 0.3, .grace_ns = 0};
 
 TEST(Compact, KeepsTheLivingAndDropsTheDead) {
   Scene scene;
-  const auto facts = compact(*scene.a, scene.all_but({0, 1, 2, 4, 5, 6, 7}), kNow);
+  const auto facts =
+      compact(*scene.a, closed_segments(*scene.a), scene.all_but({0, 1, 2, 4, 5, 6, 7}), kNow);
   ASSERT_TRUE(facts.ok()) << facts.error().text();
   EXPECT_EQ(facts->segments_removed, 2u);
   EXPECT_EQ(facts->segments_rewritten, 1u);
@@ -71,10 +72,40 @@ TEST(Compact, LeavesYoungSegmentsAndThoseThatAnsweredAPut) {
   const auto nothing_lives = [](const ChunkId&) { return false; };
   // The disk of this test has no times; only what answered a put is young.
   ASSERT_TRUE(scene.a->put(base::as_bytes(scene.ledger.objects[0].text)).ok());
-  const auto facts = compact(*scene.a, nothing_lives, {.dead_share_max = 0.3});
+  const auto facts =
+      compact(*scene.a, closed_segments(*scene.a), nothing_lives, {.dead_share_max = 0.3});
   ASSERT_TRUE(facts.ok());
   EXPECT_EQ(facts->segments_young, 1u);
   EXPECT_EQ(facts->segments_removed, 2u);
+  EXPECT_EQ(*scene.a->read_all(scene.ledger.objects[0].ref), scene.ledger.objects[0].text);
+}
+
+// What is stored after the segments were noted is no business of the compaction, however old the
+// segment is that answers the put, and however small the grace.
+TEST(Compact, LeavesWhatIsStoredAfterTheSegmentsWereNoted) {
+  Scene scene;
+  const auto nothing_lives = [](const ChunkId&) { return false; };
+  const ClosedSegments closed = closed_segments(*scene.a);
+  const auto repeated = scene.a->put(base::as_bytes(scene.ledger.objects[0].text));
+  const auto fresh = scene.a->put(base::as_bytes("stored meanwhile"));
+  ASSERT_TRUE(repeated.ok() && fresh.ok() && scene.a->finish_segment().ok());
+  const auto facts = compact(*scene.a, closed, nothing_lives, kNow);
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->segments_removed, 2u) << "of three";
+  EXPECT_EQ(*scene.a->read_all(*repeated), scene.ledger.objects[0].text);
+  EXPECT_EQ(*scene.a->read_all(*fresh), "stored meanwhile");
+}
+
+TEST(Compact, RemovesNothingWhenItMayNot) {
+  Scene scene;
+  const auto nothing_lives = [](const ChunkId&) { return false; };
+  const uint64_t before = scene.a->counts().segments;
+  const auto facts =
+      compact(*scene.a, closed_segments(*scene.a), nothing_lives,
+              {.dead_share_max = 0.3, .grace_ns = 0, .may_remove = [] { return false; }});
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->segments_removed, 0u);
+  EXPECT_EQ(scene.a->counts().segments, before);
   EXPECT_EQ(*scene.a->read_all(scene.ledger.objects[0].ref), scene.ledger.objects[0].text);
 }
 
@@ -84,7 +115,7 @@ TEST(Compact, LeavesASegmentWhoseLivingRecordIsDamaged) {
   scene.disk.bytes(path)[kSegmentHeaderSize + kRecordHeadSize + kSealHeadSize] ^= 1;
   size_t asked = 0;
   const auto facts = compact(
-      *scene.a, [&](const ChunkId&) { return asked++ % 2 == 0; }, kNow);
+      *scene.a, closed_segments(*scene.a), [&](const ChunkId&) { return asked++ % 2 == 0; }, kNow);
   ASSERT_TRUE(facts.ok());
   EXPECT_LE(facts->segments_damaged, 1u);
   EXPECT_EQ(facts->segments_removed + facts->segments_damaged, 3u);
@@ -221,7 +252,8 @@ TEST(Backup, FindsWhatIsCompactedWhileItCopies) {
   scene.ledger.objects = kept;
   uint64_t removed = 0;
   Watched files(scene.disk, [&] {
-    removed = compact(*scene.a, [&](const ChunkId& id) { return live.contains(id); },
+    removed = compact(*scene.a, closed_segments(*scene.a),
+                      [&](const ChunkId& id) { return live.contains(id); },
                       {.dead_share_max = 0.01, .grace_ns = 0})
                   ->segments_removed;
   });
