@@ -206,7 +206,13 @@ Result<int> get(const Arguments& arguments, const std::string& below) {
   return 0;
 }
 Result<int> show_dataset(const Arguments& arguments) {
-  return get(arguments, "");
+  if (!arguments.has("--report")) return get(arguments, "");
+  const std::string file = arguments.text("--report");
+  MORTISE_ASSIGN(Http http, connect());
+  MORTISE_TRY(http.download(
+      dataset_path(arguments) + "/report?format=" + (file.ends_with(".html") ? "html" : "json"),
+      file));
+  return 0;
 }
 
 Result<int> versions(const Arguments& arguments) {
@@ -413,7 +419,11 @@ void add_reading(std::vector<Command>& out) {
                   limit,
                   cursor},
                  list});
-  out.push_back({"dataset", "show", "One data set or version.", {kRef}, show_dataset});
+  out.push_back({"dataset",
+                 "show",
+                 "One data set or version.",
+                 {kRef, {"--report", "FILE", "what its check found: .html for a page, or .json"}},
+                 show_dataset});
   out.push_back({"dataset", "versions", "The versions of a data set.", {kRef}, versions});
   out.push_back({"dataset",
                  "rows",

@@ -144,7 +144,8 @@ Result<int> restore(const Arguments& arguments) {
 }
 
 Result<int> backup(const Arguments& arguments) {
-  return post(arguments, "backup", Json::object({{"target", arguments.text("folder")}}));
+  return post(arguments, "backup",
+              Json::object({{"target", absolute_path(arguments.text("folder"))}}));
 }
 
 Result<int> rotate(const Arguments& arguments) {

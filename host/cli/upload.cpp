@@ -81,6 +81,9 @@ std::vector<UploadFile> beside(const std::string& rows_path, const Json& report)
 
 void show_findings(const Json& report) {
   for (const Json& finding : report["findings"].items()) {
+    if (finding["severity"].as_string() != "error" && report["bad_rows_count"].as_int() > 0) {
+      continue;  // the report has them; here they would hide what is wrong
+    }
     Error shown(Code::kInvalidArgument, finding["message"].as_string(),
                 finding["hint"].as_string());
     const Json& file = finding.contains("file") ? finding["file"] : report["rows_file"];
@@ -156,9 +159,16 @@ Result<int> upload_files(const Arguments& arguments, const DatasetUpload& wanted
     }
     return job_error(ended);
   }
+  const Json& report = result["report"];
+  if (report["bad_rows_count"].as_int() > 0 && !arguments.is_json) show_findings(report);
+  MORTISE_ASSIGN(const Json version,
+                 http.get("/api/v1/datasets/" + escape_path(result["reference"].as_string())));
   show(arguments, Json::object({{"reference", result["reference"]},
-                                {"rows_count", result["report"]["rows_count"]},
-                                {"mapping", result["report"]["mapping"]}}));
+                                {"row_count", version["row_count"]},
+                                {"rows_read", report["rows_count"]},
+                                {"bad_rows_left_out", report["bad_rows_count"]},
+                                {"findings", report["codes"]},
+                                {"mapping", report["mapping"]}}));
   return 0;
 }
 

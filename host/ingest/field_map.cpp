@@ -42,7 +42,8 @@ std::vector<std::string> candidates(const std::string& target, const Json& synon
   std::vector<std::string> found;
   for (const Json& synonym : synonyms.items()) {
     for (const std::string& column : columns) {
-      if (lower(column) == lower(synonym.as_string())) found.push_back(column);
+      const bool is_new = std::find(found.begin(), found.end(), column) == found.end();
+      if (is_new && lower(column) == lower(synonym.as_string())) found.push_back(column);
     }
   }
   return found;

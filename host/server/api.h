@@ -45,6 +45,9 @@ Response names_response(const hub::Page<store::NamedObject>& page);
 base::Result<Content> sealed_content(Api& api, const std::string& domain,
                                      const std::string& object);
 Response no_content();
+// The report of a check, as the query's "format" says: json or html (one page, no script).
+Answer report_answer(Api& api, const Request& request, const std::string& domain,
+                     const std::string& object);
 
 Answer healthz(Api& api, Request& request);
 Answer readyz(Api& api, Request& request);
@@ -54,6 +57,7 @@ Answer show_server(Api& api, Request& request);
 
 Answer list_datasets(Api& api, Request& request);
 Answer show_dataset(Api& api, Request& request);
+Answer show_version_report(Api& api, Request& request);
 Answer change_dataset(Api& api, Request& request);
 Answer delete_dataset(Api& api, Request& request);
 Answer list_versions(Api& api, Request& request);

@@ -80,6 +80,12 @@ Answer show_dataset(Api& api, Request& request) {
   return Response::json(json);
 }
 
+Answer show_version_report(Api& api, Request& request) {
+  MORTISE_ASSIGN(const hub::Version version,
+                 api.hub->datasets().resolve(request.parameter("reference")));
+  return report_answer(api, request, version.domain, to_text(version.report));
+}
+
 Answer change_dataset(Api& api, Request& request) {
   MORTISE_ASSIGN(const Json body, request.read_json());
   MORTISE_TRY(check_change(body));

@@ -23,6 +23,7 @@ constexpr Route kRoutes[] = {
     {"POST", "/api/v1/datasets/{reference}/release", release_version, kWrite, kDataset},
     {"POST", "/api/v1/datasets/{reference}/withdraw", withdraw_version, kWrite, kDataset},
     {"POST", "/api/v1/datasets/{reference}/restore", restore_version, kWrite, kDataset},
+    {"GET", "/api/v1/datasets/{reference}/report", show_version_report, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/rows", list_rows, kRead, kDataset},
     {"GET", "/api/v1/datasets/{reference}/rows.jsonl", download_rows, kRead, kDataset},
     {"POST", "/api/v1/datasets/{reference}/search", search_version, kRead, kDataset},

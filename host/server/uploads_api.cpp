@@ -27,9 +27,9 @@ Status check_members(const Json& body, std::initializer_list<std::string_view> k
 }
 
 // What the check found; it rests sealed with the files.
-base::Result<Json> report_of(Api& api, const hub::Upload& upload) {
-  MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(upload.report_ref));
-  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(upload.domain));
+base::Result<Json> report_of(Api& api, const std::string& domain_id, const std::string& object) {
+  MORTISE_ASSIGN(const store::ObjectRef ref, store::parse_object_ref(object));
+  MORTISE_ASSIGN(const auto domain, api.hub->domains().open(domain_id));
   MORTISE_ASSIGN(const std::string text, domain->read_all(ref));
   return base::parse_json(text);
 }
@@ -82,28 +82,33 @@ Answer show_upload(Api& api, Request& request) {
   const hub::Upload& upload = *found;
   Json json = upload.to_json();
   if (!upload.report_ref.empty()) {
-    MORTISE_ASSIGN(json["result"]["report"], report_of(api, upload));
+    MORTISE_ASSIGN(json["result"]["report"], report_of(api, upload.domain, upload.report_ref));
   }
   return Response::json(json);
 }
 
-// Errors: NOT_FOUND before the check has ended.
-Answer show_upload_report(Api& api, Request& request) {
+Answer report_answer(Api& api, const Request& request, const std::string& domain,
+                     const std::string& object) {
   const std::string format = request.query_value("format");
   if (!format.empty() && format != "json" && format != "html") {
     return Error(Code::kInvalidArgument, "The report has no format \"" + format + "\".",
                  "Formats are json and html.")
         .at_field("format");
   }
-  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
-  if (upload.report_ref.empty()) return hub::not_found("report of the upload", upload.id);
-  MORTISE_ASSIGN(const Json report, report_of(api, upload));
+  MORTISE_ASSIGN(const Json report, report_of(api, domain, object));
   if (format != "html") return Response::json(report);
   Response response;
   response.content_type = "text/html; charset=utf-8";
   response.headers.emplace_back("Content-Security-Policy", job::kReportPagePolicy);
   response.body = job::report_page(report);
   return response;
+}
+
+// Errors: NOT_FOUND before the check has ended.
+Answer show_upload_report(Api& api, Request& request) {
+  MORTISE_ASSIGN(const hub::Upload upload, api.hub->uploads().get(request.parameter("id")));
+  if (upload.report_ref.empty()) return hub::not_found("report of the upload", upload.id);
+  return report_answer(api, request, upload.domain, upload.report_ref);
 }
 
 Answer delete_upload(Api& api, Request& request) {

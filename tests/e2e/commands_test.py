@@ -71,6 +71,25 @@ class Commands(unittest.TestCase):
         lengths = server.get(f"/api/v1/uploads/{upload}/report")["statistics"]["lengths"]
         self.assertEqual((lengths["max"], lengths["too_long_count"]), (ids[1], 1))
 
+    def test_rows_that_are_left_out_are_told_and_the_report_is_kept(self):
+        self.addCleanup(self.mortise, "down")
+        (self.folder / "rows.jsonl").write_text(
+            '{"query":"q","response":"a"}\n{"query":"r","response":7}\n{"query":"s","response":"b"}\n',
+            encoding="utf-8")
+        words = ("dataset", "upload", "notes", "rows.jsonl", "--task-type", "sft")
+        refused = self.mortise(*words, code=1)
+        self.assertIn("row 2", refused.stderr)
+        done = self.mortise(*words, "--patch", "--max-bad-rows", 1)
+        self.assertIn("row_count: 2\nrows_read: 3\nbad_rows_left_out: 1\n", done.stdout)
+        self.assertIn("row 2", done.stderr)
+        self.mortise("dataset", "show", "notes@1", "--report", "report.json")
+        report = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
+        self.assertEqual((report["bad_rows_count"], report["findings"][0]["row"]), (1, 2))
+        self.mortise("dataset", "show", "notes", "--report", "report.html")
+        self.assertIn("</html>", (self.folder / "report.html").read_text(encoding="utf-8"))
+        self.mortise("store", "backup", "copy")
+        self.assertTrue((self.folder / "copy/mortise.db").is_file())
+
     def test_a_length_without_a_tokenizer_is_a_wrong_command(self):
         refused = self.mortise("dataset", "upload", "notes", ".", "--task-type", "sft", "--max-length", 9,
                                code=2)

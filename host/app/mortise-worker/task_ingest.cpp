@@ -143,15 +143,19 @@ std::string summary_of(const ingest::IngestResult& ingested, bool is_kept) {
                      std::to_string(report.rows_count) + " rows are good, " +
                      std::to_string(report.media_count) + " media files.";
   if (ingested.accepted || report.findings.empty()) return text;
-  const ingest::Finding& first = report.findings.front();
+  const auto is_cause = [](const ingest::Finding& found) { return found.severity == "error"; };
+  const auto cause = std::ranges::find_if(report.findings, is_cause);
+  const ingest::Finding& first = cause == report.findings.end() ? report.findings.front() : *cause;
   if (!is_kept) {
     base::Error shown(base::Code::kInvalidArgument, first.message, first.hint);
     shown.at_file(first.file.empty() ? report.rows_file : first.file).at_row(first.row);
     return text +
            " First finding: " + shown.at_byte(first.byte_offset).at_field(first.field).text();
   }
-  return text + " First finding: " + first.code + " in row " + std::to_string(first.row) + ", " +
-         first.field + ". The report has them all.";
+  text += " First finding: " + first.code;
+  if (first.row > 0) text += " in row " + std::to_string(first.row);
+  if (!first.field.empty()) text += ", field " + first.field;
+  return text + ". The report has them all.";
 }
 
 job::TaskResult result_of(const ingest::IngestResult& ingested, bool is_kept) {

@@ -32,6 +32,14 @@ TEST(FieldMap, TwoColumnsForOneTargetAskForMap) {
   EXPECT_NE(map.error().hint.find("--map question=query"), std::string::npos);
 }
 
+// A synonym that a list had in two spellings made one column two candidates.
+TEST(FieldMap, AColumnIsOneCandidateHoweverItIsSpelt) {
+  for (const char* name : {"text", "TEXT", "Text"}) {
+    const std::string row = R"({"image":"a.png",")" + std::string(name) + R"(":"a film"})";
+    EXPECT_EQ(mapped("caption", row), json(R"({"image_path":"a.png","output":"a film"})")) << name;
+  }
+}
+
 TEST(FieldMap, AnOverrideDecides) {
   const auto map =
       propose_field_map("vqa", {json(R"({"image":"a.png","query":"q","prompt":"p","output":"r"})")},

@@ -83,6 +83,10 @@ TEST_F(ServerTest, TakesAnUploadToAVersion) {
   EXPECT_EQ(page.body.find("<script"), page.body.npos);
   EXPECT_TRUE(json(call("GET", path + "/report")).is_object());
   EXPECT_EQ(call("GET", path + "/report?format=pdf").status, 400);
+  EXPECT_EQ(json(call("GET", "/api/v1/datasets/chest@1/report")),
+            json(call("GET", path + "/report")));
+  EXPECT_EQ(call("GET", "/api/v1/datasets/chest/report?format=html").body, page.body);
+  EXPECT_EQ(call("GET", "/api/v1/datasets/none/report").status, 404);
   const Json rows = json(call("GET", "/api/v1/datasets/chest/rows?offset=1"));
   ASSERT_EQ(rows["items"].size(), 1u);
   EXPECT_EQ(rows["items"].at(0)["n"].as_int(), 2);
@@ -166,6 +170,9 @@ TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   EXPECT_EQ(json(call("GET", "/readyz"))["keys"].as_string(), "unlocked");
   EXPECT_EQ(json(call("POST", "/api/v1/store/rotate", "{}"))["kek_version"].as_int(), 2);
   EXPECT_EQ(call("POST", "/api/v1/store/compact", R"({"grace_seconds":0})").status, 200);
+  const RawAnswer early = call("POST", "/api/v1/store/compact", R"({"grace_seconds":-5})");
+  EXPECT_EQ(early.status, 400);
+  EXPECT_EQ(json(early)["field"].as_string(), "/grace_seconds");
   EXPECT_EQ(call("POST", "/api/v1/store/backup", R"({"target":"near"})").status, 400);
   const std::string target = R"({"target":")" + (folder_ / "backup") + "\"}";
   EXPECT_EQ(json(call("POST", "/api/v1/store/backup", target))["domains"].as_int(), 1);

@@ -43,7 +43,7 @@ struct Scene {
   std::shared_ptr<Domain> a;
 };
 
-constexpr CompactOptions kNow{.dead_share_max = 0.3, .grace_ns = 0};
+const CompactOptions kNow{.dead_share_max = 0.3, .grace_ns = 0};
 
 TEST(Compact, KeepsTheLivingAndDropsTheDead) {
   Scene scene;
