@@ -39,6 +39,7 @@ demo: programs
 bench: all
 	@echo "== mortise bench check"; build/bin/mortise bench check
 	@for program in build/bin/bench_*; do echo "== $$program"; OMP_WAIT_POLICY=passive $$program || exit 1; done
+	@echo "== small_files"; python3 tests/bench/small_files.py
 	@echo "== plugin_authors"; python3 tests/bench/plugin_authors.py --clean-build
 	@if [ -n "$$MORTISE_PEERS" ]; then echo "== peers_60m"; python3 tests/bench/peers_60m.py; \
 	 else echo "== peers_60m: not run, MORTISE_PEERS is not set (see tests/bench/peers_60m.py)"; fi
