@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -44,9 +45,68 @@ Result<int> compact(const Arguments& arguments) {
   return post(arguments, "compact", body);
 }
 
+// What a run has found so far, and where it is: kept after each piece, so that the same command
+// goes on from there. It names segments and chunks, never content.
+class ScrubRecord {  // [serial]
+ public:
+  explicit ScrubRecord(std::string server) : server_(std::move(server)) {}
+
+  // The report so far of a run that was cut in the last seven days; null when there is none.
+  Json load() const {
+    const auto text = base::read_file(files_, path_, kRecordBytesMax);
+    const auto record = text.ok() ? base::parse_json(*text) : Result<Json>(text.error());
+    if (!record.ok() || (*record)["server"].as_string() != server_) return {};
+    const int64_t age_ns = base::system_clock().now_ns() - (*record)["saved_ns"].as_int();
+    return age_ns < kRecordLifeNs ? (*record)["report"] : Json();
+  }
+  base::Status save(const Json& report) const {
+    const Json record = Json::object(
+        {{"server", server_}, {"saved_ns", base::system_clock().now_ns()}, {"report", report}});
+    return base::write_file_durably(files_, path_, record.dump() + "\n");
+  }
+  void drop() const { (void)files_.remove(path_); }
+
+ private:
+  static constexpr int64_t kRecordLifeNs = INT64_C(7) * 86'400 * 1'000'000'000;
+  static constexpr uint64_t kRecordBytesMax = UINT64_C(64) << 20;
+  base::FileOps& files_ = base::posix_file_ops();
+  const std::string path_ = base::join_path(home_folder(), "scrub.json");
+  const std::string server_;  // its URL, or "private" for the one of this home
+};
+
 Result<int> scrub(const Arguments& arguments) {
   MORTISE_ASSIGN(const int64_t rate, arguments.integer("--bytes-per-second", 0));
-  return post(arguments, "scrub", Json::object({{"bytes_per_second", rate}}));
+  MORTISE_ASSIGN(Http http, connect());
+  http.be_patient();  // one record at a low rate
+  MORTISE_TRY(base::make_folders(base::posix_file_ops(), home_folder()));
+  const char* const url = std::getenv("MORTISE_URL");
+  const ScrubRecord record(url == nullptr || *url == '\0' ? "private" : url);
+  Json all = arguments.has("--anew") ? Json() : record.load();
+  if (all.is_null()) {
+    all = Json::object({{"domains", 0}, {"chunks_ok", 0}, {"bytes_read", 0}});
+    all["findings"] = Json::array();
+  } else {
+    std::fputs("Going on where the last run was cut; --anew begins at the first record.\n", stderr);
+  }
+  {
+    Progress progress;
+    do {
+      const Json body = Json::object({{"bytes_per_second", rate}, {"cursor", all["cursor"]}});
+      MORTISE_ASSIGN(const Json report, http.post("/api/v1/store/scrub", body));
+      for (const char* name : {"domains", "chunks_ok", "bytes_read"}) {
+        all[name] = all[name].as_int() + report[name].as_int();
+      }
+      for (const Json& finding : report["findings"].items()) all["findings"].push_back(finding);
+      all["cursor"] = report["cursor"];
+      progress.show_bytes("scrub", all["bytes_read"].as_uint(),
+                          std::max(all["bytes_read"].as_uint(), report["bytes_total"].as_uint()));
+      if (all["cursor"].is_string()) MORTISE_TRY(record.save(all));
+    } while (all["cursor"].is_string());
+  }
+  record.drop();
+  all.erase("cursor");
+  show(arguments, all);
+  return all["findings"].size() == 0 ? 0 : 1;
 }
 
 // A piece of the store a request, so that there is progress and the server does nothing for long.
@@ -164,11 +224,14 @@ void add_store_commands(std::vector<Command>& out) {
                  "Take what nothing names any more out of the segments.",
                  {{"--grace-seconds", "N", "leave what is younger (86400)"}},
                  compact});
-  out.push_back({"store",
-                 "scrub",
-                 "Read and authenticate every stored byte.",
-                 {{"--bytes-per-second", "N", "at most so fast; 0: as fast as it goes"}},
-                 scrub});
+  out.push_back(
+      {"store",
+       "scrub",
+       "Read and authenticate every record of every segment; verify reads files of models "
+       "and jobs. A run that was cut goes on.",
+       {{"--bytes-per-second", "N", "at most so fast; 0: as fast as it goes"},
+        {"--anew", "", "from the first record, though a run was cut", Take::kFlag}},
+       scrub});
   out.push_back({"store",
                  "verify",
                  "Read all that versions, models and jobs name: rows and their ids, media, files.",

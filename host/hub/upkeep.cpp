@@ -238,28 +238,6 @@ Result<CompactFacts> compact(Hub& hub, const store::CompactOptions& options) {
   return total;
 }
 
-Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second) {
-  ScrubFacts facts;
-  MORTISE_ASSIGN(const auto ids, hub.keyring().list());
-  for (const std::string& id : ids) {
-    MORTISE_ASSIGN(const auto domain, hub.domains().open(id));
-    MORTISE_TRY(domain->finish_segment());
-    ++facts.domains;
-    std::string cursor;
-    do {
-      MORTISE_ASSIGN(store::ScrubReport report,
-                     store::scrub(*domain, cursor, {.bytes_per_second = bytes_per_second}));
-      facts.chunks_ok += report.chunks_ok;
-      facts.bytes_read += report.bytes_read;
-      for (store::ScrubFinding& finding : report.findings) {
-        facts.findings.push_back(std::move(finding));
-      }
-      cursor = report.cursor;
-    } while (!cursor.empty());
-  }
-  return facts;
-}
-
 Result<BackupFacts> backup(Hub& hub, const std::string& target) {
   MORTISE_TRY(check_outside(hub.home(), target));
   MORTISE_TRY(base::make_folders(hub.files(), target));

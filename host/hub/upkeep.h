@@ -1,6 +1,6 @@
-// Care for what is stored: compaction, scrubbing, backup, rotation of keys, destruction of a data
-// set. Called by server (the store's routes) and at start. Each may be cut at any call and done
-// again.
+// Care for what is stored: compaction, backup, destruction of a data set (scrub.h and verify.h
+// read it). Called by server (the store's routes) and at start. Each may be cut at any call and
+// done again.
 #pragma once
 
 #include <string>
@@ -21,13 +21,6 @@ struct CompactFacts : store::CompactFacts {
   uint64_t domains_busy = 0;  // left
 };
 base::Result<CompactFacts> compact(Hub& hub, const store::CompactOptions& options);
-
-// Reads and authenticates every record of every domain. progress: bytes read so far; may be empty.
-struct ScrubFacts {
-  uint64_t domains = 0, chunks_ok = 0, bytes_read = 0;
-  std::vector<store::ScrubFinding> findings;
-};
-base::Result<ScrubFacts> scrub(Hub& hub, uint64_t bytes_per_second);
 
 // Database snapshot, wrapped keys, segments, models and what jobs left (home_files.h) into a
 // folder; the root key is not among them. What is there from an earlier backup is not copied again.

@@ -1,6 +1,7 @@
 // POST /api/v1/store/{verb}: care for the sealed store. See api.h and hub/upkeep.h.
 #include <array>
 
+#include "hub/scrub.h"
 #include "hub/upkeep.h"
 #include "hub/verify.h"
 #include "server/api.h"
@@ -36,20 +37,10 @@ Answer compact_store(Api& api, const Json& body) {
 }
 
 Answer scrub_store(Api& api, const Json& body) {
-  MORTISE_ASSIGN(const hub::ScrubFacts facts,
-                 hub::scrub(*api.hub, body["bytes_per_second"].as_uint(0)));
-  Json findings = Json::array();
-  for (const store::ScrubFinding& finding : facts.findings) {
-    findings.push_back(Json::object({{"segment", finding.segment},
-                                     {"chunk", base::to_hex(finding.chunk)},
-                                     {"byte_offset", finding.byte_offset},
-                                     {"state", finding.is_missing ? "missing" : "corrupt"},
-                                     {"message", finding.message}}));
-  }
-  return Response::json(Json::object({{"domains", facts.domains},
-                                      {"chunks_ok", facts.chunks_ok},
-                                      {"bytes_read", facts.bytes_read},
-                                      {"findings", std::move(findings)}}));
+  MORTISE_ASSIGN(const hub::ScrubReport report,
+                 hub::scrub(*api.hub, {.cursor = body["cursor"].as_string(),
+                                       .bytes_per_second = body["bytes_per_second"].as_uint(0)}));
+  return Response::json(report.to_json());
 }
 
 Answer verify_store(Api& api, const Json& body) {

@@ -282,7 +282,8 @@ class Scrub {
 Result<bool> Scrub::read_all(const std::string& id, const std::string& path, size_t first) {
   const std::string name = path.substr(path.rfind('/') + 1);
   auto file = state_.files.open(path, base::OpenMode::kRead);
-  if (!file.ok() && file.error().code != Code::kNotFound) return std::move(file).error();
+  const bool says_nothing = !file.ok() && file.error().code == Code::kResourceExhausted;
+  if (says_nothing) return std::move(file).error();
   auto content =
       file.ok() ? read_segment(state_.secrets, **file, path) : Result<SegmentContent>(file.error());
   if (!content.ok()) {

@@ -1,5 +1,5 @@
 """What the command line says of a fresh machine, and how it counts tokens: `doctor` with and without a
-broken pack, and an upload whose rows are measured with a stored model's tokenizer.
+broken pack, an upload whose rows are measured with a stored model's tokenizer, a scrub that is cut.
 
 MORTISE_PROGRAMS names the folder of the programs.
 """
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -94,6 +95,33 @@ class Commands(unittest.TestCase):
         refused = self.mortise("dataset", "upload", "notes", ".", "--task-type", "sft", "--max-length", 9,
                                code=2)
         self.assertIn("--tokenizer MODEL", refused.stderr)
+
+    def test_a_scrub_that_was_cut_is_gone_on_with(self):
+        self.addCleanup(self.mortise, "down")
+        rows = self.folder / "rows.jsonl"
+        rows.write_text("".join(json.dumps({"text": f"{i} is one."}) + "\n" for i in range(40000)),
+                        encoding="utf-8")
+        self.mortise("dataset", "upload", "notes", rows, "--task-type", "pretrain")
+        whole = json.loads(self.mortise("store", "scrub", "--json").stdout)
+        self.assertEqual((whole["domains"], whole["findings"]), (1, []))
+        self.assertGreater(whole["bytes_read"], 200_000, "several pieces at the rate below")
+        record = self.folder / "home/scrub.json"
+        self.assertFalse(record.exists(), "it was not cut")
+        slow = subprocess.Popen([str(PROGRAMS / "mortise"), "store", "scrub", "--bytes-per-second", "40000"],
+                                cwd=self.folder, env=dict(os.environ, MORTISE_HOME="home"),
+                                stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not record.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        slow.kill()
+        slow.wait()
+        begun = json.loads(record.read_text(encoding="utf-8"))["report"]
+        self.assertGreater(begun["chunks_ok"], 0)
+        self.mortise("down")
+        rest = self.mortise("store", "scrub", "--json")
+        self.assertIn("Going on where the last run was cut", rest.stderr)
+        self.assertEqual(json.loads(rest.stdout), whole, "each record was read once")
+        self.assertFalse(record.exists())
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ class ServerKilled(KillTest):
         for job in jobs:
             self.assertEqual(self.job(job)["id"], job)
         scrubbed = self.server.post("/api/v1/store/scrub")
-        self.assertEqual(scrubbed["findings"], [])
+        self.assertEqual((scrubbed["findings"], scrubbed["cursor"]), ([], None))
 
     def test_nothing_acknowledged_is_lost_and_the_job_goes_on_to_the_same_numbers(self):
         job = self.server.post("/api/v1/jobs", manifest())["id"]

@@ -162,6 +162,7 @@ TEST_F(MortisedTest, LosesNothingItAcknowledgedWhenItIsKilled) {
     }
     const Json scrubbed = json(call("POST", "/api/v1/store/scrub", "{}"));
     EXPECT_EQ(scrubbed["findings"].size(), 0u) << scrubbed.dump();
+    EXPECT_TRUE(scrubbed["cursor"].is_null()) << "all was read";
     EXPECT_GE(scrubbed["chunks_ok"].as_uint(), acknowledged.size());
   }
   EXPECT_GE(acknowledged.size(), 10u);

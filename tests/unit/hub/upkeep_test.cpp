@@ -11,15 +11,6 @@ using base::Json;
 
 class UpkeepTest : public HubFixture {};
 
-TEST_F(UpkeepTest, ScrubFindsNothingInWhatIsWhole) {
-  ASSERT_TRUE(add(version_of("chest")).ok());
-  const auto facts = scrub(*hub_, 0);
-  ASSERT_TRUE(facts.ok()) << facts.error().text();
-  EXPECT_EQ(facts->domains, 1u);
-  EXPECT_GT(facts->chunks_ok, 3u);
-  EXPECT_TRUE(facts->findings.empty());
-}
-
 TEST_F(UpkeepTest, AShreddedDataSetIsGoneAndItsNameIsFree) {
   ASSERT_TRUE(add(version_of("chest")).ok());
   const Version version = hub_->datasets().resolve("chest").value();

@@ -159,7 +159,17 @@ TEST_F(ServerTest, RefusesSearchesThatCannotBe) {
 
 TEST_F(ServerTest, CaresForTheStoreAndShredsADataSet) {
   ASSERT_TRUE(add(version_of("chest")).ok());
-  EXPECT_EQ(json(call("POST", "/api/v1/store/scrub", "{}"))["findings"].size(), 0u);
+  const Json scrubbed = json(call("POST", "/api/v1/store/scrub", "{}"));
+  EXPECT_EQ(scrubbed["domains"].as_int(), 1);
+  EXPECT_EQ(scrubbed["findings"].size(), 0u);
+  EXPECT_TRUE(scrubbed["cursor"].is_null());
+  const Json piece = json(call("POST", "/api/v1/store/scrub", R"({"bytes_per_second":100})"));
+  const Json rest = json(call("POST", "/api/v1/store/scrub",
+                              Json::object({{"cursor", piece["cursor"]}}).dump().c_str()));
+  EXPECT_EQ(piece["chunks_ok"].as_int() + rest["chunks_ok"].as_int(),
+            scrubbed["chunks_ok"].as_int());
+  EXPECT_GT(rest["chunks_ok"].as_int(), 0);
+  EXPECT_EQ(call("POST", "/api/v1/store/scrub", R"({"cursor":"none"})").status, 400);
   const Json verified = json(call("POST", "/api/v1/store/verify", "{}"));
   EXPECT_EQ(verified["versions"].as_int(), 1);
   EXPECT_EQ(verified["findings"].size(), 0u);
