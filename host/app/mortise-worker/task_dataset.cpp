@@ -80,6 +80,27 @@ Error no_column(const std::string& field, int64_t number) {
       .at_field(field);
 }
 
+// What a member's values are in all rows; "json" where they differ, or are no plain values.
+void add_kind(Json& fields, const std::string& name, const Json& value) {
+  if (value.is_null()) return;
+  const int64_t past = INT64_MIN;
+  const char* const kind = value.is_string()                                           ? "string"
+                           : value.is_bool()                                           ? "boolean"
+                           : !value.is_number()                                        ? "json"
+                           : value.kind() == Json::Kind::kDouble                       ? "number"
+                           : value.as_int(past) == past && value.as_uint() > INT64_MAX ? "json"
+                                                                                       : "integer";
+  Json& known = fields[name];
+  known = known.is_null() || known.as_string() == kind ? kind : "json";
+}
+
+// A writer whose configuration takes "fields" is told them before the first row.
+Result<Json> writer_config(Context& context, Json fields) {
+  MORTISE_ASSIGN(const auto plugin, context.registry.load(context.text("format")));
+  const Json& known = plugin->decision().plugin.config_schema["properties"];
+  return known.contains("fields") ? Json::object({{"fields", std::move(fields)}}) : Json::object();
+}
+
 // A medium as the range of a whole file, which the pack reads itself.
 Result<Json> medium_of(Context& context, const std::string& folder, const std::string& name) {
   MORTISE_ASSIGN(const auto file,
@@ -124,17 +145,25 @@ Result<job::TaskResult> dataset_write(Context& context) {
   plugin::Column schema{"", "+s", false, {}, ""};
   schema.children.push_back({"row", "u", false, {}, ""});
   std::vector<bool> is_used(std::size(kMediaMembers), false);
+  Json fields = Json::object();
   MORTISE_TRY(each_row(context, folder, [&](const Json& row, int64_t) -> Status {
-    for (size_t i = 0; i < is_used.size(); ++i) {
-      if (row.contains(kMediaMembers[i].name)) is_used[i] = true;
+    for (const auto& [name, value] : row.members()) {
+      const auto medium = std::ranges::find(kMediaMembers, name, &MediaMember::name);
+      if (medium == std::end(kMediaMembers)) {
+        add_kind(fields, name, value);
+      } else {
+        is_used[static_cast<size_t>(medium - std::begin(kMediaMembers))] = true;
+      }
     }
     return {};
   }));
+  MORTISE_ASSIGN(const Json config, writer_config(context, std::move(fields)));
   for (size_t i = 0; i < is_used.size(); ++i) {
     if (is_used[i]) schema.children.push_back(medium_column(kMediaMembers[i]));
   }
-  MORTISE_ASSIGN(auto writer, context.registry.open_format_writer(
-                                  context.text("format"), "out/" + context.text("file"), schema));
+  MORTISE_ASSIGN(auto writer,
+                 context.registry.open_format_writer(
+                     context.text("format"), "out/" + context.text("file"), schema, config));
   std::vector<Json> batch;
   int64_t done = 0;
   const auto flush = [&]() -> Status {

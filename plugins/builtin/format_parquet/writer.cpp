@@ -1,4 +1,4 @@
-// The columns of the first batch are those of the file: Parquet has one schema.
+// The columns are known before the first row group: Parquet has one schema.
 #include "writer.h"
 
 #include <arrow/record_batch.h>
@@ -48,7 +48,17 @@ void append_medium(arrow::StructBuilder* builder, const sdk::Medium& medium,
 
 }  // namespace
 
-ParquetWriter::ParquetWriter(std::string_view uri, const ArrowSchema& schema, sdk::Json) {
+ParquetWriter::ParquetWriter(std::string_view uri, const ArrowSchema& schema, sdk::Json config) {
+  if (const sdk::Json fields = config["fields"]; fields.exists()) {
+    fields.for_each_member([&](std::string_view name, sdk::Json kind) {
+      const std::string_view text = kind.as_text();
+      fields_.push_back({std::string(name), text == "integer"   ? Kind::kInteger
+                                            : text == "number"  ? Kind::kDouble
+                                            : text == "boolean" ? Kind::kBool
+                                            : text == "string"  ? Kind::kText
+                                                                : Kind::kJson});
+    });
+  }
   for (int64_t i = 0; i < schema.n_children; ++i) {
     const ArrowSchema& column = *schema.children[i];
     const std::string name(sdk::schema_name(column));
@@ -70,8 +80,7 @@ ParquetWriter::ParquetWriter(std::string_view uri, const ArrowSchema& schema, sd
 }
 
 // Names and kinds of the members, in the order they are met.
-void ParquetWriter::plan(const std::vector<sdk::JsonDocument>& rows) {
-  std::string json_columns;
+void ParquetWriter::infer(const std::vector<sdk::JsonDocument>& rows) {
   for (const sdk::JsonDocument& row : rows) {
     row.root().for_each_member([&](std::string_view name, sdk::Json value) {
       if (value.is_null()) return;
@@ -89,6 +98,10 @@ void ParquetWriter::plan(const std::vector<sdk::JsonDocument>& rows) {
       }
     });
   }
+}
+
+void ParquetWriter::begin() {
+  std::string json_columns;
   arrow::FieldVector fields;
   for (const Field& field : fields_) {
     const auto type = field.kind == Kind::kInteger  ? arrow::int64()
@@ -124,10 +137,11 @@ void ParquetWriter::check_members(const std::vector<sdk::JsonDocument>& rows) co
       const bool is_known = std::any_of(fields_.begin(), fields_.end(),
                                         [&](const Field& field) { return field.name == name; });
       if (is_known || value.is_null()) return;
-      throw sdk::invalid_argument("The member \"" + std::string(name) +
-                                  "\" stands in no row of the first batch.")
+      throw sdk::invalid_argument("The member \"" + std::string(name) + "\" has no column.")
           .at(sink_->name(), row, -1, name)
-          .with_hint("A Parquet file has one schema: give larger batches, or the member earlier.");
+          .with_hint(
+              "A Parquet file has one schema: name all members in the configuration's"
+              " \"fields\", or have them in the first batch.");
     });
   }
 }
@@ -141,7 +155,7 @@ void ParquetWriter::append_member(arrow::ArrayBuilder* builder, const Field& fie
   const auto expect = [&](bool holds) {
     if (holds) return;
     throw sdk::invalid_argument("The member \"" + field.name +
-                                "\" is of another type than in the first batch.");
+                                "\" is of another type than its column.");
   };
   switch (field.kind) {
     case Kind::kInteger:
@@ -227,7 +241,10 @@ void ParquetWriter::append(const sdk::StructView& batch) {
   }
   if (rows.empty()) return;
   sdk::check_cancelled();
-  if (writer_ == nullptr) plan(rows);
+  if (writer_ == nullptr) {
+    if (fields_.empty()) infer(rows);
+    begin();
+  }
   check_members(rows);
   arrow::ArrayVector columns;
   for (const Field& field : fields_) columns.push_back(fields_of(field, rows));
@@ -239,7 +256,7 @@ void ParquetWriter::append(const sdk::StructView& batch) {
 }
 
 void ParquetWriter::commit() {
-  if (writer_ == nullptr) plan({});
+  if (writer_ == nullptr) begin();
   check(writer_->Close(), sink_->name());
   sink_->publish();
 }

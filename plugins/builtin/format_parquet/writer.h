@@ -1,7 +1,8 @@
 // Rows into a Parquet file that is visible only once it is whole.
 //
-// Called by plugin.cpp. The members of the first batch's rows become columns: whole numbers,
-// numbers, true and false, texts; anything else, and what differs from row to row, is JSON text.
+// Called by plugin.cpp. The configuration's "fields", else the members of the first batch's rows,
+// become columns: whole numbers, numbers, true and false, texts; anything else, and what differs
+// from row to row, is JSON text.
 // Media become structs {bytes, path}. [serial]
 #pragma once
 
@@ -26,7 +27,7 @@ class ParquetWriter : public sdk::FormatWriter {
   ParquetWriter(std::string_view uri, const ArrowSchema& schema, sdk::Json config);
 
   // Throws INVALID_ARGUMENT with row (from 1, over all batches) and field: no JSON object, a member
-  // or a type that the first batch did not have.
+  // or a type that is in no column.
   void append(const sdk::StructView& batch) override;
   void commit() override;
 
@@ -41,7 +42,8 @@ class ParquetWriter : public sdk::FormatWriter {
     bool is_list;
     std::string name;
   };
-  void plan(const std::vector<sdk::JsonDocument>& rows);
+  void infer(const std::vector<sdk::JsonDocument>& rows);
+  void begin();  // the file, once the columns are known
   void append_member(arrow::ArrayBuilder* builder, const Field& field, sdk::Json value);
   std::shared_ptr<arrow::Array> fields_of(const Field& field,
                                           const std::vector<sdk::JsonDocument>& rows);

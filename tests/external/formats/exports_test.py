@@ -87,11 +87,27 @@ class Exports(MortiseTest):
         (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS), "utf-8")
         cls.mortise("dataset", "upload", "films", folder, "--task-type", "vqa")
 
-    def export(self, form):
-        out = self.work / form
-        self.mortise("dataset", "export", "films", "--out", out, "--format", form)
+    def export(self, form, name="films"):
+        out = self.work / f"{name}.{form}"
+        self.mortise("dataset", "export", name, "--out", out, "--format", form)
         [file] = out.iterdir()
         return file
+
+    def test_parquet_of_members_that_come_late(self):
+        """Parquet has one schema: a member of row 400 and one that changes its type are in it."""
+        self.need_parquet()
+        import pyarrow.parquet  # noqa: PLC0415
+        rows = [{"text": f"text {n}"} for n in range(600)]
+        rows[10]["mixed"], rows[500]["mixed"], rows[400]["late"] = 1, "one", 7
+        file = self.work / "late.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        self.mortise("dataset", "upload", "late", file, "--task-type", "pretrain")
+        table = pyarrow.parquet.read_table(self.export("parquet", "late"))
+        self.assertEqual(table.schema.field("late").type, pyarrow.int64())
+        self.assertEqual(table.schema.metadata[b"mortise.json_columns"], b"mixed")
+        found = [{key: json.loads(value) if key == "mixed" else value
+                  for key, value in row.items() if value is not None} for row in table.to_pylist()]
+        self.assertEqual(found, rows)
 
     def test_parquet_by_pyarrow(self):
         self.need_parquet()
