@@ -31,7 +31,17 @@ struct Registry::State {
   std::vector<UsedPlugin> used;
 
   base::FileOps& files() const { return base::posix_file_ops(); }
+  Result<std::shared_ptr<Plugin>> load(std::string_view plugin_id);
 };
+
+Result<std::shared_ptr<Plugin>> Registry::State::load(std::string_view plugin_id) {
+  const std::lock_guard lock(mutex);
+  if (const auto known = loaded.find(plugin_id); known != loaded.end()) return known->second;
+  MORTISE_ASSIGN(const pack::Decision decision, pack::find_plugin(files(), search, plugin_id));
+  MORTISE_ASSIGN(std::shared_ptr<Plugin> plugin, plugin::load(decision, services, options));
+  loaded.emplace(plugin_id, plugin);
+  return plugin;
+}
 
 Json UsedPlugin::json() const {
   Json out = Json::object({{"id", id}, {"version", version}, {"sha256", pack_sha256}});
@@ -48,16 +58,13 @@ HostServices& Registry::services() const {
 }
 
 Result<std::shared_ptr<Plugin>> Registry::load(std::string_view plugin_id) {
+  MORTISE_ASSIGN(std::shared_ptr<Plugin> plugin, state_->load(plugin_id));
   const std::lock_guard lock(state_->mutex);
-  if (const auto known = state_->loaded.find(plugin_id); known != state_->loaded.end()) {
-    return known->second;
+  const auto known = std::ranges::find(state_->used, plugin->id(), &UsedPlugin::id);
+  if (known == state_->used.end()) {
+    state_->used.push_back(
+        {plugin->id(), plugin->version(), plugin->pack_sha256(), plugin->decision().signer});
   }
-  MORTISE_ASSIGN(const pack::Decision decision,
-                 pack::find_plugin(state_->files(), state_->search, plugin_id));
-  MORTISE_ASSIGN(std::shared_ptr<Plugin> plugin,
-                 plugin::load(decision, state_->services, state_->options));
-  state_->loaded.emplace(plugin_id, plugin);
-  state_->used.push_back({plugin->id(), plugin->version(), plugin->pack_sha256(), decision.signer});
   return plugin;
 }
 
@@ -130,7 +137,7 @@ Result<DeviceOps> Registry::open_device_ops(std::string_view plugin_id) {
 std::vector<Registry::Detected> Registry::probe_formats(const FormatSample& sample) {
   std::vector<Detected> found;
   for (const std::string& id : list("dataset_format")) {
-    auto plugin = load(id);
+    auto plugin = state_->load(id);  // to be asked is not to be used
     auto answer = plugin.ok() ? probe(**plugin, sample) : Result<ProbeAnswer>(plugin.error());
     // A format that cannot be asked takes nothing; its words stand where its reason would.
     found.push_back({id, answer.ok() ? *answer : ProbeAnswer{0, answer.error().text()}});

@@ -63,6 +63,7 @@ class Registry {  // [any], but the order of used() is that of first use
 
   // Ids of every usable plugin of a kind ("dataset_format"), sorted. Loads nothing.
   std::vector<std::string> list(std::string_view kind) const;
+  // What was loaded to work; a format that was only probed is not among them.
   std::vector<UsedPlugin> used() const;
   HostServices& services() const;
 

@@ -117,6 +117,7 @@ Result<hub::NewVersion> version_of(hub::Hub& hub, const hub::Job& job,
                                 {"rows_read", counts["rows_count"]},
                                 {"bad_rows_left_out", counts["bad_rows_count"]},
                                 {"modalities", ingest["modalities"]},
+                                {"schema", result.record["schema"]},
                                 {"packs", result.record["packs"]}});
   return version;
 }

@@ -83,6 +83,11 @@ class Commands(unittest.TestCase):
         done = self.mortise(*words, "--patch", "--max-bad-rows", 1)
         self.assertIn("row_count: 2\nrows_read: 3\nbad_rows_left_out: 1\n", done.stdout)
         self.assertIn("row 2", done.stderr)
+        facts = json.loads(self.mortise("dataset", "show", "notes@1", "--json").stdout)["manifest"]["facts"]
+        self.assertEqual([pack["id"] for pack in facts["packs"]], ["mortise.format_jsonl"],
+                         "not those that were only asked")
+        self.assertEqual(facts["schema"]["name"], "rows/sft.json")
+        self.assertEqual(len(facts["schema"]["sha256"]), 64)
         self.mortise("dataset", "show", "notes@1", "--report", "report.json")
         report = json.loads((self.folder / "report.json").read_text(encoding="utf-8"))
         self.assertEqual((report["bad_rows_count"], report["findings"][0]["row"]), (1, 2))

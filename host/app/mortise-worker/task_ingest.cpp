@@ -4,6 +4,7 @@
 #include <map>
 
 #include "app/mortise-worker/context.h"
+#include "base/crypto.h"
 #include "ingest/change.h"
 #include "ingest/choose_rows.h"
 #include "ingest/folder_output.h"
@@ -12,6 +13,7 @@
 #include "ingest/sealed_output.h"
 #include "job/dataset_file.h"
 #include "job/report_page.h"
+#include "schemas/schemas.h"
 
 namespace mortise::worker {
 namespace {
@@ -312,6 +314,10 @@ Result<job::TaskResult> task_ingest(Context& context) {
                  sealed->domain->put(base::as_bytes(made.ingested.report.to_json().dump())));
   objects["report"] = to_text(report);
   result.record["sealed"] = std::move(objects);
+  const std::string schema = "rows/" + source.request.task_type + ".json";
+  result.record["schema"] =
+      Json::object({{"name", schema},
+                    {"sha256", base::to_hex(base::sha256(base::as_bytes(schemas::text(schema))))}});
   return result;
 }
 
