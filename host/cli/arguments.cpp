@@ -218,6 +218,13 @@ Result<base::Json> Arguments::pairs(std::string_view name) const {
   return out;
 }
 
+Result<base::Json> Arguments::json(std::string_view name, base::Json fallback) const {
+  if (!has(name)) return fallback;
+  auto value = base::parse_json(text(name));
+  if (value.ok()) return std::move(*value);
+  return std::move(value.error().at_field(std::string(name)).with("exit_code", "2"));
+}
+
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = [] {
     std::vector<Command> out;

@@ -36,6 +36,8 @@ struct Arguments {
   base::Result<int64_t> integer(std::string_view name, int64_t fallback) const;
   // A repeated KEY=VALUE as an object. Errors: INVALID_ARGUMENT naming the word without a "=".
   base::Result<base::Json> pairs(std::string_view name) const;
+  // A value that is JSON, or the fallback. Errors: of parse_json, naming the option.
+  base::Result<base::Json> json(std::string_view name, base::Json fallback) const;
 };
 
 // Returns the exit code of a command that did its work (0 or 1); an error is printed by main.

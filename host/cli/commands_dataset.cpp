@@ -115,6 +115,20 @@ Status add_lengths(const Arguments& arguments, Json& options) {
   return {};
 }
 
+// The format of the rows; without --format the surest is taken.
+Status add_format(const Arguments& arguments, Json& options) {
+  MORTISE_ASSIGN(Json config, arguments.json("--format-config", Json::object()));
+  if (arguments.has("--format")) {
+    options["format"] =
+        Json::object({{"id", arguments.text("--format")}, {"config", std::move(config)}});
+  } else if (arguments.has("--format-config")) {
+    return Error(Code::kInvalidArgument, "--format-config is of a format that is named.",
+                 "Give --format ID too.")
+        .with("exit_code", "2");
+  }
+  return {};
+}
+
 Result<Json> upload_options(const Arguments& arguments, const std::string& rows_name) {
   Json rows = wanted_rows(arguments, rows_name);
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
@@ -132,6 +146,7 @@ Result<Json> upload_options(const Arguments& arguments, const std::string& rows_
                                {"draft", arguments.has("--draft")},
                                {"patch", arguments.has("--patch")}});
   if (rows.size() > 0) options["rows"] = std::move(rows);
+  MORTISE_TRY(add_format(arguments, options));
   MORTISE_TRY(add_lengths(arguments, options));
   return options;
 }
@@ -158,7 +173,8 @@ Result<int> upload(const Arguments& arguments) {
 }
 
 // Files that change a version; the data set's task type stays.
-Result<int> upload_change(const Arguments& arguments, const char* kind, const std::string& path) {
+Result<int> upload_change(const Arguments& arguments, const char* kind, const std::string& path,
+                          bool is_patched) {
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
   const std::string ref = arguments.text("ref");
@@ -166,20 +182,21 @@ Result<int> upload_change(const Arguments& arguments, const char* kind, const st
                                {"change", kind},
                                {"map", std::move(map)},
                                {"max_bad_rows", bad},
-                               {"patch", arguments.has("--patch-rows")},
+                               {"patch", is_patched},
                                {"draft", arguments.has("--draft")}});
   if (ref.find('@') != std::string::npos) options["parent"] = ref;
   Json rows = wanted_rows(arguments, rows_name_of(arguments, path));
   if (rows.size() > 0) options["rows"] = std::move(rows);
+  MORTISE_TRY(add_format(arguments, options));
   MORTISE_TRY(add_lengths(arguments, options));
   return send(arguments, std::string("dataset ") + kind, path, options);
 }
 
 Result<int> append(const Arguments& arguments) {
-  return upload_change(arguments, "append", arguments.text("path"));
+  return upload_change(arguments, "append", arguments.text("path"), arguments.has("--patch"));
 }
 Result<int> edit(const Arguments& arguments) {
-  return upload_change(arguments, "edit", arguments.text("--patch"));
+  return upload_change(arguments, "edit", arguments.text("--patch"), false);
 }
 
 std::string dataset_path(const Arguments& arguments) {
@@ -460,6 +477,9 @@ void add_reading(std::vector<Command>& out) {
                  export_dataset});
 }
 
+const Option kFormat = {"--format", "ID", "the format of the rows, else the surest"};
+const Option kFormatConfig = {"--format-config", "JSON",
+                              "its configuration, such as {\"header\": false}"};
 const Option kMedia = {"--media", "DIR", "where the rows' files are"};
 const Option kDraft = {"--draft", "", "do not release it yet", Take::kFlag};
 
@@ -472,6 +492,8 @@ void add_upload(std::vector<Command>& out) {
         {"path", "PATH", "a file of rows, or a folder, zip or tar with one", Take::kOne, true},
         {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
         {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+        kFormat,
+        kFormatConfig,
         {"--modality", "M", "text, image, audio or video", Take::kMany},
         {"--description", "TEXT", "for people"},
         {"--label", "KEY=VALUE", "for search", Take::kMany},
@@ -499,10 +521,12 @@ void add_dataset_commands(std::vector<Command>& out) {
                  {kRef,
                   {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
                   {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+                  kFormat,
+                  kFormatConfig,
                   kMedia,
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
-                  {"--max-bad-rows", "N", "leave out so many with --patch-rows (0)"},
-                  {"--patch-rows", "", "apply mechanical patches", Take::kFlag},
+                  {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
+                  {"--patch", "", "apply mechanical patches", Take::kFlag},
                   kTokenizer,
                   kMaxLength,
                   kDraft},

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/file_ops.h"
+#include "cli/archive.h"
 #include "cli/command.h"
 #include "cli/local_task.h"
 #include "job/manifest.h"
@@ -44,17 +45,17 @@ Result<double> number(const Arguments& arguments, std::string_view name, double 
       .with("exit_code", "2");
 }
 
-Result<Json> json_of(const Arguments& arguments, std::string_view name, Json fallback) {
-  if (!arguments.has(name)) return fallback;
-  auto value = base::parse_json(arguments.text(name));
-  if (!value.ok())
-    return std::move(value.error().at_field(std::string(name)).with("exit_code", "2"));
-  return std::move(*value);
-}
-
 Result<int> dataset_check(const Arguments& arguments) {
   if (auto known = job::check_task_type(arguments.text("--task-type")); !known.ok()) {
     return std::move(known.error().at_field("--task-type").with("exit_code", "2"));
+  }
+  const std::string path = arguments.text("path");
+  const bool is_folder = base::posix_file_ops().list(path).ok();
+  if (is_archive_name(path) && !is_folder && !arguments.has("--whole")) {
+    return Error(Code::kInvalidArgument, "An archive is not unpacked by a check.",
+                 "Unpack it and check the folder, or upload it: upload checks it before a version "
+                 "is made. With --whole it is read as one shard, as upload --whole sends it.")
+        .at_file(path);
   }
   MORTISE_ASSIGN(Json map, arguments.pairs("--map"));
   MORTISE_ASSIGN(const int64_t bad, arguments.integer("--max-bad-rows", 0));
@@ -69,10 +70,10 @@ Result<int> dataset_check(const Arguments& arguments) {
                  "Add --patch, or leave --out away.")
         .with("exit_code", "2");
   }
-  MORTISE_ASSIGN(Json config, json_of(arguments, "--format-config", Json::object()));
+  MORTISE_ASSIGN(Json config, arguments.json("--format-config", Json::object()));
   Json rows = Json::array();
   for (const std::string& name : arguments.all("--rows")) rows.push_back(name);
-  Json given = Json::object({{"path", absolute_path(arguments.text("path"))},
+  Json given = Json::object({{"path", absolute_path(path)},
                              {"rows", std::move(rows)},
                              {"format", Json::object({{"id", arguments.text("--format")},
                                                       {"config", std::move(config)}})},
@@ -123,7 +124,7 @@ Result<int> template_render(const Arguments& arguments) {
 }
 
 Result<int> metric_score(const Arguments& arguments) {
-  MORTISE_ASSIGN(Json config, json_of(arguments, "--config", Json::object()));
+  MORTISE_ASSIGN(Json config, arguments.json("--config", Json::object()));
   Json given = Json::object({{"metric", arguments.text("--metric")},
                              {"config", std::move(config)},
                              {"predictions", absolute_path(arguments.text("--predictions"))},
@@ -154,7 +155,7 @@ Result<int> model_forward(const Arguments& arguments) {
 }
 
 Result<int> model_generate(const Arguments& arguments) {
-  MORTISE_ASSIGN(Json ids, json_of(arguments, "--ids", Json()));
+  MORTISE_ASSIGN(Json ids, arguments.json("--ids", Json()));
   MORTISE_ASSIGN(const int64_t count, arguments.integer("--max-new-tokens", 64));
   MORTISE_ASSIGN(const int64_t logprobs, arguments.integer("--logprobs", 0));
   MORTISE_ASSIGN(const int64_t seed, arguments.integer("--seed", 42));
@@ -269,6 +270,7 @@ void add_tensor_commands(std::vector<Command>& out) {
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "accept so many with --patch (0)"},
                   {"--patch", "", "apply mechanical patches, leave bad rows out", Take::kFlag},
+                  {"--whole", "", "read an archive as it is, such as a shard", Take::kFlag},
                   {"--out", "DIR", "with --patch: the mended rows and the report go here"},
                   {"--report", "FILE.html", "the report as a page that needs no server"},
                   {"--tokenizer", "DIR_OR_FILE", "also count the tokens of each row"},

@@ -8,7 +8,9 @@
 #include "base/json_patch.h"
 #include "base/json_read.h"
 #include "base/json_tape.h"
+#include "base/utf8.h"
 #include "ingest/check_table.h"
+#include "ingest/choose_rows.h"
 #include "ingest/media_check.h"
 #include "ingest/media_intake.h"
 #include "ingest/media_rules.h"
@@ -29,6 +31,7 @@ constexpr size_t kSampleRows = 100;     // rows that the mapping is proposed fro
 constexpr size_t kUnusedListed = 1000;  // files that no row names, in the report
 constexpr size_t kAheadRows = 64;       // rows whose media are looked at together
 constexpr size_t kAheadBytes = 4u << 20;
+constexpr size_t kColumnsShown = 12;
 // A row on its way: what it says, where it stood, which media were made for it.
 struct Taken {
   Json json;
@@ -36,12 +39,34 @@ struct Taken {
   std::vector<std::string> media;
 };
 
+// A field of the row itself is missing: perhaps a column has another name.
+bool lacks_column(const Finding& finding) {
+  return (finding.code == "schema_required" || finding.code == "schema_anyOf") &&
+         finding.field.find('/', 1) == std::string::npos;
+}
+
 // A row over a format's limit is at fault, and not this machine for want of room.
 Error as_fault_of_data(Error error) {
   if (error.code == Code::kResourceExhausted && error.byte_offset >= 0) {
     error.code = Code::kInvalidArgument;
   }
   return error;
+}
+
+// "The rows have the columns a, b."
+std::string columns_text(const std::vector<Json>& rows) {
+  std::vector<std::string> names;
+  for (const Json& row : rows) {
+    for (const auto& [name, value] : row.members()) {
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  }
+  if (names.empty()) return "The rows have no columns.";
+  std::string text = names.size() == 1 ? "The rows have the column " : "The rows have the columns ";
+  for (size_t i = 0; i < std::min(names.size(), kColumnsShown); ++i) {
+    text += (i == 0 ? "" : ", ") + base::json_quote(base::utf8_prefix(names[i], 64));
+  }
+  return text + (names.size() > kColumnsShown ? ", ..." : ".");
 }
 
 // The state of one run.
@@ -83,6 +108,7 @@ class Ingest {
   base::Tape tape_;  // of the row that is judged
   std::optional<FieldMap> map_;
   std::optional<TapeShape> shape_;  // once map_ is known
+  std::string columns_;             // those of the first rows, for people
   bool is_unsure_ = false;          // the mapping is not known: the user is asked
   std::vector<Taken> ahead_;        // rows that are read and not judged yet
   size_t ahead_bytes_ = 0;
@@ -105,6 +131,7 @@ void Ingest::tell(Finding finding, const RowPlace& place) {
 Status Ingest::begin_rows() {
   std::vector<Json> rows;
   for (const Taken& taken : ahead_) rows.push_back(taken.json);
+  columns_ = columns_text(rows);
   auto map = propose_field_map(request_.task_type, rows, request_.overrides);
   if (!map.ok()) {
     for (const auto& [name, code] : map.error().details) {
@@ -115,7 +142,9 @@ Status Ingest::begin_rows() {
       is_unsure_ = true;
       return {};
     }
-    return map.error();
+    Error& error = map.error();
+    if (error.hint.empty()) error.hint = columns_;
+    return std::move(error);
   }
   map_ = std::move(*map);
   shape_.emplace(*map_);
@@ -180,7 +209,10 @@ Status Ingest::take(const Taken& taken, Result<Json> mapped) {
     if (request_.patch) mend(*mapped, findings);
   }
   const bool is_bad = has_error(findings);
-  for (Finding& finding : findings) tell(std::move(finding), taken.place);
+  for (Finding& finding : findings) {
+    if (lacks_column(finding)) finding.hint += " " + columns_;
+    tell(std::move(finding), taken.place);
+  }
   if (!is_bad) return keep(*mapped, taken);
   ++report_.bad_rows_count;
   return intake_.drop(taken.media);
@@ -305,8 +337,11 @@ Result<IngestResult> Ingest::finish(RowSource& source) {
   }
   std::vector<std::string> used = media_.used();
   sum_up(used);
+  // Of a folder that is read as it is, other files than media stand for rows themselves.
+  const bool is_folder = !request_.rows_names.empty() && request_.rows_names[0].empty();
   MORTISE_TRY(request_.upload->visit([&](const std::string& name) -> Status {
-    const bool is_listed = report_.unused_media.size() < kUnusedListed;
+    const bool is_listed =
+        report_.unused_media.size() < kUnusedListed && (!is_folder || is_media_name(name));
     const bool is_rows = std::find(request_.rows_names.begin(), request_.rows_names.end(), name) !=
                          request_.rows_names.end();
     if (is_listed && !is_rows && !media_.facts(name).is_used) {

@@ -15,14 +15,22 @@ Error not_there(const std::string& name) {
 
 }  // namespace
 
+std::string LocalFiles::path_beside(const std::string& name) const {
+  if (beside_.empty() || !base::check_relative_path(name).ok()) return {};
+  std::string path = base::join_path(beside_, name);
+  const auto is_there = files_.exists(path);
+  return is_there.ok() && *is_there && !files_.list(path).ok() ? path : std::string();
+}
+
 Result<bool> LocalFiles::contains(const std::string& name) const {
-  return paths_.contains(name);
+  return paths_.contains(name) || !path_beside(name).empty();
 }
 
 Result<std::unique_ptr<base::File>> LocalFiles::open(const std::string& name) const {
   const auto found = paths_.find(name);
-  if (found == paths_.end()) return not_there(name);
-  return files_.open(found->second, base::OpenMode::kRead);
+  const std::string path = found == paths_.end() ? path_beside(name) : found->second;
+  if (path.empty()) return not_there(name);
+  return files_.open(path, base::OpenMode::kRead);
 }
 
 Result<std::vector<std::string>> LocalFiles::below(const std::string& folder) const {

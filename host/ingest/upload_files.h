@@ -29,9 +29,11 @@ class UploadFiles {
 
 class LocalFiles final : public UploadFiles {
  public:
-  // paths: name -> file of this machine.
-  LocalFiles(base::FileOps& files, std::map<std::string, std::string> paths)
-      : files_(files), paths_(std::move(paths)) {}
+  // paths: name -> file of this machine. beside: a folder whose files are there when they are
+  // named, as those that `dataset upload` brings after a rows file; visit and below leave them out.
+  LocalFiles(base::FileOps& files, std::map<std::string, std::string> paths,
+             std::string beside = {})
+      : files_(files), paths_(std::move(paths)), beside_(std::move(beside)) {}
   base::Result<bool> contains(const std::string& name) const override;
   base::Result<std::unique_ptr<base::File>> open(const std::string& name) const override;
   base::Result<std::vector<std::string>> below(const std::string& folder) const override;
@@ -40,8 +42,11 @@ class LocalFiles final : public UploadFiles {
   std::map<std::string, std::string>& paths() { return paths_; }  // more may come while rows do
 
  private:
+  std::string path_beside(const std::string& name) const;  // "" when it is no file there
+
   base::FileOps& files_;
   std::map<std::string, std::string> paths_;
+  std::string beside_;
 };
 
 class SealedUpload final : public UploadFiles {

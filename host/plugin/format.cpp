@@ -161,9 +161,10 @@ Error FormatStream::stream_error(int code) {
   ErrorBox error;
   const mortise_status status =
       owner_->table->stream_error(owner_->instance, stream_.get(), error.get());
-  if (status != MORTISE_STATUS_OK && status != MORTISE_STATUS_UNIMPLEMENTED) {
-    return error.described(status);
-  }
+  // UNIMPLEMENTED without a place is the answer of a table that lacks the function.
+  const bool has_words = status != MORTISE_STATUS_OK && (status != MORTISE_STATUS_UNIMPLEMENTED ||
+                                                         !error.described(status).file.empty());
+  if (has_words) return error.described(status);
   // Arrow's own way: an errno code and words.
   const char* words = stream_->get_last_error == nullptr
                           ? nullptr

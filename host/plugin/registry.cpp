@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "base/schema.h"
@@ -29,6 +30,7 @@ struct Registry::State {
   std::mutex mutex;  // guards what follows
   std::map<std::string, std::shared_ptr<Plugin>, std::less<>> loaded;
   std::vector<UsedPlugin> used;
+  std::optional<std::vector<std::string>> formats;  // that probe_formats asks; listed once
 
   base::FileOps& files() const { return base::posix_file_ops(); }
   Result<std::shared_ptr<Plugin>> load(std::string_view plugin_id);
@@ -135,8 +137,15 @@ Result<DeviceOps> Registry::open_device_ops(std::string_view plugin_id) {
 }
 
 std::vector<Registry::Detected> Registry::probe_formats(const FormatSample& sample) {
+  std::vector<std::string> ids;
+  {
+    const std::lock_guard lock(state_->mutex);
+    // Listing reads every pack's manifest, which takes longer than to ask them all.
+    if (!state_->formats) state_->formats = list("dataset_format");
+    ids = *state_->formats;
+  }
   std::vector<Detected> found;
-  for (const std::string& id : list("dataset_format")) {
+  for (const std::string& id : ids) {
     auto plugin = state_->load(id);  // to be asked is not to be used
     auto answer = plugin.ok() ? probe(**plugin, sample) : Result<ProbeAnswer>(plugin.error());
     // A format that cannot be asked takes nothing; its words stand where its reason would.

@@ -58,7 +58,8 @@ class Registry {  // [any], but the order of used() is that of first use
     std::string plugin_id;
     ProbeAnswer answer;
   };
-  // What every format says about this file, the surest first.
+  // What every format says about this file, the surest first. The formats are those that were
+  // there at the first call.
   std::vector<Detected> probe_formats(const FormatSample& sample);
 
   // Ids of every usable plugin of a kind ("dataset_format"), sorted. Loads nothing.

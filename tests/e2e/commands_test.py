@@ -1,25 +1,41 @@
 """What the command line says of a fresh machine, and how it counts tokens: `doctor` with and without a
-broken pack, an upload whose rows are measured with a stored model's tokenizer, a scrub that is cut.
+broken pack, an upload whose rows are measured with a stored model's tokenizer, a scrub that is cut, and
+what checks and uploads take alike: folders of classes and of DICOM files, archives, a format by its name.
 
 MORTISE_PROGRAMS names the folder of the programs.
 """
 
+import base64
 import json
 import os
+import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
+import zlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "sdk/python"))
 
-from mortise import Server  # noqa: E402
+from mortise import DatasetHub, Server  # noqa: E402
 
 PROGRAMS = Path(os.environ.get("MORTISE_PROGRAMS", ROOT / "build/bin"))
+
+
+DICOM = base64.b64decode(json.loads((ROOT / "plugins/builtin/format_dicom/pack.json").read_text(
+    encoding="utf-8"))["x-conformance"]["samples"][0]["base64"])
+
+
+def png(value):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(bytes([0, *[value] * 8]) * 8)) + chunk(b"IEND", b""))
 
 
 class Commands(unittest.TestCase):
@@ -95,6 +111,105 @@ class Commands(unittest.TestCase):
         self.assertIn("</html>", (self.folder / "report.html").read_text(encoding="utf-8"))
         self.mortise("store", "backup", "copy")
         self.assertTrue((self.folder / "copy/mortise.db").is_file())
+
+    def write(self, name, content):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def check(self, *words, code=0):
+        return json.loads(self.mortise("dataset", "check", *words, code=code).stdout)
+
+    def report_of_newest_upload(self):
+        os.environ["MORTISE_HOME"] = str(self.folder / "home")
+        server = Server(programs=PROGRAMS)
+        upload = server.get("/api/v1/uploads")["items"][0]["id"]
+        return server.get(f"/api/v1/uploads/{upload}/report")
+
+    def test_a_folder_of_classes_and_one_of_dicom_are_rows_as_they_are(self):
+        self.addCleanup(self.mortise, "down")
+        for at, name in enumerate(("train/cat/1.png", "train/dog/2.png", "val/cat/3.png", "LICENSE")):
+            self.write(f"pets/{name}", png(40 * at))
+        for name in ("CT.dcm", "scans/IM0001"):
+            self.write(f"study/{name}", DICOM)
+        pets = self.check("pets", "--task-type", "classification")
+        self.assertEqual((pets["rows_count"], pets["media_count"], pets["unused_media"]), (3, 3, []))
+        self.assertEqual(pets["statistics"]["labels"]["labels"], {"cat": 2, "dog": 1})
+        study = self.check("study", "--task-type", "classification", "--map", "label=Modality")
+        self.assertEqual((study["rows_count"], study["media_count"]), (2, 2))
+        self.mortise("dataset", "upload", "pets", "pets", "--task-type", "classification")
+        self.assertEqual(self.report_of_newest_upload(), pets)
+        self.mortise("dataset", "upload", "study", "study", "--task-type", "classification",
+                     "--map", "label=Modality", "--format", "mortise.format_dicom")
+        self.assertEqual(self.report_of_newest_upload(), study)
+
+        refused = self.mortise("dataset", "check", "study", "--task-type", "classification", code=1)
+        self.assertIn('The rows have the columns "Modality", ', refused.stderr)
+        refused = self.mortise("dataset", "check", "pets", "--task-type", "classification", "--format",
+                               "mortise.format_csv", code=3)
+        self.assertIn("no file of rows that mortise.format_csv knows", refused.stderr)
+
+    def test_a_check_looks_at_what_an_upload_would_send(self):
+        self.addCleanup(self.mortise, "down")
+        rows = '{"image": "img/1.png", "question": "What?", "output": "This."}\n'
+        self.write("set/rows.jsonl", rows)
+        for name in ("set/img/1.png", "set/img/2.png", "set/LICENSE"):
+            self.write(name, png(9))
+        alone = self.check("set/rows.jsonl", "--task-type", "vqa")
+        self.assertEqual((alone["unused_media"], alone["codes"]), ([], {"license_absent": 1}))
+        self.mortise("dataset", "upload", "alone", "set/rows.jsonl", "--task-type", "vqa")
+        self.assertEqual(self.report_of_newest_upload(), alone)
+        whole = self.check("set", "--task-type", "vqa")
+        self.assertEqual((whole["unused_media"], whole["codes"]), (["LICENSE", "img/2.png"], {}))
+
+        self.write("set/rows.jsonl", rows.replace("img/1", "img/3"))
+        missing = self.check("set/rows.jsonl", "--task-type", "vqa", code=1)
+        self.assertEqual(missing["missing_media"], ["img/3.png"])
+
+    def test_an_archive_is_not_unpacked_by_a_check(self):
+        self.write("1.json", '{"text": "One sample of a shard."}')
+        with tarfile.open(self.folder / "shard.tar", "w") as tar:
+            tar.add(self.folder / "1.json", arcname="1.json")
+        refused = self.mortise("dataset", "check", "shard.tar", "--task-type", "pretrain", code=1)
+        for words in ("shard.tar", "Unpack it and check the folder, or upload it", "--whole"):
+            self.assertIn(words, refused.stderr)
+        shard = self.check("shard.tar", "--task-type", "pretrain", "--whole")
+        self.assertEqual((shard["accepted"], shard["rows_count"]), (True, 1))
+
+    def test_a_format_is_chosen_by_its_name(self):
+        self.addCleanup(self.mortise, "down")
+        self.write("a.txt", "A first text of its own.\nA second text, quite unlike it.\n")
+        self.write("b.txt", "And here is a third one.\n   \n\"  \"\n")
+        whole_lines = ("--format", "mortise.format_csv", "--format-config",
+                       '{"header": false, "separator": "\\u0001"}', "--map", "text=col1")
+        self.mortise("dataset", "upload", "notes", "a.txt", "--task-type", "pretrain", *whole_lines)
+        self.mortise("dataset", "append", "notes", "b.txt", *whole_lines, "--patch", "--max-bad-rows", 2)
+        rows = self.mortise("dataset", "rows", "notes").stdout.splitlines()
+        self.assertEqual([json.loads(row)["text"] for row in rows],
+                         ["A first text of its own.", "A second text, quite unlike it.",
+                          "And here is a third one."])
+
+        os.environ["MORTISE_HOME"] = str(self.folder / "home")
+        hub = DatasetHub(Server(programs=PROGRAMS))
+        config = {"header": False, "separator": "\x01"}
+        self.assertEqual(hub.append("notes", self.folder / "a.txt", map={"text": "col1"},
+                                    format="mortise.format_csv", format_config=config), "notes@3")
+        with self.assertRaises(ValueError):
+            hub.upload("other", self.folder / "a.txt", "pretrain", format_config=config)
+
+        refused = self.mortise("dataset", "append", "notes", "b.txt", "--format-config", "{}", code=2)
+        self.assertIn("Give --format ID too", refused.stderr)
+        refused = self.mortise("dataset", "upload", "notes", "a.txt", "--task-type", "pretrain", "--format",
+                               "mortise.format_none", code=1)
+        self.assertIn("mortise.format_none", refused.stderr)
+
+    def test_a_broken_line_of_jsonl_is_told_with_its_place(self):
+        for text, place in (('{"text": "a"}\nnot json\n', "row 2"), ("[1]\n", "row 1"),
+                            ('{\n  "text": "a"\n}\n', "row 1"), ("\ufeff{".encode("utf-16"), "row 1")):
+            self.write("rows.jsonl", text)
+            refused = self.mortise("dataset", "check", "rows.jsonl", "--task-type", "pretrain", code=1)
+            self.assertIn(f"rows.jsonl {place} (byte ", refused.stderr)
 
     def test_a_length_without_a_tokenizer_is_a_wrong_command(self):
         refused = self.mortise("dataset", "upload", "notes", ".", "--task-type", "sft", "--max-length", 9,

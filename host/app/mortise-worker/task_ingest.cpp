@@ -65,9 +65,19 @@ Result<std::vector<ingest::FormatGuess>> guesses_of(Context& context,
   return guesses;
 }
 
-// names: every file of the upload. A format that the user named is taken at the user's word.
-Status choose(Context& context, Source& source, const std::vector<std::string>& names,
-              const std::vector<std::string>& wanted, const Json& format) {
+Result<std::vector<std::string>> names_of(const ingest::UploadFiles& files) {
+  std::vector<std::string> names;
+  MORTISE_TRY(files.visit([&](const std::string& name) -> Status {
+    names.push_back(name);
+    return {};
+  }));
+  return names;
+}
+
+// A format that the user named is taken at the user's word.
+Status choose(Context& context, Source& source, const std::vector<std::string>& wanted,
+              const Json& format) {
+  MORTISE_ASSIGN(const std::vector<std::string> names, names_of(*source.files));
   const std::string format_id = format["id"].as_string();
   const auto probe = [&](const std::string& name) -> Result<std::vector<ingest::FormatGuess>> {
     if (!wanted.empty() && !format_id.empty()) {
@@ -75,7 +85,7 @@ Status choose(Context& context, Source& source, const std::vector<std::string>& 
     }
     return guesses_of(context, *source.files, name, format_id);
   };
-  MORTISE_ASSIGN(source.rows, ingest::choose_rows(names, wanted, probe));
+  MORTISE_ASSIGN(source.rows, ingest::choose_rows(names, wanted, probe, format_id));
   source.request.rows_names = source.rows.names;
   return {};
 }
@@ -85,13 +95,14 @@ template <class Take>
 auto with_rows(Context& context, const Source& source, const Json& config, const Take& take) {
   const std::string root = "upload/";
   const std::vector<std::string>& names = source.rows.names;
+  const bool is_folder = names[0].empty();
   int64_t total = -1;
   ingest::PluginRows rows(
       names.size(),
       [&](size_t file) -> Result<plugin::Format> {
-        MORTISE_ASSIGN(
-            plugin::Format opened,
-            context.registry.open_format(source.rows.format_id, {root + names[file]}, config));
+        const std::string uri = is_folder ? "upload" : root + names[file];
+        MORTISE_ASSIGN(plugin::Format opened,
+                       context.registry.open_format(source.rows.format_id, {uri}, config));
         if (names.size() == 1) total = opened.row_count_hint();
         return opened;
       },
@@ -100,6 +111,12 @@ auto with_rows(Context& context, const Source& source, const Json& config, const
   hooks.progress = [&](int64_t done) { context.progress("check", done, total); };
   hooks.is_cancelled = [&] { return context.is_cancelled.load(); };
   auto result = take(rows, hooks);
+  if (!result.ok() && result.error().file == "upload") {  // the folder, which it cannot read
+    result =
+        base::Error(base::Code::kNotFound,
+                    "The upload holds no file of rows that " + source.rows.format_id + " knows.",
+                    "Name its file with --rows FILE, or another format with --format ID.");
+  }
   // People know a file by its own name, not by the root it was granted under.
   if (!result.ok() && result.error().file.starts_with(root)) {
     result.error().file.erase(0, root.size());
@@ -170,24 +187,6 @@ job::TaskResult result_of(const ingest::IngestResult& ingested, bool is_kept) {
                                           {"bad_rows_count", ingested.report.bad_rows_count},
                                           {"media_count", ingested.report.media_count}});
   return result;
-}
-
-// Files that cannot hold rows are not opened to find that out.
-bool may_hold_rows(const std::string& name) {
-  static constexpr std::string_view kMediaEndings[] = {
-      ".png", ".jpg", ".jpeg", ".webp", ".gif", ".wav", ".mp3",  ".flac", ".ogg",
-      ".mp4", ".mov", ".avi",  ".mkv",  ".bmp", ".tif", ".tiff", ".npy",  ".safetensors"};
-  return std::none_of(std::begin(kMediaEndings), std::end(kMediaEndings),
-                      [&](std::string_view ending) { return name.ends_with(ending); });
-}
-
-Result<std::vector<std::string>> rows_candidates(const ingest::UploadFiles& files) {
-  std::vector<std::string> names;
-  MORTISE_TRY(files.visit([&](const std::string& name) -> Status {
-    if (may_hold_rows(name)) names.push_back(name);
-    return {};
-  }));
-  return names;
 }
 
 // A mended copy never lies over what is there.
@@ -292,8 +291,7 @@ Result<job::TaskResult> task_ingest(Context& context) {
   Source source;
   source.files = &upload;
   const Json& format = manifest["plugins"]["format"];
-  MORTISE_ASSIGN(const auto names, rows_candidates(upload));
-  MORTISE_TRY(choose(context, source, names, texts_of(options["rows"]), format));
+  MORTISE_TRY(choose(context, source, texts_of(options["rows"]), format));
   source.request.task_type = manifest["task"].as_string();
   source.request.overrides = overrides_of(options["map"]);
   source.request.max_bad_rows = options["max_bad_rows"].as_int();
@@ -322,33 +320,35 @@ Result<job::TaskResult> task_ingest(Context& context) {
 }
 
 // arguments: {path, rows [], format {id, config}, media?, task_type, map {}, max_bad_rows, patch,
-// tokenizer?, max_length, report?, out?}; path is a rows file or a folder.
+// tokenizer?, max_length, report?, out?}; path is a rows file or a folder. What is looked at is
+// what `dataset upload` would send: of a rows file only what its rows name of its folder.
 Result<job::TaskResult> dataset_check(Context& context) {
   const std::string path = context.text("path");
   const Json& format = context.argument("format");
-  std::vector<std::string> names;
   std::vector<std::string> wanted = texts_of(context.argument("rows"));
-  std::string folder = path;
+  std::string folder = path, beside;
+  std::map<std::string, std::string> paths;
   if (!context.files.list(path).ok()) {
     const size_t slash = path.rfind('/');
-    folder = slash == std::string::npos ? "." : path.substr(0, slash);
-    wanted = {slash == std::string::npos ? path : path.substr(slash + 1)};
+    folder = beside = slash == std::string::npos ? "." : path.substr(0, slash);
+    const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+    MORTISE_ASSIGN(const bool is_there, context.files.exists(path));
+    if (is_there) paths.emplace(name, path);
+    if (wanted.empty()) wanted = {name};
   }
-  std::map<std::string, std::string> paths;
   const auto add = [&](const std::string& below) -> Status {
-    names.clear();
+    std::vector<std::string> names;
     MORTISE_TRY(list_files(context.files, below, "", names));
     for (const std::string& name : names) paths.emplace(name, base::join_path(below, name));
     return {};
   };
-  MORTISE_TRY(add(folder));
+  if (beside.empty()) MORTISE_TRY(add(folder));
   if (!context.text("media").empty()) MORTISE_TRY(add(context.text("media")));
-  const ingest::LocalFiles files(context.files, std::move(paths));
+  const ingest::LocalFiles files(context.files, std::move(paths), beside);
   MORTISE_TRY(context.services.grant("upload", folder));
   Source source;
   source.files = &files;
-  MORTISE_ASSIGN(names, rows_candidates(files));
-  MORTISE_TRY(choose(context, source, names, wanted, format));
+  MORTISE_TRY(choose(context, source, wanted, format));
   source.request.upload = &files;
   source.request.task_type = context.text("task_type");
   source.request.overrides = overrides_of(context.argument("map"));

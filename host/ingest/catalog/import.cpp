@@ -22,8 +22,6 @@ namespace {
 
 constexpr size_t kSampleBytes = 64 * 1024;
 constexpr std::string_view kRoot = "import/";  // the folder as formats know it
-constexpr std::string_view kFolderFormat = "mortise.format_mediafolder";
-constexpr const char* kDicomFormat = "mortise.format_dicom";
 
 bool is_dicom(const std::string& name) {
   return name.ends_with(".dcm") || name.ends_with(".dicom");
@@ -62,6 +60,22 @@ Result<std::vector<FormatGuess>> guesses_of(base::FileOps& files, plugin::Regist
   return guesses;
 }
 
+// Names what the set's own files are, as far as the catalogue knows.
+Error no_rows_of(const Entry& entry) {
+  std::string named;
+  for (const Json& pattern : entry.fields["rows"]["files"].items()) {
+    named += (named.empty() ? "" : ", ") + pattern.as_string();
+  }
+  if (named.empty()) {
+    named = "a file of the layout " + entry.fields["native_layout"].as_string() + " that " +
+            entry.rows_plugin_id() + " reads";
+  }
+  return Error(Code::kNotFound,
+               "The folder holds no file of rows of " + entry.id() + ": " + named + ".",
+               "Put the set's own files there (" + entry.fields["source"].as_string() +
+                   "), or name the file of rows with --rows FILE.");
+}
+
 // The entry's own files of rows, else the one that its importer knows; never a table's.
 Result<RowsFiles> choose(base::FileOps& files, plugin::Registry& registry,
                          const ImportRequest& request) {
@@ -72,7 +86,7 @@ Result<RowsFiles> choose(base::FileOps& files, plugin::Registry& registry,
     if (spec.contains("file")) tables.push_back(spec["file"]);
   }
   RowsFiles chosen{{}, request.entry->rows_plugin_id()};
-  if (chosen.format_id == kFolderFormat && request.rows.empty()) {
+  if (chosen.format_id == kMediaFolderFormat && request.rows.empty()) {
     chosen.names.push_back("");  // the folder itself
     return chosen;
   }
@@ -84,11 +98,16 @@ Result<RowsFiles> choose(base::FileOps& files, plugin::Registry& registry,
   }
   if (!chosen.names.empty()) return chosen;
   const bool is_named = !request.rows.empty() || rows["lines"].as_bool();
-  return choose_rows(names, request.rows,
-                     [&](const std::string& name) -> Result<std::vector<FormatGuess>> {
-                       if (is_named) return std::vector<FormatGuess>{{chosen.format_id, 100}};
-                       return guesses_of(files, registry, request, name);
-                     });
+  auto found = choose_rows(names, request.rows,
+                           [&](const std::string& name) -> Result<std::vector<FormatGuess>> {
+                             if (is_named) return std::vector<FormatGuess>{{chosen.format_id, 100}};
+                             return guesses_of(files, registry, request, name);
+                           });
+  const bool is_other = found.ok() && found->format_id != chosen.format_id;
+  if (is_other || (!found.ok() && found.error().code == Code::kNotFound && request.rows.empty())) {
+    return no_rows_of(*request.entry);
+  }
+  return found;
 }
 
 // The rows that the mapping makes of the importer's.

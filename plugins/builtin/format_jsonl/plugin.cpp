@@ -13,6 +13,9 @@ namespace {
 
 constexpr int64_t kRowBytesMax = int64_t{8} << 20;
 constexpr int64_t kShardBytes = int64_t{64} << 20;
+// Of a file that is named as JSONL and does not look like it, above what any other text may claim:
+// the reader says where and how it is broken, which "no format takes it" does not.
+constexpr uint32_t kBrokenScore = 85;
 
 uint64_t read_size(sdk::Json config, const char* field, int64_t otherwise) {
   const int64_t value = config.get(field, otherwise);
@@ -41,10 +44,7 @@ sdk::ProbeResult probe_lines(std::string_view head, bool is_whole, bool is_named
     head.remove_prefix(end == head.npos ? head.size() : end + 1);
     if (line.empty()) continue;
     if (!is_row(line)) {
-      // A file of this name whose line begins as an object is JSONL that is broken: the reader says
-      // where and how, which "no format takes it" does not.
-      const bool is_broken = is_named && line.front() == '{' && line != "{";
-      return {is_broken ? 40u : 0u,
+      return {is_named ? kBrokenScore : 0u,
               "Line " + std::to_string(rows + 1) + " is not one whole JSON object."};
     }
     ++rows;
@@ -54,7 +54,8 @@ sdk::ProbeResult probe_lines(std::string_view head, bool is_whole, bool is_named
   }
   if (rows == 0) {  // one long line, cut by the sample
     const bool opens = trimmed(head).starts_with('{');
-    return {opens ? (is_named ? 70u : 20u) : 0u, "The first line is longer than the sample."};
+    return {is_named ? kBrokenScore : (opens ? 20u : 0u),
+            "The first line is longer than the sample."};
   }
   if (rows == 1) return {is_named ? 90u : 40u, "The one line is a JSON object."};
   return {is_named ? 100u : 90u, "Each of the first lines is a JSON object."};

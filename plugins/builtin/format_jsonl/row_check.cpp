@@ -13,8 +13,12 @@ constexpr uint32_t kDepthMax = 128;
 
 // What the line as a whole shows; empty: the parser's own remedy stands.
 std::string hint_for(std::string_view line, int64_t byte) {
-  if (line.find('\0') != line.npos) {
+  if (line.find('\0') != line.npos || line.starts_with("\xFF\xFE") ||
+      line.starts_with("\xFE\xFF")) {
     return "The file looks like UTF-16: save it as UTF-8.";
+  }
+  if (line.starts_with("\xEF\xBB\xBF")) {
+    return "A byte order mark stands inside the file, as where files were joined: take it out.";
   }
   if (line == "[" || line == "{" || line.starts_with("[{")) {
     return "The file looks like one JSON document, not one object a line: read it with "

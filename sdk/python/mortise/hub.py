@@ -25,19 +25,22 @@ class DatasetHub:
                modalities: Iterable[str] = (), description: str = "",
                labels: Mapping[str, str | float | bool] | None = None, media: str | os.PathLike[str] | None = None,
                map: Mapping[str, str] | None = None, max_bad_rows: int = 0, patch: bool = False,
-               draft: bool = False, tokenizer: str = "", max_length: int = 0) -> str:
+               draft: bool = False, tokenizer: str = "", max_length: int = 0, format: str = "",
+               format_config: Mapping[str, Any] | None = None) -> str:
         """Uploads, checks and versions a data set; returns its reference, "name@1".
 
         path: a folder, sent whole, or a file of rows, sent with what lies in `media` and with the
         files beside it that its rows name. tokenizer: a stored model whose tokenizer counts the
-        tokens of each row; rows of more than max_length are named in the report. Raises
-        MortiseError whose problem holds "report" with the findings when rows are bad; nothing is
-        stored then.
+        tokens of each row; rows of more than max_length are named in the report. format: the id of
+        the format of the rows ("mortise.format_csv"), with its configuration; else the surest.
+        Raises MortiseError whose problem holds "report" with the findings when rows are bad;
+        nothing is stored then.
         """
         files, rows_name = _files_of(Path(path), Path(media) if media else None)
         options = {"name": name, "task_type": task_type, "modalities": list(modalities),
                    "description": description, "labels": dict(labels or {}), "map": dict(map or {}),
-                   "max_bad_rows": max_bad_rows, "patch": patch, "draft": draft}
+                   "max_bad_rows": max_bad_rows, "patch": patch, "draft": draft,
+                   **_format(format, format_config)}
         if tokenizer:
             options["tokenizer"] = tokenizer
         if max_length:
@@ -46,16 +49,18 @@ class DatasetHub:
 
     def append(self, reference: str, path: str | os.PathLike[str],
                media: str | os.PathLike[str] | None = None, map: Mapping[str, str] | None = None,
-               draft: bool = False) -> str:
+               draft: bool = False, max_bad_rows: int = 0, patch: bool = False, format: str = "",
+               format_config: Mapping[str, Any] | None = None) -> str:
         """Adds rows to a version; returns the new one, "name@2".
 
         reference: a name (its newest version, which it must still be in the end) or a version to
-        branch off from. path, media, errors: as upload.
+        branch off from. The others, and errors: as upload.
         """
         files, rows_name = _files_of(Path(path), Path(media) if media else None)
         name, _, version = reference.partition("@")
         options: dict[str, Any] = {"name": name, "change": "append", "map": dict(map or {}),
-                                   "draft": draft}
+                                   "max_bad_rows": max_bad_rows, "patch": patch, "draft": draft,
+                                   **_format(format, format_config)}
         if version:
             options["parent"] = reference
         return self._upload(options, Path(path), files, rows_name)
@@ -197,6 +202,15 @@ class DatasetHub:
 
     def delete(self, reference: str) -> None:
         self.server.request("DELETE", f"/api/v1/datasets/{quote(reference)}")
+
+
+def _format(plugin: str, config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The option "format" of an upload, or none. Raises ValueError for a configuration of none."""
+    if plugin:
+        return {"format": {"id": plugin, "config": dict(config or {})}}
+    if config:
+        raise ValueError("format_config is of a format that is named: give format too")
+    return {}
 
 
 def _beside(rows: Path, report: Mapping[str, Any]) -> list[tuple[str, Path]]:

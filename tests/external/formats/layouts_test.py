@@ -11,7 +11,8 @@ from pathlib import Path
 
 FIXTURES = Path(os.environ.get("MORTISE_FIXTURES", "/nonexistent")) / "multimodal"
 FOLDERS = ("llamafactory", "ms-swift", "torchtune", "coco-mini", "audioset", "vqa-med-2019",
-           "hf-datasets-media", "xray")
+           "hf-datasets-media", "xray", "imagefolder-audiofolder", "dicom", "../csv", "../parquet",
+           "../containers")
 MEDIA = {".png", ".jpg", ".mp3", ".mp4", ".wav", ".flac", ".avi", ".opus", ".pcm", ".mov", ".pdf",
          ".gz"}
 
@@ -54,6 +55,25 @@ MAPPED = {
     "llamafactory/mllm_video_demo.json": ("sft", MESSAGES),
 }
 
+CSV, PARQUET, SHARDS = "../csv/csv-spectrum", "../parquet/data", "../containers/webdataset"
+# file of no layout: (task, rows, options); a column is named with --map.
+NAMED = {
+    f"{PARQUET}/alltypes_plain.parquet": ("pretrain", 8, ("--map", "text=string_col")),
+    f"{PARQUET}/alltypes_plain.snappy.parquet": ("pretrain", 2, ("--map", "text=string_col")),
+    "imagefolder-audiofolder/audios/metadata.csv": ("asr", 2, ()),
+    "imagefolder-audiofolder/images/metadata.csv": ("caption", 2, ()),
+    "dicom/CT_small.dcm": ("classification", 1, ("--map", "label=Modality")),
+    "dicom/MR_small.dcm": ("classification", 1, ("--map", "label=Modality")),
+}
+for _stem, _rows, _column in (
+        ("comma_in_quotes", 1, "address"), ("empty", 2, "a"), ("empty_crlf", 2, "a"),
+        ("escaped_quotes", 2, "b"), ("json", 1, "val"), ("location_coordinates", 1, "Cities"),
+        ("newlines", 3, "b"), ("newlines_crlf", 3, "b"), ("quotes_and_newlines", 2, "b"),
+        ("simple", 1, "b"), ("simple_crlf", 1, "b"), ("utf8", 2, "b")):
+    for _name in (f"csvs/{_stem}.csv", f"json/{_stem}.json"):
+        NAMED[f"{CSV}/{_name}"] = ("pretrain", _rows, ("--map", f"text={_column}"))
+del NAMED[f"{CSV}/json/location_coordinates.json"]  # refused below
+
 NO_HEADER = ("--format", "mortise.format_csv", "--format-config", '{"header": false}')
 
 # file: (task, options, what the error says, why)
@@ -72,6 +92,21 @@ REFUSED = {
                                    "the clips are not there: a segment alone has nothing to hear"),
     "audioset/class_labels_indices.csv": ("classification", (), '"label" is missing',
                                           "names of labels, no rows"),
+    f"{CSV}/json/location_coordinates.json": (
+        "pretrain", (), "holds no list of objects", "one object, no list of rows"),
+    f"{PARQUET}/list_columns.parquet": (
+        "pretrain", ("--map", "text=utf8_list"), "This is of type array", "a column of lists, no text"),
+    f"{PARQUET}/nested_maps.snappy.parquet": (
+        "pretrain", ("--map", "text=a"), "This is of type object", "a column of maps, no text"),
+    f"{SHARDS}/imagenet-extra.json": (
+        "classification", (), "holds no list of objects", "numbers of shards, no rows"),
+    f"{SHARDS}/imagenet-shards.json": (
+        "classification", (), '"label" is missing', "sizes of shards, no rows"),
+    f"{SHARDS}/compressed.tar": (
+        "classification", ("--whole",), "compressed.tar row 1", "members of an unknown extension"),
+    f"{SHARDS}/mpdata.tar": (
+        "classification", ("--whole",), "mpdata.tar row 1", "members of an unknown extension"),
+    f"{SHARDS}/sample.tgz": ("classification", (), "Unpack it", "an archive is not unpacked by a check"),
     "vqa-med-2019/VQAMed2019_Test_Questions.txt": (
         "vqa", (*NO_HEADER, "--map", "image_path=col1", "--map", "question=col2"),
         '"output" is missing', "questions without answers"),
@@ -87,11 +122,13 @@ REFUSED_FOLDERS = {
     "xray": "no file of rows",
     "vqa-med-2019": "files that could be the rows",
     "ms-swift": "files that could be the rows",
+    "dicom": '"question" is missing',  # its rows have pictures and tags
 }
 
 
 def is_row_file(path):
-    return path.suffix not in MEDIA and not path.name.startswith(("LICENSE", "README"))
+    return path.suffix not in MEDIA and not path.name.startswith(
+        (".", "LICENSE", "README", "readme", "SOURCES"))
 
 
 class Layouts(unittest.TestCase):
@@ -111,10 +148,10 @@ class Layouts(unittest.TestCase):
                               check=False, env=self.environment, timeout=120)
 
     def test_every_file_of_rows_is_in_a_list(self):
-        found = {str(path.relative_to(FIXTURES)) for folder in FOLDERS
+        found = {os.path.relpath(path, FIXTURES) for folder in FOLDERS
                  for path in (FIXTURES / folder).rglob("*") if path.is_file() and is_row_file(path)}
 
-        self.assertEqual(found, {*ACCEPTED, *MAPPED, *REFUSED})
+        self.assertEqual(found, {*ACCEPTED, *MAPPED, *NAMED, *REFUSED})
 
     def test_known_layouts_are_accepted(self):
         for path, (task, rows, layout) in ACCEPTED.items():
@@ -124,6 +161,35 @@ class Layouts(unittest.TestCase):
                 report = json.loads(done.stdout)
                 self.assertEqual((report["rows_count"], report["bad_rows_count"]), (rows, 0))
                 self.assertEqual((report["layout"] or {}).get("name"), layout)
+
+    def test_rows_of_no_layout_are_accepted_when_their_column_is_named(self):
+        for path, (task, rows, options) in NAMED.items():
+            with self.subTest(path):
+                done = self.check(path, task, *options)
+                self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+                report = json.loads(done.stdout)
+                self.assertEqual((report["rows_count"], report["bad_rows_count"]), (rows, 0))
+
+    def test_a_folder_of_dicom_is_read_as_it_is(self):
+        done = self.check("dicom", "classification", "--map", "label=Modality")
+        self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+        report = json.loads(done.stdout)
+        self.assertEqual((report["rows_count"], report["statistics"]["labels"]["labels"]),
+                         (2, {"CT": 1, "MR": 1}))
+
+    def test_class_folders_of_the_pictures_are_read_as_they_are(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for at, split in ((1, "train"), (2, "test")):
+                for label, source in (("green", "1.jpg"), ("toy", "2.jpg")):
+                    place = Path(folder) / split / label
+                    place.mkdir(parents=True)
+                    picture = FIXTURES / "imagefolder-audiofolder/images" / source
+                    (place / f"{at}.jpg").write_bytes(picture.read_bytes())
+            for options in ((), ("--format", "mortise.format_mediafolder")):
+                done = self.check(folder, "classification", *options)
+                self.assertEqual(done.returncode, 0, done.stderr[-1000:])
+                report = json.loads(done.stdout)
+                self.assertEqual(report["statistics"]["labels"]["labels"], {"green": 2, "toy": 2})
 
     def test_layouts_of_sound_and_film_are_mapped(self):
         for path, (task, layout) in MAPPED.items():

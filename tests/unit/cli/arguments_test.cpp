@@ -282,5 +282,29 @@ TEST(Arguments, ReadRepeatedPairsAndNameTheWordThatIsNone) {
   }
 }
 
+TEST(Arguments, TakesAFormatAndItsConfigurationWhereRowsAreRead) {
+  const Words options = {"--format", "mortise.format_csv", "--format-config", "{\"header\":false}"};
+  for (Words line : {Words{"dataset", "check", "a.csv", "--task-type", "sft", "--whole"},
+                     Words{"dataset", "upload", "a", "a.csv", "--task-type", "sft", "--patch"},
+                     Words{"dataset", "append", "a", "a.csv", "--patch"}}) {
+    line.insert(line.end(), options.begin(), options.end());
+    const auto parsed = parse_arguments(line);
+    ASSERT_TRUE(parsed.ok()) << parsed.error().text();
+    EXPECT_EQ(parsed->arguments.text("--format"), "mortise.format_csv");
+    EXPECT_EQ(parsed->arguments.json("--format-config", {})->dump(), "{\"header\":false}");
+    EXPECT_EQ(parsed->arguments.json("--absent", base::Json(7))->as_int(), 7);
+  }
+}
+
+TEST(Arguments, RefusesAValueThatIsNoJson) {
+  const auto parsed =
+      parse_arguments({"dataset", "append", "a", "a.csv", "--format-config", "{header: false}"});
+  ASSERT_TRUE(parsed.ok()) << parsed.error().text();
+  const auto value = parsed->arguments.json("--format-config", {});
+  ASSERT_FALSE(value.ok());
+  EXPECT_EQ(value.error().field, "--format-config");
+  EXPECT_EQ(detail(value.error(), "exit_code"), "2");
+}
+
 }  // namespace
 }  // namespace mortise::cli

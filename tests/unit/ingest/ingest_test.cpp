@@ -100,6 +100,32 @@ TEST_F(IngestTest, ARowWithoutOutputIsRefusedWithTheFieldAndHowToMendIt) {
   EXPECT_NE(result->report.findings[0].hint.find("--map"), std::string::npos);
 }
 
+TEST_F(IngestTest, AMissingFieldNamesTheColumnsThatThereAre) {
+  const auto result = run({R"({"image":"good.png","Frage":"What?"})", R"({"Antwort":"This."})"});
+  ASSERT_TRUE(result.ok());
+  ASSERT_FALSE(result->report.findings.empty());
+  EXPECT_TRUE(result->report.findings[0].hint.ends_with(
+      R"( The rows have the columns "image", "Frage", "Antwort".)"))
+      << result->report.findings[0].hint;
+}
+
+TEST_F(IngestTest, AColumnThatIsNotThereIsAnErrorWithThoseThatAre) {
+  request_.overrides = {{"output", "answr"}};
+  const auto result = run({kGood});
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(result.error().field, "answr");
+  EXPECT_EQ(result.error().hint, R"(The rows have the columns "image", "query", "response".)");
+}
+
+TEST_F(IngestTest, OfAFolderThatIsReadAsItIsOnlyMediaCanBeUnused) {
+  files_.paths()["CT.dcm"] = folder_ + "/good.png";
+  request_.rows_names = {""};
+  const auto result = run({kGood});
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_EQ(result->report.unused_media, std::vector<std::string>{"cut.png"});
+}
+
 TEST_F(IngestTest, LeavesBadRowsOutOnlyWhenAskedTo) {
   request_.patch = true;
   request_.max_bad_rows = 1;

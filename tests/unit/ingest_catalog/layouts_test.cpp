@@ -197,6 +197,26 @@ TEST_F(Layouts, AnImporterThatIsNotInstalledIsNamed) {
   EXPECT_THAT(imported.error().text(), HasSubstr("mortise.format_coco"));
 }
 
+TEST_F(Layouts, AFolderWithoutTheFileOfRowsNamesTheSetsOwnFiles) {
+  LayoutSample sample = imported_layouts()[0];
+  sample.files = {{"notes.txt", "no rows"}};
+  const auto named = import(sample);
+  ASSERT_FALSE(named.ok());
+  EXPECT_EQ(named.error().code, base::Code::kNotFound);
+  EXPECT_EQ(named.error().message,
+            "The folder holds no file of rows of coco-captions: captions_*.json.");
+  EXPECT_THAT(named.error().hint, HasSubstr("site: cocodataset.org"));
+
+  sample = imported_layouts()[1];
+  sample.files = {{"a/notes.txt", "no rows"}};
+  sample.media = {"a/1.jpg", "b/2.jpg"};  // not to be read as folders of classes
+  const auto told = import(sample);
+  ASSERT_FALSE(told.ok());
+  EXPECT_EQ(told.error().message,
+            "The folder holds no file of rows of coco-instances-2014-2017: a file of the layout "
+            "coco-instances that mortise.format_coco reads.");
+}
+
 TEST_F(Layouts, AnUnknownSetOrTaskIsNotFound) {
   const auto set = import({"", "coco-caption", "", {}, {}, {}});
   EXPECT_EQ(set.error().code, base::Code::kNotFound);

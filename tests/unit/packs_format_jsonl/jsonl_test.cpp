@@ -316,11 +316,38 @@ TEST_F(Jsonl, ProbeTakesABrokenFileOfItsNameSoThatTheReaderCanSayWhatIsWrong) {
     EXPECT_EQ(format().probe(&sample, &result, reason.raw(), nullptr), MORTISE_STATUS_OK);
     return result;
   };
-  EXPECT_EQ(score("a.jsonl", "{\"a\":1,\"a\":2}\n"), 40u);
-  EXPECT_EQ(score("a.jsonl", "{\"a\":\"\xff\"}\n"), 40u);
-  EXPECT_EQ(score("a.jsonl", "{\"a\":1}\n{\"a\":"), 40u);
-  EXPECT_EQ(score("a.txt", "{\"a\":1,\"a\":2}\n"), 0u);
-  EXPECT_EQ(score("a.jsonl", "{\n  \"a\": 1\n}\n"), 0u) << "a JSON document, not lines";
+  for (const std::string& broken :
+       {std::string("{\"a\":1,\"a\":2}\n"), std::string("{\"a\":\"\xff\"}\n"),
+        std::string("{\"a\":1}\n{\"a\":"), std::string("{\"a\":1}\nnot json\n{\"a\":2}\n"),
+        std::string("{\n  \"a\": 1\n}\n"), std::string("[{\"a\":1}]\n"), std::string("7\n"),
+        std::string("\xFF\xFE{\0\n\0", 6)}) {
+    EXPECT_EQ(score("a.jsonl", broken), 85u) << broken << "; format_json gives 80 at most";
+    EXPECT_EQ(score("a.ndjson", broken), 85u) << broken;
+    EXPECT_EQ(score("a.txt", broken), 0u) << broken;
+  }
+}
+
+TEST_F(Jsonl, SaysWhatAFileInAnotherEncodingOrASpreadDocumentIs) {
+  const struct {
+    std::string text;
+    int64_t row, byte;
+    const char* hint;
+  } kCases[] = {
+      {std::string("\xFF\xFE{\0\"\0a\0", 8), 1, 0, "looks like UTF-16"},
+      {std::string("\0{\0\"\0a", 6), 1, 0, "looks like UTF-16"},
+      {"{\n  \"a\": 1\n}\n", 1, 1, "one JSON document"},
+      {"{\"a\": 1,\n \"b\": 2}\n", 1, 8, "spread over several lines"},
+      {"{\"a\":1}\n\xEF\xBB\xBF{\"a\":2}\n", 2, 8, "byte order mark stands inside the file"},
+      {"{\"a\":1}\n\"text\"\n", 2, 8, "Write each row as an object"},
+  };
+  for (const auto& one : kCases) {
+    read_text(one.text);
+
+    EXPECT_EQ(failure_.code, MORTISE_STATUS_INVALID_ARGUMENT) << one.text;
+    EXPECT_EQ(failure_.row, one.row) << one.text;
+    EXPECT_EQ(failure_.byte, one.byte) << one.text;
+    EXPECT_NE(failure_.hint.find(one.hint), std::string::npos) << failure_.hint;
+  }
 }
 
 class JsonlWriter : public Jsonl {

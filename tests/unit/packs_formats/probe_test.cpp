@@ -15,6 +15,9 @@ struct Sample {
 const std::vector<Sample> kSamples = {
     {"a.jsonl", "{\"a\":1}\n{\"a\":2}\n", "jsonl"},
     {"one.jsonl", "{\"a\":1}\n", "jsonl"},
+    {"array.jsonl", R"([{"a":1},{"b":2}])", "jsonl"},  // its reader says what is wrong
+    {"pretty.jsonl", "{\n  \"data\": [{\"a\":1}]\n}\n", "jsonl"},
+    {"broken.jsonl", "{\"a\":1}\nnot json\n", "jsonl"},
     {"lines.json", "{\"a\":1}\n{\"a\":2}\n", "jsonl"},
     {"a.json", "[{\"a\":1},{\"b\":2}]", "json"},
     {"llava.json", R"([{"id":"1","image":"a.jpg","conversations":[{"from":"human","value":"x"}]}])",
