@@ -232,7 +232,8 @@ class Commands(unittest.TestCase):
                                 stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         while not record.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+            self.assertIsNone(slow.poll(), "it ended before it kept its place")
+            time.sleep(0.02)
         slow.kill()
         slow.wait()
         begun = json.loads(record.read_text(encoding="utf-8"))["report"]
