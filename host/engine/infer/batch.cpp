@@ -109,17 +109,31 @@ void shift_labels(const std::vector<int64_t>& labels, const std::vector<int64_t>
   batch.has_labels = true;
 }
 
+// position_ids [axes, B, N], 1 or 3 axes.
+std::vector<int64_t> position_numbers(const TensorMap& inputs, const Tensor& ids) {
+  const auto found = inputs.find("position_ids");
+  const bool has_axes = found != inputs.end() && found->second.dim() == ids.dim() + 1 &&
+                        found->second.numel() == 3 * ids.numel();
+  return numbers_of(inputs, "position_ids", has_axes ? nullptr : &ids);
+}
+
 void set_positions(const std::vector<int64_t>& given, PackedBatch& batch) {
-  for (size_t s = 0; s + 1 < batch.bounds.host.size(); ++s) {
-    for (int32_t t = batch.bounds.host[s]; t < batch.bounds.host[s + 1]; ++t) {
-      const int64_t place = batch.places[static_cast<size_t>(t)];
-      const int64_t position = !given.empty()     ? given[static_cast<size_t>(place)]
-                               : batch.was_packed ? t - batch.bounds.host[s]
-                                                  : place % batch.columns;
-      if (position < 0 || position > INT32_MAX) {
-        bad_input("position_ids", "holds " + std::to_string(position) + ".");
+  const auto cells = static_cast<size_t>(batch.batch * batch.columns);
+  const size_t axes = given.empty() ? 1 : given.size() / cells;
+  batch.has_positions = !given.empty();
+  for (size_t axis = 0; axis < axes; ++axis) {
+    for (size_t s = 0; s + 1 < batch.bounds.host.size(); ++s) {
+      for (int32_t t = batch.bounds.host[s]; t < batch.bounds.host[s + 1]; ++t) {
+        const int64_t place = batch.places[static_cast<size_t>(t)];
+        const int64_t position = batch.has_positions
+                                     ? given[axis * cells + static_cast<size_t>(place)]
+                                 : batch.was_packed ? t - batch.bounds.host[s]
+                                                    : place % batch.columns;
+        if (position < 0 || position > INT32_MAX) {
+          bad_input("position_ids", "holds " + std::to_string(position) + ".");
+        }
+        batch.positions.push_back(static_cast<int32_t>(position));
       }
-      batch.positions.push_back(static_cast<int32_t>(position));
     }
   }
 }
@@ -152,7 +166,7 @@ PackedBatch pack_batch(const TensorMap& inputs) {
     flat.push_back(narrow_id(numbers[static_cast<size_t>(place)]));
   }
   batch.ids = int_tensor(flat);
-  set_positions(numbers_of(inputs, "position_ids", &ids), batch);
+  set_positions(position_numbers(inputs, ids), batch);
   const auto labels = numbers_of(inputs, "labels", &ids);
   if (!labels.empty()) shift_labels(labels, mask, batch);
   return batch;

@@ -21,7 +21,8 @@ using TensorMap = std::map<std::string, at::Tensor>;
 // The tokens that count, end to end.
 struct PackedBatch {
   at::Tensor ids;                  // int32 [T]
-  std::vector<int32_t> positions;  // [T]
+  std::vector<int32_t> positions;  // [T], or [3, T] when position_ids are so
+  bool has_positions = false;      // they were given
   Bounds bounds;                   // S+1
   at::Tensor rows, labels;         // int32 [L]: position t predicts labels[t]; shifted already
   bool has_labels = false;
@@ -36,8 +37,9 @@ struct PackedBatch {
 };
 
 // Reads input_ids [B, N] (or [N], [1, N] with cu_seqlens [S+1]), attention_mask, position_ids and
-// labels (-100: none; not shifted). Without position_ids they count columns, and restart at each
-// packed sequence. Throws OpFailure INVALID_ARGUMENT naming the tensor and both shapes.
+// labels (-100: none; not shifted). position_ids may be [3, B, N]. Without them they count columns,
+// and restart at each packed sequence. Throws OpFailure INVALID_ARGUMENT naming the tensor and both
+// shapes.
 PackedBatch pack_batch(const TensorMap& inputs);
 
 }  // namespace mortise::engine

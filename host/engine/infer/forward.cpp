@@ -23,17 +23,20 @@ namespace {
 using at::Tensor;
 using base::Code;
 
-constexpr std::array<std::string_view, 7> kKnownInputs = {
-    "input_ids",  "attention_mask", "position_ids",     "labels",
-    "cu_seqlens", "pixel_values",   "mm_token_type_ids"};
+// What mm_token_type_ids and rope_deltas say follows from the ids and the grids: they are not read.
+constexpr std::array<std::string_view, 12> kKnownInputs = {
+    "input_ids",           "attention_mask",     "position_ids",   "labels",
+    "cu_seqlens",          "pixel_values",       "image_grid_thw", "video_grid_thw",
+    "pixel_values_videos", "second_per_grid_ts", "rope_deltas",    "mm_token_type_ids"};
 
 void check_names(const TensorMap& inputs) {
   for (const auto& [name, tensor] : inputs) {
     if (std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end()) continue;
     base::Error error(Code::kInvalidArgument,
                       "The input \"" + name + "\" is not one that this model takes.",
-                      "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens and "
-                      "pixel_values.");
+                      "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens, "
+                      "pixel_values, image_grid_thw, pixel_values_videos, video_grid_thw and "
+                      "second_per_grid_ts.");
     throw OpFailure(error.at_field(name));
   }
 }
@@ -49,18 +52,62 @@ void add_gradients(const Tensor& loss, const std::vector<Parameter>& trained, Na
   }
 }
 
+// Pictures of Qwen-VL under the names of transformers.
+PatchBatch pictures_of(const TensorMap& inputs, const char* pixels, const char* grids) {
+  PatchBatch pictures;
+  const auto values = inputs.find(pixels), shapes = inputs.find(grids);
+  if (values == inputs.end() && shapes == inputs.end()) return pictures;
+  if (values == inputs.end() || shapes == inputs.end() || shapes->second.dim() != 2 ||
+      shapes->second.size(1) != 3 || shapes->second.is_floating_point()) {
+    base::Error error(Code::kInvalidArgument,
+                      std::string("The inputs ") + pixels + " and " + grids +
+                          " [pictures, 3] belong together: frames, rows and columns of each.");
+    throw OpFailure(error.at_field(grids));
+  }
+  pictures.patches = values->second;
+  const Tensor numbers = shapes->second.to(at::kLong).contiguous();
+  const int64_t* data = numbers.const_data_ptr<int64_t>();
+  for (int64_t i = 0; i < numbers.size(0); ++i, data += 3) {
+    for (int64_t j = 0; j < 3; ++j) {
+      if (data[j] >= 1 && data[j] <= 1 << 16) continue;
+      base::Error error(Code::kInvalidArgument, std::string("The input ") + grids + " holds " +
+                                                    std::to_string(data[j]) + ".");
+      throw OpFailure(error.at_field(grids));
+    }
+    pictures.grids.push_back({data[0], data[1], data[2]});
+  }
+  return pictures;
+}
+
+TextInputs text_inputs(const Model& model, const TensorMap& inputs, const PackedBatch& batch) {
+  TextInputs in;
+  in.ids = batch.ids;
+  in.positions = batch.positions;
+  in.bounds = batch.bounds;
+  in.keep_states = true;
+  if (!model.qwen_vision) {
+    const auto pixels = inputs.find("pixel_values");
+    if (pixels != inputs.end()) in.pixels = pixels->second;
+    return in;
+  }
+  in.images = pictures_of(inputs, "pixel_values", "image_grid_thw");
+  in.videos = pictures_of(inputs, "pixel_values_videos", "video_grid_thw");
+  const auto seconds = inputs.find("second_per_grid_ts");
+  if (seconds != inputs.end()) {
+    const Tensor numbers = seconds->second.to(at::kDouble).contiguous();
+    const double* data = numbers.const_data_ptr<double>();
+    in.videos.seconds.assign(data, data + numbers.numel());
+  }
+  if (batch.has_positions) return in;
+  const std::span ids(batch.ids.const_data_ptr<int32_t>(), static_cast<size_t>(batch.ids.size(0)));
+  in.positions = mrope_positions(model.config, ids, batch.bounds.host, in.images, in.videos).values;
+  return in;
+}
+
 void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
                   const std::vector<Parameter>& trained, NamedTensors& out) {
   const PackedBatch batch = pack_batch(inputs);
-  const auto pixels = inputs.find("pixel_values");
-  const TextOutputs result = run_text(pass, model,
-                                      {.ids = batch.ids,
-                                       .positions = batch.positions,
-                                       .bounds = batch.bounds,
-                                       .pixels = pixels == inputs.end() ? Tensor() : pixels->second,
-                                       .image_features = {},
-                                       .caches = {},
-                                       .keep_states = true});
+  const TextOutputs result = run_text(pass, model, text_inputs(model, inputs, batch));
   {
     const NoRecord quiet;
     out.emplace_back("logits", batch.unpacked(logits_of(pass, model, result.last)));
@@ -71,6 +118,12 @@ void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
   out.emplace_back("hidden_states.norm", batch.unpacked(result.last));
   if (result.image_features.defined()) {
     out.emplace_back("image_features", result.image_features);
+  }
+  if (result.video_features.defined()) {
+    out.emplace_back("video_features", result.video_features);
+  }
+  for (size_t k = 0; k < result.vision_states.size(); ++k) {
+    out.emplace_back("vision_hidden_states." + std::to_string(k), result.vision_states[k]);
   }
   if (!batch.has_labels) {
     if (trained.empty()) return;

@@ -101,6 +101,31 @@ void bind_vision(Binder& bind, VisionTower& tower, const std::string& prefix) {
   bind.norm(prefix + "post_layernorm", tower.post_norm, eps);
 }
 
+void bind_qwen_vision(Binder& bind, QwenTower& tower, const std::string& prefix) {
+  const double eps = tower.config.norm_eps;
+  bind.tensor(prefix + "patch_embed.proj.weight", tower.patch_weight);
+  tower.blocks.resize(static_cast<size_t>(tower.config.layers));
+  for (size_t i = 0; i < tower.blocks.size(); ++i) {
+    QwenBlock& block = tower.blocks[i];
+    const std::string name = prefix + "blocks." + std::to_string(i) + ".";
+    bind.norm(name + "norm1", block.norm1, eps);
+    bind.norm(name + "norm2", block.norm2, eps);
+    bind.linear(name + "attn.qkv", block.qkv);
+    bind.linear(name + "attn.proj", block.proj);
+    if (tower.config.is_gated) {
+      bind.linear(name + "mlp.gate_proj", block.gate);
+      bind.linear(name + "mlp.up_proj", block.up);
+      bind.linear(name + "mlp.down_proj", block.down);
+    } else {
+      bind.linear(name + "mlp.fc1", block.fc1);
+      bind.linear(name + "mlp.fc2", block.fc2);
+    }
+  }
+  bind.norm(prefix + "merger.ln_q", tower.merger_norm, eps);
+  bind.linear(prefix + "merger.mlp.0", tower.merger_1);
+  bind.linear(prefix + "merger.mlp.2", tower.merger_2);
+}
+
 void bind_clip_text(Binder& bind, ClipText& text) {
   bind.embedding("text_model.embeddings.token_embedding", text.tokens);
   bind.tensor("text_model.embeddings.position_embedding.weight", text.positions);
@@ -167,6 +192,10 @@ void bind_model(Model& model, std::map<std::string, Tensor> tensors) {
     model.vision.emplace().config = *config.vision;
     bind_vision(bind, *model.vision, prefixes.vision);
   }
+  if (config.qwen_vision) {
+    model.qwen_vision.emplace().config = *config.qwen_vision;
+    bind_qwen_vision(bind, *model.qwen_vision, prefixes.vision);
+  }
   if (config.clip_text) {
     model.clip_text.emplace().config = *config.clip_text;
     bind_clip_text(bind, *model.clip_text);
@@ -174,7 +203,7 @@ void bind_model(Model& model, std::map<std::string, Tensor> tensors) {
     bind.linear("text_projection", model.text_projection);
     bind.tensor("logit_scale", model.logit_scale);
   }
-  if (config.is_multimodal()) {
+  if (config.has_fixed_images()) {
     bind.linear(prefixes.projector + "linear_1", model.projector_1);
     bind.linear(prefixes.projector + "linear_2", model.projector_2);
   }
@@ -195,18 +224,53 @@ at::ScalarType own_dtype(const std::map<std::string, Tensor>& tensors) {
   return is_half ? at::kBFloat16 : at::kFloat;
 }
 
-// Features take the place of the image tokens' embeddings, in order.
-Tensor place_features(const Model& model, const TextInputs& in, const Tensor& embeds,
-                      const Tensor& features, const std::vector<int64_t>& places) {
-  if (features.size(0) != static_cast<int64_t>(places.size())) {
-    fail(Code::kInvalidArgument,
-         "The rows hold " + std::to_string(places.size()) + " image tokens, but the images give " +
-             std::to_string(features.size(0)) + " features (" +
-             std::to_string(model.config.tokens_per_image()) + " an image).",
-         "Put exactly one expanded image placeholder into the text for each image.");
+// Where in the rows the placeholders of one kind of picture stand. They are overwritten with 0: one
+// may lie outside the vocabulary, and what is embedded there is replaced.
+std::vector<int64_t> take_places(Tensor& ids, int64_t token_id) {
+  std::vector<int64_t> places;
+  if (token_id < 0) return places;
+  int32_t* data = ids.mutable_data_ptr<int32_t>();
+  for (int64_t t = 0; t < ids.size(0); ++t) {
+    if (data[t] != token_id) continue;
+    places.push_back(t);
+    data[t] = 0;
   }
-  const Tensor index = at::tensor(at::ArrayRef<int64_t>(places), at::kLong).to(in.ids.device());
-  return embeds.index_copy(0, index, features.to(embeds.scalar_type()));
+  return places;
+}
+
+// Features take the place of the embeddings of the placeholders of their kind, in order.
+void place_features(const Model& model, const char* kind, const Tensor& features,
+                    const std::vector<int64_t>& places, Tensor& embeds) {
+  const int64_t count = features.defined() ? features.size(0) : 0;
+  if (count == static_cast<int64_t>(places.size())) {
+    if (count == 0) return;
+    const Tensor index = at::tensor(at::ArrayRef<int64_t>(places), at::kLong).to(embeds.device());
+    embeds = embeds.index_copy(0, index, features.to(embeds.scalar_type()));
+    return;
+  }
+  const std::string tokens =
+      "The rows hold " + std::to_string(places.size()) + " " + kind + " tokens, but ";
+  if (!features.defined()) {
+    fail(Code::kInvalidArgument, tokens + "no " + kind + " was given.",
+         std::string("Give the ") + kind + "s, or leave their placeholders out of the text.");
+  }
+  std::string given = std::string("the ") + kind + "s give " + std::to_string(count) + " features";
+  if (model.vision) given += " (" + std::to_string(model.config.tokens_per_image()) + " an image)";
+  fail(Code::kInvalidArgument, tokens + given + ".",
+       std::string("Put exactly one expanded placeholder into the text for each ") + kind + ".");
+}
+
+// Pictures of Qwen-VL as features [M, C], also into `out`; undefined without pictures.
+Tensor picture_features(Pass& pass, const Model& model, const PatchBatch& pictures,
+                        std::vector<Tensor>* states) {
+  if (!pictures.patches.defined()) return {};
+  if (!model.qwen_vision) {
+    fail(Code::kInvalidArgument, "Pictures of any size were given, but a " +
+                                     model.config.model_type + " model takes none.");
+  }
+  QwenFeatures result = run_qwen_vision(pass, *model.qwen_vision, pictures);
+  if (states != nullptr) *states = std::move(result.states);
+  return result.features;
 }
 
 template <class Item>
@@ -280,7 +344,7 @@ NamedTensors tensors_on_disk(const Model& model) {
 
 Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
   const ModelConfig& config = model.config;
-  if (!config.is_multimodal()) {
+  if (!config.has_fixed_images()) {
     fail(Code::kInvalidArgument,
          "Images were given, but a " + config.model_type + " model has no vision tower for them.");
   }
@@ -309,32 +373,22 @@ TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
     fail(Code::kInvalidArgument, "A " + model.config.model_type + " model has no decoder.");
   }
   TextOutputs out;
-  Tensor ids = in.ids, features;
-  std::vector<int64_t> places;
-  if (model.config.is_multimodal()) {
-    ids = in.ids.clone();
-    int32_t* data = ids.mutable_data_ptr<int32_t>();
-    for (int64_t t = 0; t < ids.size(0); ++t) {
-      if (data[t] != model.config.image_token_id) continue;
-      places.push_back(t);
-      data[t] = 0;  // overwritten below; the placeholder may lie outside the vocabulary
-    }
-  }
-  if (in.image_features.defined()) {
-    features = in.image_features;
-  } else if (in.pixels.defined()) {
+  Tensor ids = model.config.is_multimodal() ? in.ids.clone() : in.ids;
+  const std::vector<int64_t> image_places = take_places(ids, model.config.image_token_id);
+  const std::vector<int64_t> video_places = take_places(ids, model.config.video_token_id);
+  Tensor features = in.image_features;
+  if (!features.defined() && in.pixels.defined()) {
     out.image_features = image_features_of(pass, model, in.pixels);
     features = out.image_features.flatten(0, 1);  // [I*P, C]
   }
-  Tensor embeds = model.text->embed.forward(pass, ids);
-  if (features.defined()) {
-    embeds = place_features(model, in, embeds, features, places);
-  } else if (!places.empty()) {
-    fail(
-        Code::kInvalidArgument,
-        "The rows hold " + std::to_string(places.size()) + " image tokens, but no image was given.",
-        "Give the images, or leave their placeholders out of the text.");
+  if (in.images.patches.defined()) {
+    features = out.image_features =
+        picture_features(pass, model, in.images, in.keep_states ? &out.vision_states : nullptr);
   }
+  out.video_features = picture_features(pass, model, in.videos, nullptr);
+  Tensor embeds = model.text->embed.forward(pass, ids);
+  place_features(model, "image", features, image_places, embeds);
+  place_features(model, "video", out.video_features, video_places, embeds);
   DecoderOutputs decoded = run_decoder(pass, *model.text,
                                        {.embeds = embeds,
                                         .positions = in.positions,

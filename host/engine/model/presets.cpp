@@ -179,7 +179,7 @@ base::Status write_configs(base::FileOps& files, const std::string& folder,
     if (!holder[key].is_null()) generation[key] = holder[key];
   }
   MORTISE_TRY(write_json(files, folder, "generation_config.json", generation));
-  if (!config.is_multimodal()) return {};
+  if (!config.has_fixed_images()) return {};
   MORTISE_TRY(
       write_json(files, folder, "preprocessor_config.json", preprocessor_config(*config.vision)));
   return write_json(files, folder, "processor_config.json",
