@@ -32,7 +32,7 @@ base::Status run_forward(base::FileOps& files, Device& device, const ForwardRequ
 // (of the images; 2.5: in the windows' order); its pictures are pixel_values with image_grid_thw
 // [I, 3] and pixel_values_videos with video_grid_thw and second_per_grid_ts, and position_ids are
 // [3, rows, tokens] or made from the grids. With cu_seqlens the outputs have no batch axis. CLIP
-// gives `image_embeds`, `text_embeds`, `logits_per_image`, `logits_per_text`, `loss`,
+// and SigLIP give `image_embeds`, `text_embeds`, `logits_per_image`, `logits_per_text`, `loss`,
 // `vision_hidden_states.{k}`, `text_hidden_states.{k}`; a tower alone `image_features` or
 // `last_hidden_state`. `trained` are the parameters whose gradients are written as `grad.<name>`
 // (unreached ones are left out); empty: no backward pass. Errors: INVALID_ARGUMENT naming an input

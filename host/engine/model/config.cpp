@@ -192,12 +192,14 @@ Result<ModelConfig> parse_config(const Json& json) {
     MORTISE_TRY(read_qwen_vl(json, config));
   } else if (type == "clip" || type == "clip_vision_model") {
     MORTISE_TRY(read_clip(json, config));
+  } else if (type == "siglip" || type == "siglip_vision_model") {
+    MORTISE_TRY(read_siglip(json, config));
   } else if (type.empty()) {
     return config_error("model_type", "is missing, so the architecture is not known.");
   } else {
-    return unknown_choice(
-        "model_type", type,
-        "llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, clip, clip_vision_model");
+    return unknown_choice("model_type", type,
+                          "llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, clip, "
+                          "clip_vision_model, siglip, siglip_vision_model");
   }
   return config;
 }

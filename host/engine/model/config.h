@@ -40,7 +40,8 @@ struct TextConfig {
   double initializer_range = 0.02;
 };
 
-// A CLIP encoder: the vision tower, or CLIP's own text tower (then the image fields are unused).
+// An encoder of CLIP or SigLIP: the vision tower, or the text tower (then the image fields are
+// unused).
 struct EncoderConfig {
   int64_t hidden_size = 768, intermediate_size = 3072;
   int64_t layers = 12, heads = 12;
@@ -49,7 +50,12 @@ struct EncoderConfig {
   int64_t channels = 3, image_size = 224, patch_size = 32;         // vision
   int64_t vocab_size = 49408, positions_max = 77, eos_id = 49407;  // text
 
+  // SigLIP (Zhai et al. 2023): no class token, a bias on the patches, no norm before the layers,
+  // pooling by attention; its text tower sees both ways and is pooled at the last token.
+  bool is_siglip = false;
+
   int64_t patches() const { return (image_size / patch_size) * (image_size / patch_size); }
+  int64_t tokens() const { return patches() + (is_siglip ? 0 : 1); }  // of one image, inside
 };
 
 // The vision tower of Qwen2-VL and Qwen2.5-VL: patches of any grid, merged merge x merge.
@@ -72,14 +78,15 @@ struct QwenVisionConfig {
 };
 
 struct ModelConfig {
-  // llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, clip, clip_vision_model
+  // llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, clip, clip_vision_model,
+  // siglip, siglip_vision_model
   std::string model_type;
   std::string dtype;  // "float32" or "bfloat16": what the checkpoint says; empty unknown
-  std::optional<TextConfig> text;               // absent in clip
-  std::optional<EncoderConfig> vision;          // llava, clip
+  std::optional<TextConfig> text;               // absent in clip, siglip
+  std::optional<EncoderConfig> vision;          // llava, clip, siglip
   std::optional<QwenVisionConfig> qwen_vision;  // qwen2_vl, qwen2_5_vl
   std::optional<EncoderConfig> clip_text;
-  int64_t projection_dim = 512;  // clip
+  int64_t projection_dim = 512;  // clip, siglip
   // llava: which layers' output feeds the projector (negative: from the end, -1 the last), whether
   // the class token is dropped.
   std::vector<int64_t> feature_layers;

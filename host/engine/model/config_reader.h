@@ -97,6 +97,7 @@ base::Result<TextConfig> read_text(const base::Json& json, const std::string& mo
 // The families with a tower; config.model_type is set already.
 base::Status read_llava(const base::Json& json, ModelConfig& config);
 base::Status read_clip(const base::Json& json, ModelConfig& config);
+base::Status read_siglip(const base::Json& json, ModelConfig& config);
 base::Status read_qwen_vl(const base::Json& json, ModelConfig& config);
 
 }  // namespace mortise::engine

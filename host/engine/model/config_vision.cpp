@@ -1,4 +1,4 @@
-// The configurations of the towers: CLIP's encoders (also llava's) and Qwen-VL's.
+// The configurations of the towers: CLIP's encoders (also llava's), SigLIP's and Qwen-VL's.
 #include <array>
 #include <string_view>
 
@@ -18,13 +18,26 @@ Status check_activation(const std::string& name) {
   return unknown_choice("hidden_act", name, "quick_gelu, gelu, gelu_pytorch_tanh");
 }
 
-Result<EncoderConfig> read_encoder(const Json& json, bool is_text) {
+// What transformers assumes where config.json is silent.
+EncoderConfig encoder_defaults(bool is_text, bool is_siglip) {
   EncoderConfig encoder;
-  if (is_text) {
+  encoder.is_siglip = is_siglip;
+  if (is_siglip) {
+    encoder.activation = "gelu_pytorch_tanh";
+    encoder.layer_norm_eps = 1e-6;
+    encoder.patch_size = 16;
+    encoder.vocab_size = 32000;
+    encoder.positions_max = 64;
+  } else if (is_text) {
     encoder.hidden_size = 512;
     encoder.intermediate_size = 2048;
     encoder.heads = 8;
   }
+  return encoder;
+}
+
+Result<EncoderConfig> read_encoder(const Json& json, bool is_text, bool is_siglip = false) {
+  EncoderConfig encoder = encoder_defaults(is_text, is_siglip);
   ConfigReader reader(json);
   reader.size("hidden_size", encoder.hidden_size);
   reader.size("intermediate_size", encoder.intermediate_size);
@@ -195,6 +208,29 @@ Status read_clip(const Json& json, ModelConfig& config) {
   MORTISE_ASSIGN(config.vision, read_encoder(json["vision_config"], /*is_text=*/false));
   MORTISE_ASSIGN(config.clip_text, read_encoder(json["text_config"], /*is_text=*/true));
   return {};
+}
+
+Status read_siglip(const Json& json, ModelConfig& config) {
+  const bool is_tower = config.model_type == "siglip_vision_model";
+  const Json& vision = is_tower ? json : json["vision_config"];
+  MORTISE_ASSIGN(config.vision, read_encoder(vision, /*is_text=*/false, /*is_siglip=*/true));
+  config.projection_dim = config.vision->hidden_size;
+  bool has_head = true;
+  ConfigReader reader(vision);
+  reader.flag("vision_use_head", has_head);
+  MORTISE_TRY(reader.status());
+  if (!has_head) return unknown_choice("vision_use_head", "false", "true");
+  if (is_tower) return {};
+  const Json& text = json["text_config"];
+  MORTISE_ASSIGN(config.clip_text, read_encoder(text, /*is_text=*/true, /*is_siglip=*/true));
+  int64_t size = config.clip_text->hidden_size;
+  ConfigReader inner(text);
+  inner.size("projection_size", size);
+  MORTISE_TRY(inner.status());
+  if (size == config.projection_dim) return {};
+  return config_error("projection_size", "of text_config is " + std::to_string(size) +
+                                             ", but the vision tower's hidden_size is " +
+                                             std::to_string(config.projection_dim) + ".");
 }
 
 // v5 keeps the decoder's fields in text_config; v4 has them beside vision_config.

@@ -53,7 +53,9 @@ class Layout {
     rms_norm(name, size);
     specs_.push_back({name + ".bias", {size}, Init::kZeros});
   }
-  void scalar(std::string name) { specs_.push_back({std::move(name), {}, Init::kOnes}); }
+  void constant(std::string name, std::vector<int64_t> shape) {
+    specs_.push_back({std::move(name), std::move(shape), Init::kOnes});
+  }
   std::vector<TensorSpec> take() { return std::move(specs_); }
 
  private:
@@ -99,15 +101,30 @@ void add_encoder_layers(Layout& layout, const EncoderConfig& encoder, const std:
   }
 }
 
+// One query looks at all patches: SigLIP's pooling.
+void add_pooling_head(Layout& layout, const EncoderConfig& vision, const std::string& prefix) {
+  const int64_t hidden = vision.hidden_size;
+  layout.normal(prefix + "probe", {1, 1, hidden});
+  layout.normal(prefix + "attention.in_proj_weight", {3 * hidden, hidden});
+  layout.normal(prefix + "attention.in_proj_bias", {3 * hidden});
+  layout.linear(prefix + "attention.out_proj", hidden, hidden, /*bias=*/true);
+  layout.layer_norm(prefix + "layernorm", hidden);
+  layout.linear(prefix + "mlp.fc1", vision.intermediate_size, hidden, /*bias=*/true);
+  layout.linear(prefix + "mlp.fc2", hidden, vision.intermediate_size, /*bias=*/true);
+}
+
 void add_vision(Layout& layout, const EncoderConfig& vision, const std::string& prefix) {
   const int64_t hidden = vision.hidden_size, patch = vision.patch_size;
-  layout.normal(prefix + "embeddings.class_embedding", {hidden});
-  layout.normal(prefix + "embeddings.patch_embedding.weight",
-                {hidden, vision.channels, patch, patch});
-  layout.normal(prefix + "embeddings.position_embedding.weight", {vision.patches() + 1, hidden});
-  layout.layer_norm(prefix + "pre_layrnorm", hidden);  // the spelling is transformers' own
+  const std::string embeddings = prefix + "embeddings.";
+  if (!vision.is_siglip) layout.normal(embeddings + "class_embedding", {hidden});
+  layout.normal(embeddings + "patch_embedding.weight", {hidden, vision.channels, patch, patch});
+  if (vision.is_siglip) layout.normal(embeddings + "patch_embedding.bias", {hidden});
+  layout.normal(embeddings + "position_embedding.weight", {vision.tokens(), hidden});
+  // the spelling is transformers' own
+  if (!vision.is_siglip) layout.layer_norm(prefix + "pre_layrnorm", hidden);
   add_encoder_layers(layout, vision, prefix);
   layout.layer_norm(prefix + "post_layernorm", hidden);
+  if (vision.is_siglip) add_pooling_head(layout, vision, prefix + "head.");
 }
 
 void add_clip_text(Layout& layout, const EncoderConfig& text) {
@@ -181,11 +198,15 @@ std::vector<TensorSpec> layout_of(const ModelConfig& config) {
   const ModulePrefixes prefixes = prefixes_of(config.model_type);
   Layout layout(config.text ? config.text->initializer_range : 0.02);
   if (config.vision) add_vision(layout, *config.vision, prefixes.vision);
-  if (config.clip_text) {
-    add_clip_text(layout, *config.clip_text);
+  if (config.clip_text) add_clip_text(layout, *config.clip_text);
+  if (config.clip_text && config.clip_text->is_siglip) {
+    layout.linear("text_model.head", config.projection_dim, config.clip_text->hidden_size, true);
+    layout.constant("logit_scale", {1});
+    layout.constant("logit_bias", {1});
+  } else if (config.clip_text) {
     layout.linear("visual_projection", config.projection_dim, config.vision->hidden_size, false);
     layout.linear("text_projection", config.projection_dim, config.clip_text->hidden_size, false);
-    layout.scalar("logit_scale");
+    layout.constant("logit_scale", {});
   }
   if (config.qwen_vision) add_qwen_vision(layout, *config.qwen_vision, prefixes.vision);
   if (config.has_fixed_images()) add_projector(layout, config, prefixes.projector);

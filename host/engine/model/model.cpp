@@ -93,12 +93,24 @@ void bind_encoder_layers(Binder& bind, const EncoderConfig& config, const std::s
 
 void bind_vision(Binder& bind, VisionTower& tower, const std::string& prefix) {
   const double eps = tower.config.layer_norm_eps;
-  bind.tensor(prefix + "embeddings.class_embedding", tower.class_embedding);
-  bind.tensor(prefix + "embeddings.patch_embedding.weight", tower.patch_weight);
-  bind.tensor(prefix + "embeddings.position_embedding.weight", tower.positions);
+  const bool is_siglip = tower.config.is_siglip;
+  const std::string embeddings = prefix + "embeddings.";
+  if (!is_siglip) bind.tensor(embeddings + "class_embedding", tower.class_embedding);
+  bind.tensor(embeddings + "patch_embedding.weight", tower.patch_weight);
+  if (is_siglip) bind.tensor(embeddings + "patch_embedding.bias", tower.patch_bias);
+  bind.tensor(embeddings + "position_embedding.weight", tower.positions);
   bind.norm(prefix + "pre_layrnorm", tower.pre_norm, eps);
   bind_encoder_layers(bind, tower.config, prefix, tower.layers);
   bind.norm(prefix + "post_layernorm", tower.post_norm, eps);
+  if (!is_siglip) return;
+  PoolingHead& head = tower.head;
+  bind.tensor(prefix + "head.probe", head.probe);
+  bind.tensor(prefix + "head.attention.in_proj_weight", head.in_weight);
+  bind.tensor(prefix + "head.attention.in_proj_bias", head.in_bias);
+  bind.linear(prefix + "head.attention.out_proj", head.out);
+  bind.norm(prefix + "head.layernorm", head.norm, eps);
+  bind.linear(prefix + "head.mlp.fc1", head.fc1);
+  bind.linear(prefix + "head.mlp.fc2", head.fc2);
 }
 
 void bind_qwen_vision(Binder& bind, QwenTower& tower, const std::string& prefix) {
@@ -198,10 +210,12 @@ void bind_model(Model& model, std::map<std::string, Tensor> tensors) {
   }
   if (config.clip_text) {
     model.clip_text.emplace().config = *config.clip_text;
+    const bool is_siglip = config.clip_text->is_siglip;
     bind_clip_text(bind, *model.clip_text);
-    bind.linear("visual_projection", model.visual_projection);
-    bind.linear("text_projection", model.text_projection);
+    if (!is_siglip) bind.linear("visual_projection", model.visual_projection);
+    bind.linear(is_siglip ? "text_model.head" : "text_projection", model.text_projection);
     bind.tensor("logit_scale", model.logit_scale);
+    if (is_siglip) bind.tensor("logit_bias", model.logit_bias);
   }
   if (config.has_fixed_images()) {
     bind.linear(prefixes.projector + "linear_1", model.projector_1);

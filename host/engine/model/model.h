@@ -39,8 +39,8 @@ struct Model {
   std::optional<QwenTower> qwen_vision;
   std::optional<ClipText> clip_text;
   Linear projector_1, projector_2;            // llava
-  Linear visual_projection, text_projection;  // clip
-  at::Tensor logit_scale;                     // clip, []
+  Linear visual_projection, text_projection;  // clip; siglip has the second, as text_model.head
+  at::Tensor logit_scale, logit_bias;         // clip: [] and undefined; siglip: [1] both
 
   // In the order of the layers; a tied head is not listed. Stable while the Model lives.
   std::vector<Parameter> parameters;
