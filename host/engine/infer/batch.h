@@ -1,5 +1,5 @@
 // From tensors named as transformers names its arguments to packed rows, and back. Called by
-// infer/forward. Knows nothing of models or devices.
+// infer/forward. Knows nothing of weights or devices.
 //
 // Letters: B rows of a batch, N its columns, T packed tokens, S sequences, L labelled positions.
 #pragma once
@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/model/qwen_vision.h"
 #include "engine/op/op.h"
 
 namespace mortise::engine {
@@ -41,5 +43,11 @@ struct PackedBatch {
 // and restart at each packed sequence. Throws OpFailure INVALID_ARGUMENT naming the tensor and both
 // shapes.
 PackedBatch pack_batch(const TensorMap& inputs);
+
+// Images and videos of Qwen-VL: pixel_values with image_grid_thw [I, 3], pixel_values_videos with
+// video_grid_thw and second_per_grid_ts. Throws OpFailure INVALID_ARGUMENT naming the tensor.
+std::pair<PatchBatch, PatchBatch> pictures_of(const TensorMap& inputs);
+// Appends pictures behind those that are there.
+void append_pictures(const PatchBatch& from, PatchBatch& to);
 
 }  // namespace mortise::engine

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 
 #include "engine/lora/adapter.h"
 #include "engine/op/failure.h"
@@ -54,33 +55,6 @@ void add_gradients(const Tensor& loss, const std::vector<Parameter>& trained, Na
   }
 }
 
-// Pictures of Qwen-VL under the names of transformers.
-PatchBatch pictures_of(const TensorMap& inputs, const char* pixels, const char* grids) {
-  PatchBatch pictures;
-  const auto values = inputs.find(pixels), shapes = inputs.find(grids);
-  if (values == inputs.end() && shapes == inputs.end()) return pictures;
-  if (values == inputs.end() || shapes == inputs.end() || shapes->second.dim() != 2 ||
-      shapes->second.size(1) != 3 || shapes->second.is_floating_point()) {
-    base::Error error(Code::kInvalidArgument,
-                      std::string("The inputs ") + pixels + " and " + grids +
-                          " [pictures, 3] belong together: frames, rows and columns of each.");
-    throw OpFailure(error.at_field(grids));
-  }
-  pictures.patches = values->second;
-  const Tensor numbers = shapes->second.to(at::kLong).contiguous();
-  const int64_t* data = numbers.const_data_ptr<int64_t>();
-  for (int64_t i = 0; i < numbers.size(0); ++i, data += 3) {
-    for (int64_t j = 0; j < 3; ++j) {
-      if (data[j] >= 1 && data[j] <= 1 << 16) continue;
-      base::Error error(Code::kInvalidArgument, std::string("The input ") + grids + " holds " +
-                                                    std::to_string(data[j]) + ".");
-      throw OpFailure(error.at_field(grids));
-    }
-    pictures.grids.push_back({data[0], data[1], data[2]});
-  }
-  return pictures;
-}
-
 TextInputs text_inputs(const Model& model, const TensorMap& inputs, const PackedBatch& batch) {
   TextInputs in;
   in.ids = batch.ids;
@@ -92,17 +66,8 @@ TextInputs text_inputs(const Model& model, const TensorMap& inputs, const Packed
     if (pixels != inputs.end()) in.pixels = pixels->second;
     return in;
   }
-  in.images = pictures_of(inputs, "pixel_values", "image_grid_thw");
-  in.videos = pictures_of(inputs, "pixel_values_videos", "video_grid_thw");
-  const auto seconds = inputs.find("second_per_grid_ts");
-  if (seconds != inputs.end()) {
-    const Tensor numbers = seconds->second.to(at::kDouble).contiguous();
-    const double* data = numbers.const_data_ptr<double>();
-    in.videos.seconds.assign(data, data + numbers.numel());
-  }
-  if (batch.has_positions) return in;
-  const std::span ids(batch.ids.const_data_ptr<int32_t>(), static_cast<size_t>(batch.ids.size(0)));
-  in.positions = mrope_positions(model.config, ids, batch.bounds.host, in.images, in.videos).values;
+  std::tie(in.images, in.videos) = pictures_of(inputs);
+  if (!batch.has_positions) place_pictures(model, in);
   return in;
 }
 

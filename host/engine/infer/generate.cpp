@@ -8,6 +8,7 @@
 #include <array>
 #include <numeric>
 
+#include "engine/infer/batch.h"
 #include "engine/op/failure.h"
 #include "engine/op/node.h"
 
@@ -57,13 +58,6 @@ base::Status check_request(const Model& model, const GenerateRequest& request) {
   }
   MORTISE_TRY(check_images(model, request));
   return check_sampling(request.sampling);
-}
-
-// Pictures of several requests end to end.
-void append_pictures(const PatchBatch& from, PatchBatch& to) {
-  if (!from.patches.defined()) return;
-  to.patches = to.patches.defined() ? at::cat({to.patches, from.patches}, 0) : from.patches;
-  to.grids.insert(to.grids.end(), from.grids.begin(), from.grids.end());
 }
 
 }  // namespace

@@ -239,15 +239,19 @@ at::ScalarType own_dtype(const std::map<std::string, Tensor>& tensors) {
 }
 
 // Where in the rows the placeholders of one kind of picture stand. They are overwritten with 0: one
-// may lie outside the vocabulary, and what is embedded there is replaced.
-std::vector<int64_t> take_places(Tensor& ids, int64_t token_id) {
+// may lie outside the vocabulary, and what is embedded there is replaced. What follows a cached
+// prompt was generated: there the id is a token as any other.
+std::vector<int64_t> take_places(Tensor& ids, int64_t token_id, const TextInputs& in) {
   std::vector<int64_t> places;
   if (token_id < 0) return places;
   int32_t* data = ids.mutable_data_ptr<int32_t>();
-  for (int64_t t = 0; t < ids.size(0); ++t) {
-    if (data[t] != token_id) continue;
-    places.push_back(t);
-    data[t] = 0;
+  for (size_t s = 0; s + 1 < in.bounds.host.size(); ++s) {
+    if (!in.caches.empty() && in.caches[s]->length() > 0) continue;
+    for (int64_t t = in.bounds.host[s]; t < in.bounds.host[s + 1]; ++t) {
+      if (data[t] != token_id) continue;
+      places.push_back(t);
+      data[t] = 0;
+    }
   }
   return places;
 }
@@ -382,14 +386,20 @@ Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
   return features.view({chosen.size(0), chosen.size(1), -1});
 }
 
+void place_pictures(const Model& model, TextInputs& in) {
+  if (!model.qwen_vision) return;
+  const std::span ids(in.ids.const_data_ptr<int32_t>(), static_cast<size_t>(in.ids.size(0)));
+  in.positions = mrope_positions(model.config, ids, in.bounds.host, in.images, in.videos).values;
+}
+
 TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
   if (!model.text) {
     fail(Code::kInvalidArgument, "A " + model.config.model_type + " model has no decoder.");
   }
   TextOutputs out;
   Tensor ids = model.config.is_multimodal() ? in.ids.clone() : in.ids;
-  const std::vector<int64_t> image_places = take_places(ids, model.config.image_token_id);
-  const std::vector<int64_t> video_places = take_places(ids, model.config.video_token_id);
+  const std::vector<int64_t> image_places = take_places(ids, model.config.image_token_id, in);
+  const std::vector<int64_t> video_places = take_places(ids, model.config.video_token_id, in);
   Tensor features = in.image_features;
   if (!features.defined() && in.pixels.defined()) {
     out.image_features = image_features_of(pass, model, in.pixels);

@@ -94,6 +94,10 @@ struct TextOutputs {
   std::vector<at::Tensor> vision_states;  // keep_states, Qwen-VL: as QwenFeatures, of the images
 };
 
+// Qwen-VL: sets in.positions to those [3, T] that follow from its ids, bounds and pictures. Other
+// models keep theirs. Throws what mrope_positions throws.
+void place_pictures(const Model& model, TextInputs& in);
+
 // Throws OpFailure: INVALID_ARGUMENT when the number of image tokens and of images do not fit, or
 // an id is out of range; what run_decoder and run_qwen_vision throw.
 TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& inputs);
