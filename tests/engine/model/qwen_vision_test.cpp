@@ -87,6 +87,21 @@ TEST_F(QwenVision, OneImageDoesNotSeeAnother) {
   EXPECT_LT((both.features.narrow(0, 4, 2) - second.features).abs().max().item<double>(), 1e-6);
 }
 
+TEST_F(QwenVision, Bf16GivesNearlyTheFeaturesOfFp32) {
+  const auto half = load_model(posix_file_ops(), folder_.path(), {.dtype = at::kBFloat16}).value();
+  const PatchBatch images = {random_tensor({16, kPatchValues}, 3), {{1, 4, 4}}, {}};
+  Device device;
+  const NoRecord quiet;
+  Pass pass{.device = &device};
+
+  const at::Tensor got = run_qwen_vision(pass, *half->qwen_vision, images).features;
+
+  const at::Tensor want = run_qwen_vision(pass, *model_->qwen_vision, images).features;
+  EXPECT_EQ(got.scalar_type(), at::kBFloat16);
+  const double off = (got.to(at::kFloat) - want).norm().item<double>() / want.norm().item<double>();
+  EXPECT_LT(off, 0.02);
+}
+
 TEST_F(QwenVision, NamesGridAndPlaceholdersThatDoNotFit) {
   TensorMap in = inputs();
   in["image_grid_thw"] = at::tensor({1, 2, 8, 1, 4, 4}, at::kLong).view({2, 3});
