@@ -32,14 +32,22 @@ constexpr std::array<std::string_view, 12> kKnownInputs = {
     "cu_seqlens",          "pixel_values",       "image_grid_thw", "video_grid_thw",
     "pixel_values_videos", "second_per_grid_ts", "rope_deltas",    "mm_token_type_ids"};
 
-void check_names(const TensorMap& inputs) {
+// Only Qwen-VL knows what these mean.
+bool is_of_qwen_vl(const std::string& name) {
+  return name.ends_with("_grid_thw") || name == "pixel_values_videos" ||
+         name == "second_per_grid_ts" || name == "rope_deltas";
+}
+
+void check_names(const Model& model, const TensorMap& inputs) {
   for (const auto& [name, tensor] : inputs) {
-    if (std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end()) continue;
+    const bool known =
+        std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end();
+    if (known && (model.qwen_vision || !is_of_qwen_vl(name))) continue;
     base::Error error(Code::kInvalidArgument,
                       "The input \"" + name + "\" is not one that this model takes.",
-                      "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens, "
-                      "pixel_values, image_grid_thw, pixel_values_videos, video_grid_thw and "
-                      "second_per_grid_ts.");
+                      "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens and "
+                      "pixel_values; of Qwen-VL also image_grid_thw, pixel_values_videos, "
+                      "video_grid_thw and second_per_grid_ts.");
     throw OpFailure(error.at_field(name));
   }
 }
@@ -62,6 +70,11 @@ TextInputs text_inputs(const Model& model, const TensorMap& inputs, const Packed
   in.bounds = batch.bounds;
   in.keep_states = true;
   if (!model.qwen_vision) {
+    if (static_cast<int64_t>(in.positions.size()) != in.ids.size(0)) {
+      base::Error error(Code::kInvalidArgument, "position_ids have three axes, but a " +
+                                                    model.config.model_type + " model takes one.");
+      throw OpFailure(error.at_field("position_ids"));
+    }
     const auto pixels = inputs.find("pixel_values");
     if (pixels != inputs.end()) in.pixels = pixels->second;
     return in;
@@ -180,6 +193,7 @@ Tensor sigmoid_loss(const Tensor& logits) {
   return at::log_sigmoid(z * sign).sum(-1).mean().neg();
 }
 
+// SigLIP has no mask: it attends to padding as to any token.
 void check_mask(const Model& model, const TensorMap& inputs) {
   const auto mask = inputs.find("attention_mask");
   if (mask == inputs.end() || !model.clip_text || !model.clip_text->config.is_siglip) return;
@@ -189,6 +203,7 @@ void check_mask(const Model& model, const TensorMap& inputs) {
   throw OpFailure(error.at_field("attention_mask"));
 }
 
+// Both towers of CLIP or SigLIP with their loss, or what one of them gives alone.
 void forward_clip(Pass& pass, const Model& model, const TensorMap& inputs,
                   const std::vector<Parameter>& trained, NamedTensors& out) {
   const auto pixels = inputs.find("pixel_values");
@@ -247,7 +262,7 @@ base::Result<NamedTensors> forward_tensors(Device& device, const Model& model,
                                            const TensorMap& inputs,
                                            const std::vector<Parameter>& trained) {
   return guarded([&]() -> base::Result<NamedTensors> {
-    check_names(inputs);
+    check_names(model, inputs);
     Pass pass{.device = &device};
     NamedTensors out;
     std::optional<NoRecord> quiet;

@@ -278,7 +278,8 @@ void place_features(const Model& model, const char* kind, const Tensor& features
        std::string("Put exactly one expanded placeholder into the text for each ") + kind + ".");
 }
 
-// Pictures of Qwen-VL as features [M, C], also into `out`; undefined without pictures.
+// Pictures of Qwen-VL as features [M, C]; undefined without pictures. The tower's states go into
+// `states` unless that is nullptr.
 Tensor picture_features(Pass& pass, const Model& model, const PatchBatch& pictures,
                         std::vector<Tensor>* states) {
   if (!pictures.patches.defined()) return {};
