@@ -1,4 +1,7 @@
 // `mortise model new|forward|generate` and `mortise media preprocess` in the worker.
+#include <array>
+#include <utility>
+
 #include "app/mortise-worker/device.h"
 #include "engine/chat/chat_model.h"
 #include "engine/chat/image_tensors.h"
@@ -113,14 +116,21 @@ Status fit_to_tokenizer(Context& context, engine::NewModelRequest& request) {
   if (text.is_null()) text = Json::object();
   fill(text, "vocab_size", static_cast<int64_t>(tokenizer.facts().vocab_count));
   if (tokenizer.facts().eos_id >= 0) fill(text, "eos_token_id", tokenizer.facts().eos_id);
-  if (!preset.contains("image_token_index")) return {};
-  MORTISE_ASSIGN(const auto image, tokenizer.encode("<image>"));
-  if (image.size() != 1) {
-    return Error(Code::kInvalidArgument, "The tokenizer has no token <image>.",
-                 "Train it with --special-token '<image>', beside </s> and the others you need.")
-        .at_file(context.text("tokenizer"));
+  constexpr std::array<std::pair<const char*, const char*>, 3> kPictures = {
+      {{"image_token_index", "<image>"},
+       {"image_token_id", "<|image_pad|>"},
+       {"video_token_id", "<|video_pad|>"}}};
+  for (const auto& [key, token] : kPictures) {
+    if (!preset.contains(key)) continue;
+    MORTISE_ASSIGN(const auto ids, tokenizer.encode(token));
+    if (ids.size() != 1) {
+      return Error(Code::kInvalidArgument, std::string("The tokenizer has no token ") + token + ".",
+                   std::string("Train it with --special-token '") + token +
+                       "', beside </s> and the others you need.")
+          .at_file(context.text("tokenizer"));
+    }
+    fill(request.overrides, key, ids[0]);
   }
-  fill(request.overrides, "image_token_index", image[0]);
   return {};
 }
 

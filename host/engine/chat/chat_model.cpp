@@ -17,7 +17,7 @@ base::Result<RowSettings> row_settings_of(const ModelConfig& config,
                                           const plugin::Tokenizer& tokenizer) {
   RowSettings settings;
   settings.length_max = config.text ? config.text->positions_max : 2048;
-  if (!config.is_multimodal()) return settings;
+  if (!config.has_fixed_images()) return settings;
   settings.image_token_id = static_cast<int32_t>(config.image_token_id);
   settings.tokens_per_image = config.tokens_per_image();
   MORTISE_ASSIGN(settings.image_token, tokenizer.decode({settings.image_token_id}));

@@ -182,8 +182,10 @@ base::Status RowEncoder::check_images(const RowMessages& row) const {
   if (row.images.empty() || settings_.image_token_id >= 0) return {};
   return Error(
       Code::kInvalidArgument,
-      "There are " + std::to_string(row.images.size()) + " images, but the model takes none.",
-      "Choose a model with a tower.");
+      "There are " + std::to_string(row.images.size()) +
+          " images, but the model takes none from rows of text.",
+      "Choose a model with a tower for images of one size, such as llava; Qwen-VL takes rows of "
+      "tokens with pixel_values and image_grid_thw.");
 }
 
 // Image parts as the template takes them: as they are, or as placeholders in one text.

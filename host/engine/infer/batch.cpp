@@ -1,5 +1,6 @@
 #include "engine/infer/batch.h"
 
+#include <ATen/ops/cat.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
@@ -109,22 +110,82 @@ void shift_labels(const std::vector<int64_t>& labels, const std::vector<int64_t>
   batch.has_labels = true;
 }
 
+// position_ids [axes, B, N], 1 or 3 axes.
+std::vector<int64_t> position_numbers(const TensorMap& inputs, const Tensor& ids) {
+  const auto found = inputs.find("position_ids");
+  const bool has_axes = found != inputs.end() && found->second.dim() == ids.dim() + 1 &&
+                        found->second.numel() == 3 * ids.numel();
+  return numbers_of(inputs, "position_ids", has_axes ? nullptr : &ids);
+}
+
 void set_positions(const std::vector<int64_t>& given, PackedBatch& batch) {
-  for (size_t s = 0; s + 1 < batch.bounds.host.size(); ++s) {
-    for (int32_t t = batch.bounds.host[s]; t < batch.bounds.host[s + 1]; ++t) {
-      const int64_t place = batch.places[static_cast<size_t>(t)];
-      const int64_t position = !given.empty()     ? given[static_cast<size_t>(place)]
-                               : batch.was_packed ? t - batch.bounds.host[s]
-                                                  : place % batch.columns;
-      if (position < 0 || position > INT32_MAX) {
-        bad_input("position_ids", "holds " + std::to_string(position) + ".");
+  const auto cells = static_cast<size_t>(batch.batch * batch.columns);
+  const size_t axes = given.empty() ? 1 : given.size() / cells;
+  batch.has_positions = !given.empty();
+  for (size_t axis = 0; axis < axes; ++axis) {
+    for (size_t s = 0; s + 1 < batch.bounds.host.size(); ++s) {
+      for (int32_t t = batch.bounds.host[s]; t < batch.bounds.host[s + 1]; ++t) {
+        const int64_t place = batch.places[static_cast<size_t>(t)];
+        const int64_t position = batch.has_positions
+                                     ? given[axis * cells + static_cast<size_t>(place)]
+                                 : batch.was_packed ? t - batch.bounds.host[s]
+                                                    : place % batch.columns;
+        if (position < 0 || position > INT32_MAX) {
+          bad_input("position_ids", "holds " + std::to_string(position) + ".");
+        }
+        batch.positions.push_back(static_cast<int32_t>(position));
       }
-      batch.positions.push_back(static_cast<int32_t>(position));
     }
   }
 }
 
+PatchBatch pictures_named(const TensorMap& inputs, const char* pixels, const char* grids) {
+  PatchBatch pictures;
+  const auto values = inputs.find(pixels), shapes = inputs.find(grids);
+  if (values == inputs.end() && shapes == inputs.end()) return pictures;
+  if (values == inputs.end() || shapes == inputs.end()) {
+    bad_input(grids, std::string("and \"") + pixels + "\" belong together: give both or none.");
+  }
+  if (shapes->second.dim() != 2 || shapes->second.size(1) != 3) {
+    bad_input(grids, "has the shape " + shape_text(shapes->second) +
+                         ", but must be [pictures, 3]: frames, rows and columns of each.");
+  }
+  pictures.patches = values->second;
+  const std::vector<int64_t> sizes = numbers_of(inputs, grids, nullptr);
+  for (const int64_t size : sizes) {
+    if (size < 1 || size > 1 << 16) bad_input(grids, "holds " + std::to_string(size) + ".");
+  }
+  for (size_t i = 0; i < sizes.size(); i += 3) {
+    pictures.grids.push_back({sizes[i], sizes[i + 1], sizes[i + 2]});
+  }
+  return pictures;
+}
+
 }  // namespace
+
+std::pair<PatchBatch, PatchBatch> pictures_of(const TensorMap& inputs) {
+  PatchBatch images = pictures_named(inputs, "pixel_values", "image_grid_thw");
+  PatchBatch videos = pictures_named(inputs, "pixel_values_videos", "video_grid_thw");
+  const auto seconds = inputs.find("second_per_grid_ts");
+  if (seconds == inputs.end()) return {images, videos};
+  const Tensor numbers = seconds->second.to(at::kDouble).contiguous();
+  if (numbers.numel() != static_cast<int64_t>(videos.grids.size())) {
+    bad_input("second_per_grid_ts", "must hold one number for each of the " +
+                                        std::to_string(videos.grids.size()) + " videos.");
+  }
+  const double* data = numbers.const_data_ptr<double>();
+  videos.seconds.assign(data, data + numbers.numel());
+  return {images, videos};
+}
+
+void append_pictures(const PatchBatch& from, PatchBatch& to) {
+  if (!from.patches.defined()) return;
+  to.patches = to.patches.defined() ? at::cat({to.patches, from.patches}, 0) : from.patches;
+  to.grids.insert(to.grids.end(), from.grids.begin(), from.grids.end());
+  to.seconds.resize(to.grids.size() - from.grids.size(), 1);
+  to.seconds.insert(to.seconds.end(), from.seconds.begin(), from.seconds.end());
+  to.seconds.resize(to.grids.size(), 1);
+}
 
 PackedBatch pack_batch(const TensorMap& inputs) {
   const auto found = inputs.find("input_ids");
@@ -152,7 +213,7 @@ PackedBatch pack_batch(const TensorMap& inputs) {
     flat.push_back(narrow_id(numbers[static_cast<size_t>(place)]));
   }
   batch.ids = int_tensor(flat);
-  set_positions(numbers_of(inputs, "position_ids", &ids), batch);
+  set_positions(position_numbers(inputs, ids), batch);
   const auto labels = numbers_of(inputs, "labels", &ids);
   if (!labels.empty()) shift_labels(labels, mask, batch);
   return batch;

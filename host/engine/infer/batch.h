@@ -1,5 +1,5 @@
 // From tensors named as transformers names its arguments to packed rows, and back. Called by
-// infer/forward. Knows nothing of models or devices.
+// infer/forward. Knows nothing of weights or devices.
 //
 // Letters: B rows of a batch, N its columns, T packed tokens, S sequences, L labelled positions.
 #pragma once
@@ -9,9 +9,11 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/model/qwen_vision.h"
 #include "engine/op/op.h"
 
 namespace mortise::engine {
@@ -21,7 +23,8 @@ using TensorMap = std::map<std::string, at::Tensor>;
 // The tokens that count, end to end.
 struct PackedBatch {
   at::Tensor ids;                  // int32 [T]
-  std::vector<int32_t> positions;  // [T]
+  std::vector<int32_t> positions;  // [T], or [3, T] when position_ids are so
+  bool has_positions = false;      // they were given
   Bounds bounds;                   // S+1
   at::Tensor rows, labels;         // int32 [L]: position t predicts labels[t]; shifted already
   bool has_labels = false;
@@ -36,8 +39,15 @@ struct PackedBatch {
 };
 
 // Reads input_ids [B, N] (or [N], [1, N] with cu_seqlens [S+1]), attention_mask, position_ids and
-// labels (-100: none; not shifted). Without position_ids they count columns, and restart at each
-// packed sequence. Throws OpFailure INVALID_ARGUMENT naming the tensor and both shapes.
+// labels (-100: none; not shifted). position_ids may be [3, B, N]. Without them they count columns,
+// and restart at each packed sequence. Throws OpFailure INVALID_ARGUMENT naming the tensor and both
+// shapes.
 PackedBatch pack_batch(const TensorMap& inputs);
+
+// Images and videos of Qwen-VL: pixel_values with image_grid_thw [I, 3], pixel_values_videos with
+// video_grid_thw and second_per_grid_ts. Throws OpFailure INVALID_ARGUMENT naming the tensor.
+std::pair<PatchBatch, PatchBatch> pictures_of(const TensorMap& inputs);
+// Appends pictures behind those that are there.
+void append_pictures(const PatchBatch& from, PatchBatch& to);
 
 }  // namespace mortise::engine

@@ -3,7 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/eye.h>
 #include <ATen/ops/index_select.h>
+#include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/logsumexp.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/norm.h>
@@ -12,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <tuple>
 
 #include "engine/lora/adapter.h"
 #include "engine/op/failure.h"
@@ -23,17 +26,28 @@ namespace {
 using at::Tensor;
 using base::Code;
 
-constexpr std::array<std::string_view, 7> kKnownInputs = {
-    "input_ids",  "attention_mask", "position_ids",     "labels",
-    "cu_seqlens", "pixel_values",   "mm_token_type_ids"};
+// What mm_token_type_ids and rope_deltas say follows from the ids and the grids: they are not read.
+constexpr std::array<std::string_view, 12> kKnownInputs = {
+    "input_ids",           "attention_mask",     "position_ids",   "labels",
+    "cu_seqlens",          "pixel_values",       "image_grid_thw", "video_grid_thw",
+    "pixel_values_videos", "second_per_grid_ts", "rope_deltas",    "mm_token_type_ids"};
 
-void check_names(const TensorMap& inputs) {
+// Only Qwen-VL knows what these mean.
+bool is_of_qwen_vl(const std::string& name) {
+  return name.ends_with("_grid_thw") || name == "pixel_values_videos" ||
+         name == "second_per_grid_ts" || name == "rope_deltas";
+}
+
+void check_names(const Model& model, const TensorMap& inputs) {
   for (const auto& [name, tensor] : inputs) {
-    if (std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end()) continue;
+    const bool known =
+        std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end();
+    if (known && (model.qwen_vision || !is_of_qwen_vl(name))) continue;
     base::Error error(Code::kInvalidArgument,
                       "The input \"" + name + "\" is not one that this model takes.",
                       "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens and "
-                      "pixel_values.");
+                      "pixel_values; of Qwen-VL also image_grid_thw, pixel_values_videos, "
+                      "video_grid_thw and second_per_grid_ts.");
     throw OpFailure(error.at_field(name));
   }
 }
@@ -49,18 +63,31 @@ void add_gradients(const Tensor& loss, const std::vector<Parameter>& trained, Na
   }
 }
 
+TextInputs text_inputs(const Model& model, const TensorMap& inputs, const PackedBatch& batch) {
+  TextInputs in;
+  in.ids = batch.ids;
+  in.positions = batch.positions;
+  in.bounds = batch.bounds;
+  in.keep_states = true;
+  if (!model.qwen_vision) {
+    if (static_cast<int64_t>(in.positions.size()) != in.ids.size(0)) {
+      base::Error error(Code::kInvalidArgument, "position_ids have three axes, but a " +
+                                                    model.config.model_type + " model takes one.");
+      throw OpFailure(error.at_field("position_ids"));
+    }
+    const auto pixels = inputs.find("pixel_values");
+    if (pixels != inputs.end()) in.pixels = pixels->second;
+    return in;
+  }
+  std::tie(in.images, in.videos) = pictures_of(inputs);
+  if (!batch.has_positions) place_pictures(model, in);
+  return in;
+}
+
 void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
                   const std::vector<Parameter>& trained, NamedTensors& out) {
   const PackedBatch batch = pack_batch(inputs);
-  const auto pixels = inputs.find("pixel_values");
-  const TextOutputs result = run_text(pass, model,
-                                      {.ids = batch.ids,
-                                       .positions = batch.positions,
-                                       .bounds = batch.bounds,
-                                       .pixels = pixels == inputs.end() ? Tensor() : pixels->second,
-                                       .image_features = {},
-                                       .caches = {},
-                                       .keep_states = true});
+  const TextOutputs result = run_text(pass, model, text_inputs(model, inputs, batch));
   {
     const NoRecord quiet;
     out.emplace_back("logits", batch.unpacked(logits_of(pass, model, result.last)));
@@ -71,6 +98,12 @@ void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
   out.emplace_back("hidden_states.norm", batch.unpacked(result.last));
   if (result.image_features.defined()) {
     out.emplace_back("image_features", result.image_features);
+  }
+  if (result.video_features.defined()) {
+    out.emplace_back("video_features", result.video_features);
+  }
+  for (size_t k = 0; k < result.vision_states.size(); ++k) {
+    out.emplace_back("vision_hidden_states." + std::to_string(k), result.vision_states[k]);
   }
   if (!batch.has_labels) {
     if (trained.empty()) return;
@@ -88,14 +121,19 @@ void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
 }
 
 // Where each sequence is pooled: at its first eos, or (eos id 2, an old convention) at its largest
-// id.
-std::vector<int64_t> pooling_places(const PackedBatch& batch, int64_t eos_id) {
+// id; in SigLIP at the last.
+std::vector<int64_t> pooling_places(const PackedBatch& batch, const EncoderConfig& config) {
+  const int64_t eos_id = config.eos_id;
   std::vector<int64_t> places;
   const int32_t* ids = batch.ids.const_data_ptr<int32_t>();
   for (size_t s = 0; s + 1 < batch.bounds.host.size(); ++s) {
     const int32_t* begin = ids + batch.bounds.host[s];
     const int32_t* end = ids + batch.bounds.host[s + 1];
     if (begin == end) fail(Code::kInvalidArgument, "A row of input_ids is masked as a whole.");
+    if (config.is_siglip) {
+      places.push_back(end - ids - 1);
+      continue;
+    }
     const int32_t* at = eos_id == 2 ? std::max_element(begin, end)
                                     : std::find(begin, end, static_cast<int32_t>(eos_id));
     places.push_back((at == end ? begin : at) - ids);
@@ -111,9 +149,10 @@ Tensor forward_images(Pass& pass, const Model& model, const Tensor& pixels, Name
     out.emplace_back("vision_hidden_states." + std::to_string(k), states[k]);
   }
   last = states.back();
-  const Tensor pooled = pool_vision(pass, *model.vision, last);  // [I, C]
+  const auto [normed, pooled] = pool_vision(pass, *model.vision, last);  // [I, C]
+  if (normed.defined()) out.emplace_back("vision_hidden_states.norm", last = normed);
   out.emplace_back("vision_pooler_output", pooled);
-  if (!model.clip_text) return pooled;
+  if (!model.clip_text || model.config.vision->is_siglip) return pooled;
   return model.visual_projection.forward(pass, pooled);
 }
 
@@ -127,11 +166,12 @@ Tensor forward_texts(Pass& pass, const Model& model, const TensorMap& inputs, Na
   }
   out.emplace_back("text_hidden_states.norm", batch.unpacked(states.back()));
   last = batch.unpacked(states.back());
-  const auto places = pooling_places(batch, model.clip_text->config.eos_id);
+  const auto places = pooling_places(batch, model.clip_text->config);
   const Tensor pooled = at::index_select(
       states.back(), 0, at::tensor(at::ArrayRef<int64_t>(places), at::kLong));  // [B, C]
-  out.emplace_back("text_pooler_output", pooled);
-  return model.text_projection.forward(pass, pooled);
+  const Tensor projected = model.text_projection.forward(pass, pooled);
+  out.emplace_back("text_pooler_output", model.clip_text->config.is_siglip ? projected : pooled);
+  return projected;
 }
 
 // Cross entropy of the diagonal: row i belongs to column i. logits [B, B] -> []
@@ -141,6 +181,29 @@ Tensor diagonal_loss(const Tensor& logits) {
 }
 
 // The contrastive objective (Radford et al. 2021, figure 3).
+Tensor contrastive_loss(const Tensor& per_text) {
+  return (diagonal_loss(per_text) + diagonal_loss(per_text.t())) / 2;
+}
+
+// SigLIP: each pair by itself, the diagonal true and all others false (Zhai et al. 2023,
+// equation 1). logits [B, B] -> []
+Tensor sigmoid_loss(const Tensor& logits) {
+  const Tensor z = logits.to(at::kFloat);
+  const Tensor sign = at::eye(z.size(0), z.options()) * 2 - 1;
+  return at::log_sigmoid(z * sign).sum(-1).mean().neg();
+}
+
+// SigLIP has no mask: it attends to padding as to any token.
+void check_mask(const Model& model, const TensorMap& inputs) {
+  const auto mask = inputs.find("attention_mask");
+  if (mask == inputs.end() || !model.clip_text || !model.clip_text->config.is_siglip) return;
+  if (mask->second.all().item<bool>()) return;
+  base::Error error(Code::kInvalidArgument, "attention_mask hides tokens, but SigLIP sees padding.",
+                    "Pad all texts to one length and leave attention_mask out.");
+  throw OpFailure(error.at_field("attention_mask"));
+}
+
+// Both towers of CLIP or SigLIP with their loss, or what one of them gives alone.
 void forward_clip(Pass& pass, const Model& model, const TensorMap& inputs,
                   const std::vector<Parameter>& trained, NamedTensors& out) {
   const auto pixels = inputs.find("pixel_values");
@@ -150,13 +213,14 @@ void forward_clip(Pass& pass, const Model& model, const TensorMap& inputs,
   if (has_text && !model.clip_text) {
     fail(Code::kInvalidArgument, "input_ids were given, but this model has only a vision tower.");
   }
+  check_mask(model, inputs);
   if (has_text) texts = forward_texts(pass, model, inputs, out, last);
   if (!images.defined() && !texts.defined()) {
     fail(Code::kInvalidArgument, "The input holds neither pixel_values nor input_ids.");
   }
   if (!images.defined() || !texts.defined()) {
     if (!trained.empty()) {
-      fail(Code::kInvalidArgument, "The loss of CLIP needs both pixel_values and input_ids.");
+      fail(Code::kInvalidArgument, "The contrastive loss needs both pixel_values and input_ids.");
     }
     out.emplace_back("last_hidden_state", last);
     if (model.clip_text) {
@@ -167,16 +231,19 @@ void forward_clip(Pass& pass, const Model& model, const TensorMap& inputs,
   }
   const Tensor v = images / at::norm(images, 2, {-1}, /*keepdim=*/true);  // [I, D]
   const Tensor t = texts / at::norm(texts, 2, {-1}, /*keepdim=*/true);    // [B, D]
-  const Tensor per_text = at::mm(t, v.t()) * model.logit_scale.exp();     // [B, I]
+  Tensor per_text = at::mm(t, v.t()) * model.logit_scale.exp();           // [B, I]
+  if (model.logit_bias.defined()) per_text = per_text + model.logit_bias;
   out.emplace_back("image_embeds", v);
   out.emplace_back("text_embeds", t);
   out.emplace_back("logits_per_text", per_text);
   out.emplace_back("logits_per_image", per_text.t());
   if (v.size(0) != t.size(0)) {
     if (trained.empty()) return;
-    fail(Code::kInvalidArgument, "The loss of CLIP needs as many images as texts.");
+    fail(Code::kInvalidArgument, "The contrastive loss needs as many images as texts.");
   }
-  const Tensor loss = ((diagonal_loss(per_text) + diagonal_loss(per_text.t())) / 2).reshape({1});
+  const bool is_siglip = model.logit_bias.defined();
+  const Tensor loss =
+      (is_siglip ? sigmoid_loss(per_text) : contrastive_loss(per_text)).reshape({1});
   out.emplace_back("loss", loss);
   add_gradients(loss, trained, out);
 }
@@ -195,7 +262,7 @@ base::Result<NamedTensors> forward_tensors(Device& device, const Model& model,
                                            const TensorMap& inputs,
                                            const std::vector<Parameter>& trained) {
   return guarded([&]() -> base::Result<NamedTensors> {
-    check_names(inputs);
+    check_names(model, inputs);
     Pass pass{.device = &device};
     NamedTensors out;
     std::optional<NoRecord> quiet;

@@ -28,8 +28,11 @@ base::Status run_forward(base::FileOps& files, Device& device, const ForwardRequ
 // The same in memory. A decoder gives `logits` [rows, tokens, V] and `hidden_states.{k}` (the
 // stream entering layer k; k = number of layers: leaving the last) and `hidden_states.norm` (after
 // the final norm), all with zeros at masked positions; `loss` [1] when labels are given;
-// `image_features` with images. With cu_seqlens the outputs have no batch axis. CLIP gives
-// `image_embeds`, `text_embeds`, `logits_per_image`, `logits_per_text`, `loss`,
+// `image_features` with images, of Qwen-VL also `video_features` and `vision_hidden_states.{k}`
+// (of the images; 2.5: in the windows' order); its pictures are pixel_values with image_grid_thw
+// [I, 3] and pixel_values_videos with video_grid_thw and second_per_grid_ts, and position_ids are
+// [3, rows, tokens] or made from the grids. With cu_seqlens the outputs have no batch axis. CLIP
+// and SigLIP give `image_embeds`, `text_embeds`, `logits_per_image`, `logits_per_text`, `loss`,
 // `vision_hidden_states.{k}`, `text_hidden_states.{k}`; a tower alone `image_features` or
 // `last_hidden_state`. `trained` are the parameters whose gradients are written as `grad.<name>`
 // (unreached ones are left out); empty: no backward pass. Errors: INVALID_ARGUMENT naming an input

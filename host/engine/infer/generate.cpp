@@ -5,8 +5,10 @@
 #include <ATen/ops/tensor.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
+#include "engine/infer/batch.h"
 #include "engine/op/failure.h"
 #include "engine/op/node.h"
 
@@ -18,7 +20,7 @@ using base::Code;
 
 // Counted here, for each request alone: in a batch, one's lack could hide another's surplus.
 base::Status check_images(const Model& model, const GenerateRequest& request) {
-  if (!model.config.is_multimodal()) return {};
+  if (!model.config.has_fixed_images()) return {};  // grids are counted by mrope_positions
   const auto places = std::count(request.prompt.begin(), request.prompt.end(),
                                  static_cast<int32_t>(model.config.image_token_id));
   const int64_t each = model.config.tokens_per_image();
@@ -65,7 +67,21 @@ Sequence::Sequence(const Model& model, GenerateRequest request)
       cache_(model.text->config,
              static_cast<int64_t>(request_.prompt.size()) + request_.new_tokens_max,
              model.text->embed.weight),
-      pending_(request_.prompt) {}
+      pending_(request_.prompt) {
+  if (!model.qwen_vision) return;
+  const int32_t bounds[] = {0, static_cast<int32_t>(request_.prompt.size())};
+  MropePositions positions =
+      mrope_positions(model.config, request_.prompt, bounds, request_.images, request_.videos);
+  places_ = std::move(positions.values);
+  delta_ = positions.deltas[0];
+}
+
+// Where token `index` stands on an axis.
+int32_t Sequence::position(int64_t index, size_t axis) const {
+  const auto at = static_cast<size_t>(index), prompt = request_.prompt.size();
+  if (places_.empty() || at >= prompt) return static_cast<int32_t>(index) + delta_;
+  return places_[axis * prompt + at];
+}
 
 base::Result<std::unique_ptr<Sequence>> Sequence::create(const Model& model,
                                                          GenerateRequest request) {
@@ -101,23 +117,31 @@ base::Status generate_step(Device& device, const Model& model,
     const NoRecord quiet;
     std::vector<Sequence*> active;
     std::vector<int32_t> ids, bounds = {0};
+    std::array<std::vector<int32_t>, 3> positions;
+    const size_t axes = model.qwen_vision ? 3 : 1;
     std::vector<int64_t> last_rows;
     std::vector<Tensor> pixels;
     TextInputs in;
     for (Sequence* sequence : sequences) {
       if (sequence->finish_ != Finish::kNone) continue;
       active.push_back(sequence);
-      const auto start = static_cast<int32_t>(sequence->cache_.length());
+      const int64_t start = sequence->cache_.length();
       for (size_t i = 0; i < sequence->pending_.size(); ++i) {
         ids.push_back(sequence->pending_[i]);
-        in.positions.push_back(start + static_cast<int32_t>(i));
+        for (size_t axis = 0; axis < axes; ++axis) {
+          positions[axis].push_back(sequence->position(start + static_cast<int64_t>(i), axis));
+        }
       }
       bounds.push_back(static_cast<int32_t>(ids.size()));
       last_rows.push_back(static_cast<int64_t>(ids.size()) - 1);
       in.caches.push_back(&sequence->cache_);
-      if (start == 0 && sequence->request_.pixels.defined()) {
-        pixels.push_back(sequence->request_.pixels);
-      }
+      if (start > 0) continue;
+      if (sequence->request_.pixels.defined()) pixels.push_back(sequence->request_.pixels);
+      append_pictures(sequence->request_.images, in.images);
+      append_pictures(sequence->request_.videos, in.videos);
+    }
+    for (const auto& axis : positions) {
+      in.positions.insert(in.positions.end(), axis.begin(), axis.end());
     }
     if (active.empty()) return {};
     in.ids = int_tensor(ids);

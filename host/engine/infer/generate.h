@@ -25,6 +25,7 @@ namespace mortise::engine {
 struct GenerateRequest {
   std::vector<int32_t> prompt;  // image placeholders already expanded
   at::Tensor pixels;            // [I, 3, H, W]; undefined without images
+  PatchBatch images, videos;    // the pictures of Qwen-VL
   int64_t new_tokens_max = 128;
   SamplingOptions sampling;
   bool ignores_eos = false;       // go on after the model's own stop ids
@@ -57,12 +58,15 @@ class Sequence {
  private:
   friend base::Status generate_step(Device&, const Model&, std::span<Sequence* const>);
   Sequence(const Model& model, GenerateRequest request);
+  int32_t position(int64_t index, size_t axis) const;
   void take_logits(const Model& model, std::span<const float> logits);
 
   GenerateRequest request_;
   KvCache cache_;
   int64_t cached_ = 0;            // tokens in the cache when the last whole step ended
   std::vector<int32_t> pending_;  // ids not yet in the cache
+  std::vector<int32_t> places_;   // of the prompt on the axes of mRoPE [3, T]; empty without
+  int32_t delta_ = 0;             // a later token's position less its index
   std::vector<GeneratedToken> tokens_;
   Finish finish_ = Finish::kNone;
 };

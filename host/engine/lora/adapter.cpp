@@ -21,20 +21,39 @@ using at::Tensor;
 using base::Code;
 using base::Error;
 
-std::string last_part(const std::string& module) {
-  const size_t dot = module.rfind('.');
-  const std::string part = dot == std::string::npos ? module : module.substr(dot + 1);
-  const bool number = part.find_first_not_of("0123456789") == std::string::npos;
-  return number ? module : part;
+std::string last_parts(const std::string& module, size_t count) {
+  size_t dot = std::string::npos;
+  for (; count > 0; --count) {
+    dot = module.rfind('.', dot - 1);
+    if (dot == std::string::npos) return module;
+  }
+  return module.substr(dot + 1);
 }
 
-// "all-linear": the last part of each linear module's name, without the head.
+// The shortest end of a linear module's name that PEFT may look for: two parts where the last is a
+// number, or names a module that is not linear too ("proj" of Qwen's patches beside "attn.proj").
+std::string target_name(const Model& model, const std::string& module) {
+  const std::string part = last_parts(module, 1);
+  const auto is_other = [&](const Parameter& parameter) {
+    const std::string owner = parameter.name.substr(0, parameter.name.rfind('.'));
+    return last_parts(owner, 1) == part &&
+           std::none_of(model.linears.begin(), model.linears.end(),
+                        [&](const Linear* linear) { return linear->name == owner; });
+  };
+  const bool number = part.find_first_not_of("0123456789") == std::string::npos;
+  const bool shared = std::any_of(model.parameters.begin(), model.parameters.end(), is_other);
+  return last_parts(module, number || shared ? 2 : 1);
+}
+
+// "all-linear": the end of each linear module's name, without the head.
 void resolve_all_linear(const Model& model, AdapterConfig& config) {
   if (!config.target_modules.all_linear) return;
-  std::set<std::string> names;
+  std::set<std::string> names, seen;
   const Linear* head = model.text ? &model.text->head : nullptr;
   for (const Linear* linear : model.linears) {
-    if (linear != head && linear->weight.defined()) names.insert(last_part(linear->name));
+    if (linear == head || !linear->weight.defined()) continue;
+    const std::string end = last_parts(linear->name, 2);
+    if (seen.insert(end).second) names.insert(target_name(model, linear->name));
   }
   config.target_modules.all_linear = false;
   config.target_modules.names.assign(names.begin(), names.end());
@@ -42,8 +61,8 @@ void resolve_all_linear(const Model& model, AdapterConfig& config) {
 
 std::string known_modules(const Model& model) {
   std::set<std::string> names;
-  for (const Linear* linear : model.linears) names.insert(last_part(linear->name));
-  for (const Embedding* embedding : model.embeddings) names.insert(last_part(embedding->name));
+  for (const Linear* linear : model.linears) names.insert(last_parts(linear->name, 1));
+  for (const Embedding* embedding : model.embeddings) names.insert(last_parts(embedding->name, 1));
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;

@@ -61,6 +61,33 @@ void check_pixels(const EncoderConfig& config, const Tensor& pixels) {
        "Prepare the images with the preprocessor of this model.");
 }
 
+// 0, size, 2 size, ...: that many sequences of one length.
+Bounds equal_bounds(int64_t count, int64_t size) {
+  std::vector<int32_t> starts;
+  for (int64_t i = 0; i <= count; ++i) starts.push_back(static_cast<int32_t>(i * size));
+  return Bounds::of(std::move(starts));
+}
+
+// x [I*P, C] -> [I, C]: the probe of each image looks at its own patches.
+Tensor pool_by_attention(Pass& pass, const VisionTower& tower, const Tensor& x) {
+  const PoolingHead& head = tower.head;
+  const int64_t channels = x.size(1), head_dim = channels / tower.config.heads;
+  const int64_t tokens = tower.config.tokens(), images = x.size(0) / tokens;
+  const auto part = [&](const Tensor& rows, int64_t index) {  // 0 query, 1 key, 2 value
+    return linear(*pass.device, rows, head.in_weight.narrow(0, index * channels, channels),
+                  head.in_bias.narrow(0, index * channels, channels))
+        .view({rows.size(0), -1, head_dim});
+  };
+  const Tensor probe = head.probe.view({1, channels}).expand({images, channels}).contiguous();
+  const AttentionShape shape{1 / std::sqrt(static_cast<double>(head_dim)), /*causal=*/false, 0};
+  const Tensor o = attention(*pass.device, part(probe, 0), part(x, 1), part(x, 2),
+                             equal_bounds(images, 1), equal_bounds(images, tokens), shape);
+  const Tensor h = head.out.forward(pass, o.view({images, channels}));  // [I, C]
+  const Tensor inner = gelu(*pass.device, head.fc1.forward(pass, normalise(pass, h, head.norm)),
+                            gelu_kind(tower.config.activation));
+  return h + head.fc2.forward(pass, inner);
+}
+
 }  // namespace
 
 Gelu gelu_kind(const std::string& activation) {
@@ -73,17 +100,18 @@ std::vector<Tensor> run_vision(Pass& pass, const VisionTower& tower, const Tenso
   const EncoderConfig& config = tower.config;
   check_pixels(config, pixels);
   const int64_t images = pixels.size(0), channels = config.hidden_size;
-  const int64_t tokens = config.patches() + 1;  // S
+  const int64_t tokens = config.tokens();  // S
   const Tensor weight = tower.patch_weight.reshape({channels, -1});
   const Tensor rows = patches_of(config, pixels.to(weight.scalar_type()));  // [I*P, 3*patch*patch]
-  const Tensor patches = linear(*pass.device, rows, weight, Tensor())
+  const Tensor patches = linear(*pass.device, rows, weight, tower.patch_bias)
                              .view({images, config.patches(), channels});  // [I, P, C]
-  const Tensor first = tower.class_embedding.expand({images, 1, channels});
-  const Tensor sum = at::cat({first, patches}, 1) + tower.positions;  // [I, S, C]
-  Tensor x = normalise(pass, sum.view({images * tokens, channels}), tower.pre_norm);
-  std::vector<int32_t> starts;
-  for (int64_t i = 0; i <= images; ++i) starts.push_back(static_cast<int32_t>(i * tokens));
-  const Bounds bounds = Bounds::of(std::move(starts));
+  Tensor x = patches;
+  if (tower.class_embedding.defined()) {
+    x = at::cat({tower.class_embedding.expand({images, 1, channels}), patches}, 1);  // [I, S, C]
+  }
+  x = (x + tower.positions).view({images * tokens, channels});
+  if (tower.pre_norm.weight.defined()) x = normalise(pass, x, tower.pre_norm);
+  const Bounds bounds = equal_bounds(images, tokens);
   std::vector<Tensor> states = {x.view({images, tokens, channels})};
   for (int64_t i = 0; i < last_layer; ++i) {
     x = run_layer(pass, config, tower.layers[static_cast<size_t>(i)], x, bounds, /*causal=*/false);
@@ -92,8 +120,13 @@ std::vector<Tensor> run_vision(Pass& pass, const VisionTower& tower, const Tenso
   return states;
 }
 
-Tensor pool_vision(Pass& pass, const VisionTower& tower, const Tensor& last) {
-  return normalise(pass, last.select(1, 0).contiguous(), tower.post_norm);
+PooledVision pool_vision(Pass& pass, const VisionTower& tower, const Tensor& last) {
+  if (!tower.config.is_siglip) {
+    return {Tensor(), normalise(pass, last.select(1, 0).contiguous(), tower.post_norm)};
+  }
+  const int64_t images = last.size(0), tokens = last.size(1), channels = last.size(2);
+  const Tensor normed = normalise(pass, last.view({-1, channels}), tower.post_norm);  // [I*P, C]
+  return {normed.view({images, tokens, channels}), pool_by_attention(pass, tower, normed)};
 }
 
 std::vector<Tensor> run_clip_text(Pass& pass, const ClipText& text, const Tensor& ids,
@@ -109,7 +142,7 @@ std::vector<Tensor> run_clip_text(Pass& pass, const ClipText& text, const Tensor
   Tensor x = text.tokens.forward(pass, ids) + embedding(*pass.device, places, text.positions);
   std::vector<Tensor> states = {x};
   for (const EncoderLayer& layer : text.layers) {
-    x = run_layer(pass, text.config, layer, x, bounds, /*causal=*/true);
+    x = run_layer(pass, text.config, layer, x, bounds, /*causal=*/!text.config.is_siglip);
     states.push_back(x);
   }
   states.push_back(normalise(pass, x, text.final_norm));

@@ -1,7 +1,8 @@
-// The encoders of CLIP: the vision tower (also llava's) and the text tower.
+// The encoders of CLIP and SigLIP: the vision tower (CLIP's is also llava's) and the text tower.
 // Called by model/model and infer/forward. Knows nothing of projectors' use or of decoders.
 //
-// Letters: I images, P patches of one, S = P + 1 with the class token, C channels, T packed tokens.
+// Letters: I images, P patches of one, S = P + 1 with the class token (SigLIP: P), C channels, T
+// packed tokens.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,13 +20,23 @@ struct EncoderLayer {
   Linear q, k, v, out, fc1, fc2;
 };
 
+// SigLIP's pooling (Zhai et al. 2022): one learnt query attends to all patches, then an MLP.
+struct PoolingHead {
+  at::Tensor probe;               // [1, 1, C]
+  at::Tensor in_weight, in_bias;  // [3*C, C], [3*C]: query, key, value
+  Linear out, fc1, fc2;
+  Norm norm;
+};
+
 struct VisionTower {
   EncoderConfig config;
-  at::Tensor class_embedding;  // [C]
+  at::Tensor class_embedding;  // [C]; CLIP
   at::Tensor patch_weight;     // [C, 3, patch, patch]
+  at::Tensor patch_bias;       // [C]; SigLIP
   at::Tensor positions;        // [S, C]
-  Norm pre_norm, post_norm;
+  Norm pre_norm, post_norm;    // pre_norm without weights in SigLIP
   std::vector<EncoderLayer> layers;
+  PoolingHead head;  // SigLIP
 };
 
 struct ClipText {
@@ -40,8 +51,12 @@ struct ClipText {
 // INVALID_ARGUMENT naming both sizes when the images are not as the tower was made for.
 std::vector<at::Tensor> run_vision(Pass& pass, const VisionTower& tower, const at::Tensor& pixels,
                                    int64_t last_layer);
-// The class token of the last stream after post_layernorm. [I, C]
-at::Tensor pool_vision(Pass& pass, const VisionTower& tower, const at::Tensor& last);
+struct PooledVision {
+  at::Tensor normed;  // [I, S, C] after post_layernorm; SigLIP
+  at::Tensor pooled;  // [I, C]
+};
+// From the last stream: CLIP's class token after post_layernorm; SigLIP's pooling of all tokens.
+PooledVision pool_vision(Pass& pass, const VisionTower& tower, const at::Tensor& last);
 
 // ids int32 [T] packed by bounds, positions from 0 in each sequence -> streams [T, C] after 0 ..
 // layers layers, then the one after final_layer_norm.

@@ -43,6 +43,18 @@ std::vector<float> inverse_frequencies(const TextConfig& config) {
   return result;
 }
 
+// Where in positions [axes, T] the axis of each frequency begins [D/2]: with mRoPE piece j of the
+// frequencies takes axis j mod 3 (Wang et al. 2024).
+std::vector<int64_t> axis_starts(const TextConfig& config, int64_t axes, int64_t rows) {
+  std::vector<int64_t> starts;
+  for (size_t j = 0; axes == 3 && j < config.rope.sections.size(); ++j) {
+    const auto count = static_cast<size_t>(config.rope.sections[j]);
+    starts.insert(starts.end(), count, static_cast<int64_t>(j % 3) * rows);
+  }
+  starts.resize(static_cast<size_t>(config.head_dim / 2), 0);
+  return starts;
+}
+
 struct Rotation {
   Tensor cos, sin;  // [T, D] in the activations' type
 };
@@ -128,19 +140,21 @@ Tensor KvCache::values(size_t layer, int64_t count) const {
   return values_[layer].narrow(0, 0, count);
 }
 
-std::pair<Tensor, Tensor> rotary_table(const TextConfig& config,
-                                       std::span<const int32_t> positions) {
+std::pair<Tensor, Tensor> rotary_table(const TextConfig& config, std::span<const int32_t> positions,
+                                       int64_t axes) {
   const std::vector<float> inverse = inverse_frequencies(config);
   const int64_t half = static_cast<int64_t>(inverse.size());
-  const int64_t rows = static_cast<int64_t>(positions.size());
+  const int64_t rows = static_cast<int64_t>(positions.size()) / axes;
+  const std::vector<int64_t> starts = axis_starts(config, axes, rows);
   const auto options = at::TensorOptions().dtype(at::kFloat);
   Tensor cos = at::empty({rows, 2 * half}, options), sin = at::empty({rows, 2 * half}, options);
   float* c = cos.mutable_data_ptr<float>();
   float* s = sin.mutable_data_ptr<float>();
   for (int64_t t = 0; t < rows; ++t) {
     for (int64_t i = 0; i < half; ++i) {
-      const float angle =
-          static_cast<float>(positions[static_cast<size_t>(t)]) * inverse[static_cast<size_t>(i)];
+      const auto at = static_cast<size_t>(i);
+      const auto place = static_cast<size_t>(starts[at] + t);
+      const float angle = static_cast<float>(positions[place]) * inverse[at];
       c[t * 2 * half + i] = c[t * 2 * half + half + i] = std::cos(angle);
       s[t * 2 * half + i] = s[t * 2 * half + half + i] = std::sin(angle);
     }
@@ -151,7 +165,9 @@ std::pair<Tensor, Tensor> rotary_table(const TextConfig& config,
 DecoderOutputs run_decoder(Pass& pass, const Decoder& decoder, const DecoderInputs& in) {
   check_room(in);
   DecoderOutputs out;
-  const auto [cos, sin] = rotary_table(decoder.config, in.positions);
+  const auto rows = static_cast<size_t>(in.embeds.size(0));
+  const int64_t axes = in.positions.size() == 3 * rows ? 3 : 1;
+  const auto [cos, sin] = rotary_table(decoder.config, in.positions, axes);
   const Rotation rotation{cos.to(in.embeds.options()), sin.to(in.embeds.options())};
   Tensor stream = in.embeds, normed, delta;  // [T, C]; delta: what the last block adds
   const auto next_norm = [&](const Norm& norm) {

@@ -1,5 +1,6 @@
-// One decoder for the llama family (llama, mistral, qwen2, qwen3) over packed rows, with or without
-// a cache of keys and values. Called by model/model. Knows nothing of images, labels or files.
+// One decoder for the llama family (llama, mistral, qwen2, qwen3, the text of Qwen-VL) over packed
+// rows, with or without a cache of keys and values. Called by model/model. Knows nothing of images,
+// labels or files.
 //
 // Letters: T packed tokens, C channels, H query heads, G key and value heads, D head size.
 #pragma once
@@ -60,7 +61,7 @@ class KvCache {
 
 struct DecoderInputs {
   at::Tensor embeds;               // [T, C]
-  std::vector<int32_t> positions;  // [T]
+  std::vector<int32_t> positions;  // [T], or [3, T] with rope.sections
   Bounds bounds;                   // sequences of the rows
   std::vector<KvCache*> caches;    // one a sequence, or empty; advanced by the call
   bool keep_states = false;
@@ -79,7 +80,9 @@ DecoderOutputs run_decoder(Pass& pass, const Decoder& decoder, const DecoderInpu
 at::Tensor head_weight(const Decoder& decoder);
 
 // cos and sin [T, D] in fp32, as transformers computes them (with llama3 and linear scaling).
+// positions [axes, T]; with 3 axes each of rope.sections takes its own, in turn.
 std::pair<at::Tensor, at::Tensor> rotary_table(const TextConfig& config,
-                                               std::span<const int32_t> positions);
+                                               std::span<const int32_t> positions,
+                                               int64_t axes = 1);
 
 }  // namespace mortise::engine

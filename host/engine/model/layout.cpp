@@ -6,22 +6,34 @@ namespace mortise::engine {
 namespace {
 
 struct NameRule {
-  std::string_view model_type, disk, memory;
+  std::string_view disk, memory;
 };
 
-// The first rule whose disk prefix fits applies when reading; when writing, the first whose memory
-// prefix fits.
-constexpr NameRule kNameRules[] = {
-    {"llava", "language_model.model.", "model.language_model."},
-    {"llava", "language_model.lm_head.", "lm_head."},
-    {"llava", "vision_tower.", "model.vision_tower."},
-    {"llava", "vision_tower.vision_model.", "model.vision_tower."},
-    {"llava", "model.vision_tower.vision_model.", "model.vision_tower."},
-    {"llava", "multi_modal_projector.", "model.multi_modal_projector."},
+// One table a family. When reading, the longest disk prefix that fits applies; when writing, the
+// first rule whose memory prefix fits.
+constexpr NameRule kLlavaNames[] = {
+    {"language_model.model.", "model.language_model."},
+    {"language_model.lm_head.", "lm_head."},
+    {"vision_tower.", "model.vision_tower."},
+    {"vision_tower.vision_model.", "model.vision_tower."},
+    {"model.vision_tower.vision_model.", "model.vision_tower."},
+    {"multi_modal_projector.", "model.multi_modal_projector."},
+};
+constexpr NameRule kQwenVlNames[] = {
+    {"visual.", "model.visual."},
+    {"model.", "model.language_model."},
+    {"model.visual.", "model.visual."},
+    {"model.language_model.", "model.language_model."},
 };
 
-constexpr std::string_view kIgnorable[] = {"rotary_emb.inv_freq", "embeddings.position_ids",
-                                           "masked_bias", ".attn.bias"};
+std::span<const NameRule> rules_of(const std::string& model_type) {
+  if (model_type == "llava") return kLlavaNames;
+  if (model_type == "qwen2_vl" || model_type == "qwen2_5_vl") return kQwenVlNames;
+  return {};
+}
+
+constexpr std::string_view kIgnorable[] = {"rotary_emb.inv_freq", "rotary_pos_emb.inv_freq",
+                                           "embeddings.position_ids", "masked_bias", ".attn.bias"};
 
 // Grows the list in the order of the layers.
 class Layout {
@@ -41,7 +53,9 @@ class Layout {
     rms_norm(name, size);
     specs_.push_back({name + ".bias", {size}, Init::kZeros});
   }
-  void scalar(std::string name) { specs_.push_back({std::move(name), {}, Init::kOnes}); }
+  void constant(std::string name, std::vector<int64_t> shape) {
+    specs_.push_back({std::move(name), std::move(shape), Init::kOnes});
+  }
   std::vector<TensorSpec> take() { return std::move(specs_); }
 
  private:
@@ -87,15 +101,30 @@ void add_encoder_layers(Layout& layout, const EncoderConfig& encoder, const std:
   }
 }
 
+// One query looks at all patches: SigLIP's pooling.
+void add_pooling_head(Layout& layout, const EncoderConfig& vision, const std::string& prefix) {
+  const int64_t hidden = vision.hidden_size;
+  layout.normal(prefix + "probe", {1, 1, hidden});
+  layout.normal(prefix + "attention.in_proj_weight", {3 * hidden, hidden});
+  layout.normal(prefix + "attention.in_proj_bias", {3 * hidden});
+  layout.linear(prefix + "attention.out_proj", hidden, hidden, /*bias=*/true);
+  layout.layer_norm(prefix + "layernorm", hidden);
+  layout.linear(prefix + "mlp.fc1", vision.intermediate_size, hidden, /*bias=*/true);
+  layout.linear(prefix + "mlp.fc2", hidden, vision.intermediate_size, /*bias=*/true);
+}
+
 void add_vision(Layout& layout, const EncoderConfig& vision, const std::string& prefix) {
   const int64_t hidden = vision.hidden_size, patch = vision.patch_size;
-  layout.normal(prefix + "embeddings.class_embedding", {hidden});
-  layout.normal(prefix + "embeddings.patch_embedding.weight",
-                {hidden, vision.channels, patch, patch});
-  layout.normal(prefix + "embeddings.position_embedding.weight", {vision.patches() + 1, hidden});
-  layout.layer_norm(prefix + "pre_layrnorm", hidden);  // the spelling is transformers' own
+  const std::string embeddings = prefix + "embeddings.";
+  if (!vision.is_siglip) layout.normal(embeddings + "class_embedding", {hidden});
+  layout.normal(embeddings + "patch_embedding.weight", {hidden, vision.channels, patch, patch});
+  if (vision.is_siglip) layout.normal(embeddings + "patch_embedding.bias", {hidden});
+  layout.normal(embeddings + "position_embedding.weight", {vision.tokens(), hidden});
+  // the spelling is transformers' own
+  if (!vision.is_siglip) layout.layer_norm(prefix + "pre_layrnorm", hidden);
   add_encoder_layers(layout, vision, prefix);
   layout.layer_norm(prefix + "post_layernorm", hidden);
+  if (vision.is_siglip) add_pooling_head(layout, vision, prefix + "head.");
 }
 
 void add_clip_text(Layout& layout, const EncoderConfig& text) {
@@ -115,6 +144,36 @@ void add_projector(Layout& layout, const ModelConfig& config, const std::string&
   layout.linear(prefix + "linear_2", out, out, config.projector_bias);
 }
 
+// Blocks of LayerNorm and a plain MLP (2), or of RMSNorm and a gated one (2.5).
+void add_qwen_vision(Layout& layout, const QwenVisionConfig& vision, const std::string& prefix) {
+  const int64_t hidden = vision.hidden_size, inner = vision.intermediate_size;
+  const int64_t patch = vision.patch_size;
+  const int64_t merged = hidden * vision.merge_size * vision.merge_size;
+  const auto norm = [&](const std::string& name) {
+    return vision.is_gated ? layout.rms_norm(name, hidden) : layout.layer_norm(name, hidden);
+  };
+  layout.normal(prefix + "patch_embed.proj.weight",
+                {hidden, vision.channels, vision.temporal_patch_size, patch, patch});
+  for (int64_t i = 0; i < vision.layers; ++i) {
+    const std::string block = prefix + "blocks." + std::to_string(i) + ".";
+    norm(block + "norm1");
+    norm(block + "norm2");
+    layout.linear(block + "attn.qkv", 3 * hidden, hidden, /*bias=*/true);
+    layout.linear(block + "attn.proj", hidden, hidden, /*bias=*/true);
+    if (vision.is_gated) {
+      layout.linear(block + "mlp.gate_proj", inner, hidden, /*bias=*/true);
+      layout.linear(block + "mlp.up_proj", inner, hidden, /*bias=*/true);
+      layout.linear(block + "mlp.down_proj", hidden, inner, /*bias=*/true);
+    } else {
+      layout.linear(block + "mlp.fc1", inner, hidden, /*bias=*/true);
+      layout.linear(block + "mlp.fc2", hidden, inner, /*bias=*/true);
+    }
+  }
+  norm(prefix + "merger.ln_q");
+  layout.linear(prefix + "merger.mlp.0", merged, merged, /*bias=*/true);
+  layout.linear(prefix + "merger.mlp.2", vision.out_size, merged, /*bias=*/true);
+}
+
 bool replace_prefix(std::string_view name, std::string_view from, std::string_view to,
                     std::string& out) {
   if (!name.starts_with(from)) return false;
@@ -129,6 +188,9 @@ ModulePrefixes prefixes_of(const std::string& model_type) {
     return {"model.language_model.", "lm_head", "model.vision_tower.",
             "model.multi_modal_projector."};
   }
+  if (model_type == "qwen2_vl" || model_type == "qwen2_5_vl") {
+    return {"model.language_model.", "lm_head", "model.visual.", "model.visual.merger."};
+  }
   return {"model.", "lm_head", "vision_model.", ""};
 }
 
@@ -136,13 +198,18 @@ std::vector<TensorSpec> layout_of(const ModelConfig& config) {
   const ModulePrefixes prefixes = prefixes_of(config.model_type);
   Layout layout(config.text ? config.text->initializer_range : 0.02);
   if (config.vision) add_vision(layout, *config.vision, prefixes.vision);
-  if (config.clip_text) {
-    add_clip_text(layout, *config.clip_text);
+  if (config.clip_text) add_clip_text(layout, *config.clip_text);
+  if (config.clip_text && config.clip_text->is_siglip) {
+    layout.linear("text_model.head", config.projection_dim, config.clip_text->hidden_size, true);
+    layout.constant("logit_scale", {1});
+    layout.constant("logit_bias", {1});
+  } else if (config.clip_text) {
     layout.linear("visual_projection", config.projection_dim, config.vision->hidden_size, false);
     layout.linear("text_projection", config.projection_dim, config.clip_text->hidden_size, false);
-    layout.scalar("logit_scale");
+    layout.constant("logit_scale", {});
   }
-  if (config.is_multimodal()) add_projector(layout, config, prefixes.projector);
+  if (config.qwen_vision) add_qwen_vision(layout, *config.qwen_vision, prefixes.vision);
+  if (config.has_fixed_images()) add_projector(layout, config, prefixes.projector);
   if (config.text) add_text(layout, *config.text, prefixes);
   return layout.take();
 }
@@ -150,8 +217,8 @@ std::vector<TensorSpec> layout_of(const ModelConfig& config) {
 std::string memory_name(const std::string& model_type, std::string_view disk_name) {
   std::string best(disk_name), candidate;
   size_t longest = 0;  // the longest prefix wins: vision_tower.vision_model. before vision_tower.
-  for (const NameRule& rule : kNameRules) {
-    if (rule.model_type == model_type && rule.disk.size() > longest &&
+  for (const NameRule& rule : rules_of(model_type)) {
+    if (rule.disk.size() > longest &&
         replace_prefix(disk_name, rule.disk, rule.memory, candidate)) {
       best = candidate;
       longest = rule.disk.size();
@@ -162,11 +229,8 @@ std::string memory_name(const std::string& model_type, std::string_view disk_nam
 
 std::string disk_name(const std::string& model_type, std::string_view memory_name) {
   std::string name;
-  for (const NameRule& rule : kNameRules) {
-    if (rule.model_type == model_type &&
-        replace_prefix(memory_name, rule.memory, rule.disk, name)) {
-      return name;
-    }
+  for (const NameRule& rule : rules_of(model_type)) {
+    if (replace_prefix(memory_name, rule.memory, rule.disk, name)) return name;
   }
   return std::string(memory_name);
 }

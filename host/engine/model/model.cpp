@@ -93,12 +93,49 @@ void bind_encoder_layers(Binder& bind, const EncoderConfig& config, const std::s
 
 void bind_vision(Binder& bind, VisionTower& tower, const std::string& prefix) {
   const double eps = tower.config.layer_norm_eps;
-  bind.tensor(prefix + "embeddings.class_embedding", tower.class_embedding);
-  bind.tensor(prefix + "embeddings.patch_embedding.weight", tower.patch_weight);
-  bind.tensor(prefix + "embeddings.position_embedding.weight", tower.positions);
+  const bool is_siglip = tower.config.is_siglip;
+  const std::string embeddings = prefix + "embeddings.";
+  if (!is_siglip) bind.tensor(embeddings + "class_embedding", tower.class_embedding);
+  bind.tensor(embeddings + "patch_embedding.weight", tower.patch_weight);
+  if (is_siglip) bind.tensor(embeddings + "patch_embedding.bias", tower.patch_bias);
+  bind.tensor(embeddings + "position_embedding.weight", tower.positions);
   bind.norm(prefix + "pre_layrnorm", tower.pre_norm, eps);
   bind_encoder_layers(bind, tower.config, prefix, tower.layers);
   bind.norm(prefix + "post_layernorm", tower.post_norm, eps);
+  if (!is_siglip) return;
+  PoolingHead& head = tower.head;
+  bind.tensor(prefix + "head.probe", head.probe);
+  bind.tensor(prefix + "head.attention.in_proj_weight", head.in_weight);
+  bind.tensor(prefix + "head.attention.in_proj_bias", head.in_bias);
+  bind.linear(prefix + "head.attention.out_proj", head.out);
+  bind.norm(prefix + "head.layernorm", head.norm, eps);
+  bind.linear(prefix + "head.mlp.fc1", head.fc1);
+  bind.linear(prefix + "head.mlp.fc2", head.fc2);
+}
+
+void bind_qwen_vision(Binder& bind, QwenTower& tower, const std::string& prefix) {
+  const double eps = tower.config.norm_eps;
+  bind.tensor(prefix + "patch_embed.proj.weight", tower.patch_weight);
+  tower.blocks.resize(static_cast<size_t>(tower.config.layers));
+  for (size_t i = 0; i < tower.blocks.size(); ++i) {
+    QwenBlock& block = tower.blocks[i];
+    const std::string name = prefix + "blocks." + std::to_string(i) + ".";
+    bind.norm(name + "norm1", block.norm1, eps);
+    bind.norm(name + "norm2", block.norm2, eps);
+    bind.linear(name + "attn.qkv", block.qkv);
+    bind.linear(name + "attn.proj", block.proj);
+    if (tower.config.is_gated) {
+      bind.linear(name + "mlp.gate_proj", block.gate);
+      bind.linear(name + "mlp.up_proj", block.up);
+      bind.linear(name + "mlp.down_proj", block.down);
+    } else {
+      bind.linear(name + "mlp.fc1", block.fc1);
+      bind.linear(name + "mlp.fc2", block.fc2);
+    }
+  }
+  bind.norm(prefix + "merger.ln_q", tower.merger_norm, eps);
+  bind.linear(prefix + "merger.mlp.0", tower.merger_1);
+  bind.linear(prefix + "merger.mlp.2", tower.merger_2);
 }
 
 void bind_clip_text(Binder& bind, ClipText& text) {
@@ -167,14 +204,20 @@ void bind_model(Model& model, std::map<std::string, Tensor> tensors) {
     model.vision.emplace().config = *config.vision;
     bind_vision(bind, *model.vision, prefixes.vision);
   }
+  if (config.qwen_vision) {
+    model.qwen_vision.emplace().config = *config.qwen_vision;
+    bind_qwen_vision(bind, *model.qwen_vision, prefixes.vision);
+  }
   if (config.clip_text) {
     model.clip_text.emplace().config = *config.clip_text;
+    const bool is_siglip = config.clip_text->is_siglip;
     bind_clip_text(bind, *model.clip_text);
-    bind.linear("visual_projection", model.visual_projection);
-    bind.linear("text_projection", model.text_projection);
+    if (!is_siglip) bind.linear("visual_projection", model.visual_projection);
+    bind.linear(is_siglip ? "text_model.head" : "text_projection", model.text_projection);
     bind.tensor("logit_scale", model.logit_scale);
+    if (is_siglip) bind.tensor("logit_bias", model.logit_bias);
   }
-  if (config.is_multimodal()) {
+  if (config.has_fixed_images()) {
     bind.linear(prefixes.projector + "linear_1", model.projector_1);
     bind.linear(prefixes.projector + "linear_2", model.projector_2);
   }
@@ -195,18 +238,58 @@ at::ScalarType own_dtype(const std::map<std::string, Tensor>& tensors) {
   return is_half ? at::kBFloat16 : at::kFloat;
 }
 
-// Features take the place of the image tokens' embeddings, in order.
-Tensor place_features(const Model& model, const TextInputs& in, const Tensor& embeds,
-                      const Tensor& features, const std::vector<int64_t>& places) {
-  if (features.size(0) != static_cast<int64_t>(places.size())) {
-    fail(Code::kInvalidArgument,
-         "The rows hold " + std::to_string(places.size()) + " image tokens, but the images give " +
-             std::to_string(features.size(0)) + " features (" +
-             std::to_string(model.config.tokens_per_image()) + " an image).",
-         "Put exactly one expanded image placeholder into the text for each image.");
+// Where in the rows the placeholders of one kind of picture stand. They are overwritten with 0: one
+// may lie outside the vocabulary, and what is embedded there is replaced. What follows a cached
+// prompt was generated: there the id is a token as any other.
+std::vector<int64_t> take_places(Tensor& ids, int64_t token_id, const TextInputs& in) {
+  std::vector<int64_t> places;
+  if (token_id < 0) return places;
+  int32_t* data = ids.mutable_data_ptr<int32_t>();
+  for (size_t s = 0; s + 1 < in.bounds.host.size(); ++s) {
+    if (!in.caches.empty() && in.caches[s]->length() > 0) continue;
+    for (int64_t t = in.bounds.host[s]; t < in.bounds.host[s + 1]; ++t) {
+      if (data[t] != token_id) continue;
+      places.push_back(t);
+      data[t] = 0;
+    }
   }
-  const Tensor index = at::tensor(at::ArrayRef<int64_t>(places), at::kLong).to(in.ids.device());
-  return embeds.index_copy(0, index, features.to(embeds.scalar_type()));
+  return places;
+}
+
+// Features take the place of the embeddings of the placeholders of their kind, in order.
+void place_features(const Model& model, const char* kind, const Tensor& features,
+                    const std::vector<int64_t>& places, Tensor& embeds) {
+  const int64_t count = features.defined() ? features.size(0) : 0;
+  if (count == static_cast<int64_t>(places.size())) {
+    if (count == 0) return;
+    const Tensor index = at::tensor(at::ArrayRef<int64_t>(places), at::kLong).to(embeds.device());
+    embeds = embeds.index_copy(0, index, features.to(embeds.scalar_type()));
+    return;
+  }
+  const std::string tokens =
+      "The rows hold " + std::to_string(places.size()) + " " + kind + " tokens, but ";
+  if (!features.defined()) {
+    fail(Code::kInvalidArgument, tokens + "no " + kind + " was given.",
+         std::string("Give the ") + kind + "s, or leave their placeholders out of the text.");
+  }
+  std::string given = std::string("the ") + kind + "s give " + std::to_string(count) + " features";
+  if (model.vision) given += " (" + std::to_string(model.config.tokens_per_image()) + " an image)";
+  fail(Code::kInvalidArgument, tokens + given + ".",
+       std::string("Put exactly one expanded placeholder into the text for each ") + kind + ".");
+}
+
+// Pictures of Qwen-VL as features [M, C]; undefined without pictures. The tower's states go into
+// `states` unless that is nullptr.
+Tensor picture_features(Pass& pass, const Model& model, const PatchBatch& pictures,
+                        std::vector<Tensor>* states) {
+  if (!pictures.patches.defined()) return {};
+  if (!model.qwen_vision) {
+    fail(Code::kInvalidArgument, "Pictures of any size were given, but a " +
+                                     model.config.model_type + " model takes none.");
+  }
+  QwenFeatures result = run_qwen_vision(pass, *model.qwen_vision, pictures);
+  if (states != nullptr) *states = std::move(result.states);
+  return result.features;
 }
 
 template <class Item>
@@ -280,7 +363,7 @@ NamedTensors tensors_on_disk(const Model& model) {
 
 Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
   const ModelConfig& config = model.config;
-  if (!config.is_multimodal()) {
+  if (!config.has_fixed_images()) {
     fail(Code::kInvalidArgument,
          "Images were given, but a " + config.model_type + " model has no vision tower for them.");
   }
@@ -304,37 +387,33 @@ Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
   return features.view({chosen.size(0), chosen.size(1), -1});
 }
 
+void place_pictures(const Model& model, TextInputs& in) {
+  if (!model.qwen_vision) return;
+  const std::span ids(in.ids.const_data_ptr<int32_t>(), static_cast<size_t>(in.ids.size(0)));
+  in.positions = mrope_positions(model.config, ids, in.bounds.host, in.images, in.videos).values;
+}
+
 TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
   if (!model.text) {
     fail(Code::kInvalidArgument, "A " + model.config.model_type + " model has no decoder.");
   }
   TextOutputs out;
-  Tensor ids = in.ids, features;
-  std::vector<int64_t> places;
-  if (model.config.is_multimodal()) {
-    ids = in.ids.clone();
-    int32_t* data = ids.mutable_data_ptr<int32_t>();
-    for (int64_t t = 0; t < ids.size(0); ++t) {
-      if (data[t] != model.config.image_token_id) continue;
-      places.push_back(t);
-      data[t] = 0;  // overwritten below; the placeholder may lie outside the vocabulary
-    }
-  }
-  if (in.image_features.defined()) {
-    features = in.image_features;
-  } else if (in.pixels.defined()) {
+  Tensor ids = model.config.is_multimodal() ? in.ids.clone() : in.ids;
+  const std::vector<int64_t> image_places = take_places(ids, model.config.image_token_id, in);
+  const std::vector<int64_t> video_places = take_places(ids, model.config.video_token_id, in);
+  Tensor features = in.image_features;
+  if (!features.defined() && in.pixels.defined()) {
     out.image_features = image_features_of(pass, model, in.pixels);
     features = out.image_features.flatten(0, 1);  // [I*P, C]
   }
-  Tensor embeds = model.text->embed.forward(pass, ids);
-  if (features.defined()) {
-    embeds = place_features(model, in, embeds, features, places);
-  } else if (!places.empty()) {
-    fail(
-        Code::kInvalidArgument,
-        "The rows hold " + std::to_string(places.size()) + " image tokens, but no image was given.",
-        "Give the images, or leave their placeholders out of the text.");
+  if (in.images.patches.defined()) {
+    features = out.image_features =
+        picture_features(pass, model, in.images, in.keep_states ? &out.vision_states : nullptr);
   }
+  out.video_features = picture_features(pass, model, in.videos, nullptr);
+  Tensor embeds = model.text->embed.forward(pass, ids);
+  place_features(model, "image", features, image_places, embeds);
+  place_features(model, "video", out.video_features, video_places, embeds);
   DecoderOutputs decoded = run_decoder(pass, *model.text,
                                        {.embeds = embeds,
                                         .positions = in.positions,

@@ -3,7 +3,8 @@
 // it has a tower. Called by infer/, lora/, train/ and export. Knows nothing of tokenizers, losses'
 // packs or optimisers.
 //
-// Letters: T packed tokens, C channels, V vocabulary, I images, P tokens of one image, L labelled.
+// Letters: T packed tokens, C channels, V vocabulary, I images, P tokens of one image, L labelled,
+// M features of pictures of any size.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,6 +20,7 @@
 #include "engine/model/clip.h"
 #include "engine/model/config.h"
 #include "engine/model/decoder.h"
+#include "engine/model/qwen_vision.h"
 #include "engine/weights/checkpoint.h"
 
 namespace mortise::engine {
@@ -34,10 +36,11 @@ struct Model {
   at::ScalarType dtype = at::kFloat;  // of weights and activations
   std::optional<Decoder> text;
   std::optional<VisionTower> vision;
+  std::optional<QwenTower> qwen_vision;
   std::optional<ClipText> clip_text;
   Linear projector_1, projector_2;            // llava
-  Linear visual_projection, text_projection;  // clip
-  at::Tensor logit_scale;                     // clip, []
+  Linear visual_projection, text_projection;  // clip; siglip has the second, as text_model.head
+  at::Tensor logit_scale, logit_bias;         // clip: [] and undefined; siglip: [1] both
 
   // In the order of the layers; a tied head is not listed. Stable while the Model lives.
   std::vector<Parameter> parameters;
@@ -74,22 +77,29 @@ NamedTensors tensors_on_disk(const Model& model);
 
 struct TextInputs {
   at::Tensor ids;                  // int32 [T]
-  std::vector<int32_t> positions;  // [T]
+  std::vector<int32_t> positions;  // [T], or [3, T] from mrope_positions
   Bounds bounds;                   // sequences of the rows
   at::Tensor pixels;             // [I, 3, H, W]: images in the order of their tokens; or undefined
   at::Tensor image_features;     // [I*P, C] instead of pixels, when a cache holds them
+  PatchBatch images, videos;     // the pictures of Qwen-VL, in the order of their tokens
   std::vector<KvCache*> caches;  // one a sequence, or empty
   bool keep_states = false;
 };
 
 struct TextOutputs {
-  at::Tensor last;                 // [T, C] after the final norm
-  std::vector<at::Tensor> states;  // as DecoderOutputs
-  at::Tensor image_features;       // [I, P, C]; undefined without images
+  at::Tensor last;                        // [T, C] after the final norm
+  std::vector<at::Tensor> states;         // as DecoderOutputs
+  at::Tensor image_features;              // [I, P, C], of Qwen-VL [M, C]; undefined without images
+  at::Tensor video_features;              // [M, C]; undefined without videos
+  std::vector<at::Tensor> vision_states;  // keep_states, Qwen-VL: as QwenFeatures, of the images
 };
 
+// Qwen-VL: sets in.positions to those [3, T] that follow from its ids, bounds and pictures. Other
+// models keep theirs. Throws what mrope_positions throws.
+void place_pictures(const Model& model, TextInputs& in);
+
 // Throws OpFailure: INVALID_ARGUMENT when the number of image tokens and of images do not fit, or
-// an id is out of range; what run_decoder throws.
+// an id is out of range; what run_decoder and run_qwen_vision throw.
 TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& inputs);
 
 // pixels [I, 3, H, W] -> features as they enter the text [I, P, C] (llava).

@@ -23,7 +23,7 @@ struct Preset {
 };
 
 // Shapes as config.json in the older spelling, which every release of transformers reads.
-constexpr std::array<Preset, 7> kPresets = {{
+constexpr std::array<Preset, 8> kPresets = {{
     {"llama-tiny", R"({"architectures":["LlamaForCausalLM"],"model_type":"llama",
       "vocab_size":2048,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2,
       "num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":1024,
@@ -83,6 +83,19 @@ constexpr std::array<Preset, 7> kPresets = {{
       "vision_config":{"model_type":"clip_vision_model","hidden_size":192,"intermediate_size":512,
         "num_hidden_layers":4,"num_attention_heads":6,"num_channels":3,"image_size":112,
         "patch_size":14,"hidden_act":"quick_gelu","layer_norm_eps":1e-5,"projection_dim":192},
+      "torch_dtype":"float32"})"},
+    {"qwen2_vl-tiny", R"({"architectures":["Qwen2VLForConditionalGeneration"],
+      "model_type":"qwen2_vl","image_token_id":2044,"video_token_id":2045,
+      "vision_start_token_id":2046,"vision_end_token_id":2047,"vocab_size":2048,"hidden_size":64,
+      "intermediate_size":160,"num_hidden_layers":2,"num_attention_heads":4,
+      "num_key_value_heads":2,"max_position_embeddings":32768,"rms_norm_eps":1e-6,
+      "rope_theta":1000000.0,"rope_scaling":{"type":"mrope","mrope_section":[2,3,3]},
+      "hidden_act":"silu","sliding_window":null,"use_sliding_window":false,
+      "tie_word_embeddings":true,"initializer_range":0.02,"bos_token_id":null,
+      "eos_token_id":null,"pad_token_id":null,
+      "vision_config":{"model_type":"qwen2_vl","depth":2,"embed_dim":32,"hidden_size":64,
+        "mlp_ratio":2,"num_heads":2,"in_channels":3,"hidden_act":"quick_gelu","patch_size":14,
+        "spatial_merge_size":2,"temporal_patch_size":2},
       "torch_dtype":"float32"})"},
 }};
 
@@ -164,6 +177,21 @@ Json preprocessor_config(const EncoderConfig& vision) {
        {"image_std", Json::array({Json(0.26862954), Json(0.26130258), Json(0.27577711)})}});
 }
 
+// The same for a tower that takes any size: bounds of the area instead of a crop.
+Json patch_preprocessor_config(const QwenVisionConfig& vision) {
+  return Json::object(
+      {{"image_processor_type", "Qwen2VLImageProcessor"},
+       {"patch_size", vision.patch_size},
+       {"merge_size", vision.merge_size},
+       {"temporal_patch_size", vision.temporal_patch_size},
+       {"min_pixels", 3136},
+       {"max_pixels", 1003520},
+       {"resample", 3},
+       {"rescale_factor", 1.0 / 255.0},
+       {"image_mean", Json::array({Json(0.48145466), Json(0.4578275), Json(0.40821073)})},
+       {"image_std", Json::array({Json(0.26862954), Json(0.26130258), Json(0.27577711)})}});
+}
+
 base::Status write_json(base::FileOps& files, const std::string& folder, const char* name,
                         const Json& json) {
   return base::write_file_durably(files, base::join_path(folder, name), json.dump(2) + "\n");
@@ -179,7 +207,11 @@ base::Status write_configs(base::FileOps& files, const std::string& folder,
     if (!holder[key].is_null()) generation[key] = holder[key];
   }
   MORTISE_TRY(write_json(files, folder, "generation_config.json", generation));
-  if (!config.is_multimodal()) return {};
+  if (config.qwen_vision) {
+    return write_json(files, folder, "preprocessor_config.json",
+                      patch_preprocessor_config(*config.qwen_vision));
+  }
+  if (!config.has_fixed_images()) return {};
   MORTISE_TRY(
       write_json(files, folder, "preprocessor_config.json", preprocessor_config(*config.vision)));
   return write_json(files, folder, "processor_config.json",

@@ -5,7 +5,11 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
+#include <tuple>
 
+#include "engine/infer/batch.h"
 #include "engine/op/failure.h"
 #include "engine/op/op.h"
 
@@ -32,26 +36,46 @@ uint64_t prepared_bytes(const ImageOptions& options) {
 }
 
 uint64_t pixel_bytes(const LoadedRow& row) {
-  return row.pixels.defined() ? row.pixels.nbytes() : 0;
+  uint64_t bytes = 0;
+  for (const Tensor* pixels : {&row.pixels, &row.images.patches, &row.videos.patches}) {
+    if (pixels->defined()) bytes += pixels->nbytes();
+  }
+  return bytes;
 }
 
-// The tensors of a "tokens" row: pixel_values, and nothing else.
+constexpr std::array<std::string_view, 5> kRowTensors = {"pixel_values", "image_grid_thw",
+                                                         "pixel_values_videos", "video_grid_thw",
+                                                         "second_per_grid_ts"};
+
+// The tensors of a "tokens" row: pixel_values [I, 3, H, W], or those of Qwen-VL with their grids.
 base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
   const std::string& name = row.tokens.tensors;
   MORTISE_ASSIGN(const std::string path, dataset.media_path(name));
   MORTISE_ASSIGN(const Checkpoint file, Checkpoint::open_file(dataset.media_files(), path));
+  TensorMap tensors;
   for (const std::string& tensor : file.names()) {
-    if (tensor != "pixel_values") {
-      return Error(Code::kUnimplemented,
-                   "Tensors of a row may hold pixel_values only, not \"" + tensor + "\".")
+    if (std::find(kRowTensors.begin(), kRowTensors.end(), tensor) == kRowTensors.end()) {
+      return Error(
+                 Code::kUnimplemented, "Tensors of a row may not hold \"" + tensor + "\".",
+                 "Known are pixel_values, image_grid_thw, pixel_values_videos, video_grid_thw and "
+                 "second_per_grid_ts.")
           .at_file(path);
     }
-    MORTISE_ASSIGN(const Tensor pixels, file.tensor(tensor));
+    MORTISE_ASSIGN(tensors[tensor], file.tensor(tensor));
+  }
+  if (tensors.size() == 1 && tensors.contains("pixel_values")) {
+    const Tensor& pixels = tensors.at("pixel_values");
     row.pixels = pixels.dim() == 3 ? pixels.unsqueeze(0) : pixels;
     for (int64_t i = 0; i < row.pixels.size(0); ++i) {
       row.image_keys.push_back(name + "#" + std::to_string(i));
     }
+    return {};
   }
+  auto status = guarded([&]() -> base::Status {
+    std::tie(row.images, row.videos) = pictures_of(tensors);
+    return {};
+  });
+  if (!status.ok()) return std::move(status.error().at_file(path));
   return {};
 }
 
@@ -93,6 +117,8 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
     }
     bounds.push_back(static_cast<int32_t>(ids.size()));
     if (row->pixels.defined()) pixels.push_back(row->pixels);
+    append_pictures(row->images, pass.inputs.images);
+    append_pictures(row->videos, pass.inputs.videos);
     pass.image_keys.insert(pass.image_keys.end(), row->image_keys.begin(), row->image_keys.end());
   }
   pass.tokens = static_cast<int64_t>(ids.size());

@@ -27,6 +27,7 @@ struct LoadedRow {
   EncodedRow tokens;
   at::Tensor pixels;                    // [I, 3, H, W]; undefined without images
   std::vector<std::string> image_keys;  // one an image: equal keys, equal pixels
+  PatchBatch images, videos;            // of Qwen-VL, instead of both
 };
 
 struct StepRows {

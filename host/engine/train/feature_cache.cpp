@@ -9,7 +9,7 @@
 namespace mortise::engine {
 
 bool keeps_image_features(const Model& model, const std::vector<Parameter>& trained) {
-  if (!model.config.is_multimodal()) return false;
+  if (!model.config.has_fixed_images()) return false;
   const ModulePrefixes prefixes = prefixes_of(model.config.model_type);
   for (const Parameter& parameter : trained) {
     // An adapter's keys hold the module's path too.

@@ -26,7 +26,8 @@ base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup
     MORTISE_ASSIGN(const StepRows step, loader.next());
     std::vector<const LoadedRow*> rows;
     for (const LoadedRow& row : step.rows) rows.push_back(&row);
-    const PassBatch batch = make_pass(rows);
+    PassBatch batch = make_pass(rows);
+    place_pictures(*setup.model, batch.inputs);
     Pass pass{.device = request.device};
     const TextOutputs states = run_text(pass, *setup.model, batch.inputs);
     sum += loss_of(pass, *setup.model, states.last, batch.rows, batch.labels, request.loss)

@@ -22,6 +22,10 @@ std::vector<std::string> frozen_prefixes(const Model& model, const TrainSettings
   for (const std::string& name : settings.freeze) {
     std::string prefix = name;
     if (name == "vision") prefix = model.vision ? prefixes.vision : "";
+    if (name == "vision" && model.qwen_vision) {  // all but the merger, which is the projector
+      out.push_back(prefixes.vision + "patch_embed.");
+      prefix = prefixes.vision + "blocks.";
+    }
     if (name == "projector") prefix = model.config.is_multimodal() ? prefixes.projector : "";
     if (name == "text") prefix = prefixes.text;
     if (!prefix.empty()) out.push_back(prefix);
@@ -117,7 +121,7 @@ base::Status make_encoder(base::FileOps& files, const TrainRequest& request, Set
   const Encoder& encoder = request.encoder != nullptr ? *request.encoder : kNoEncoder;
   MORTISE_ASSIGN(setup.encoder, row_encoder_for(files, *setup.model, request.model_folder, encoder,
                                                 *setup.chat, std::move(rows)));
-  if (!setup.model->config.is_multimodal()) return {};
+  if (!setup.model->config.has_fixed_images()) return {};
   MORTISE_ASSIGN(setup.images, read_image_options(files, request.model_folder,
                                                   setup.model->config.vision->image_size));
   return {};
@@ -174,7 +178,7 @@ base::Result<std::string> image_token_text(base::FileOps& files, const std::stri
 base::Result<RowEncoder> row_encoder_for(base::FileOps& files, const Model& model,
                                          const std::string& model_folder, const Encoder& encoder,
                                          const ChatSetup& chat, RowSettings settings) {
-  if (model.config.is_multimodal()) {
+  if (model.config.has_fixed_images()) {
     settings.image_token_id = static_cast<int32_t>(model.config.image_token_id);
     settings.tokens_per_image = model.config.tokens_per_image();
     MORTISE_ASSIGN(settings.image_token, image_token_text(files, model_folder, chat));

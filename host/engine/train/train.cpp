@@ -177,6 +177,7 @@ class Trainer {
                                                        batch.inputs.pixels, batch.image_keys);
       batch.inputs.pixels = at::Tensor();
     }
+    place_pictures(*setup_->model, batch.inputs);
     const TextOutputs out = run_text(pass_, *setup_->model, batch.inputs);
     const at::Tensor sum =
         loss_of(pass_, *setup_->model, out.last, batch.rows, batch.labels, request_.loss);  // [1]

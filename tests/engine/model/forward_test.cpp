@@ -83,6 +83,13 @@ TEST_F(Forward, RefusesAnInputThatIsNotKnownByName) {
   EXPECT_EQ(status.error().field, "input_idz");
 }
 
+TEST_F(Forward, RefusesWhatOnlyQwenVlTakes) {
+  inputs_.emplace_back("image_grid_thw", at::tensor({1, 2, 2}, at::kLong).view({1, 3}));
+  EXPECT_EQ(run().error().field, "image_grid_thw");
+  inputs_.back() = {"position_ids", at::tensor({0, 1, 2, 3}, at::kLong).repeat({3, 1, 1})};
+  EXPECT_EQ(run().error().field, "position_ids");
+}
+
 TEST_F(Forward, RefusesGradientsWithoutLabels) {
   inputs_.pop_back();
   request_.grad = true;

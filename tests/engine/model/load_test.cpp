@@ -129,6 +129,61 @@ TEST(Names, PublishedAndInMemorySpellingsOfLlavaAreUnderstood) {
             "vision_tower.pre_layrnorm.bias");
 }
 
+TEST(Names, PublishedAndInMemorySpellingsOfQwenVlAreUnderstood) {
+  for (const char* type : {"qwen2_vl", "qwen2_5_vl"}) {
+    EXPECT_EQ(memory_name(type, "model.norm.weight"), "model.language_model.norm.weight");
+    EXPECT_EQ(memory_name(type, "model.language_model.norm.weight"),
+              "model.language_model.norm.weight");
+    EXPECT_EQ(memory_name(type, "visual.merger.mlp.0.bias"), "model.visual.merger.mlp.0.bias");
+    EXPECT_EQ(memory_name(type, "model.visual.merger.mlp.0.bias"),
+              "model.visual.merger.mlp.0.bias");
+    EXPECT_EQ(memory_name(type, "lm_head.weight"), "lm_head.weight");
+    EXPECT_EQ(disk_name(type, "model.language_model.norm.weight"), "model.norm.weight");
+    EXPECT_EQ(disk_name(type, "model.visual.blocks.0.norm1.weight"),
+              "visual.blocks.0.norm1.weight");
+  }
+}
+
+TEST(Model, ListsWhatATowerOfQwenVlLacksAndHasTooMuch) {
+  const ModelConfig config = tiny_config("qwen2_vl-tiny");
+  NamedTensors tensors = zeros_for(config);
+  std::erase_if(tensors,
+                [](const auto& named) { return named.first.ends_with("merger.ln_q.bias"); });
+  tensors.emplace_back("model.visual.blocks.0.mlp.gate_proj.weight", at::zeros({1}));
+
+  const auto model = build_model(config, at::kFloat, tensors);
+
+  ASSERT_FALSE(model.ok());
+  const std::string& message = model.error().message;
+  EXPECT_NE(message.find("model.visual.merger.ln_q.bias is missing (expected [32])"),
+            std::string::npos)
+      << message;
+  EXPECT_NE(message.find("blocks.0.mlp.gate_proj.weight is not a tensor"), std::string::npos)
+      << message;
+}
+
+// A field inside vision_config of the tiny Qwen2-VL.
+Json with_vision(const char* key, Json value) {
+  Json json = preset_config({.preset = "qwen2_vl-tiny"}).value();
+  json["vision_config"][key] = std::move(value);
+  return json;
+}
+
+Json with_sections(const char* type, int64_t a, int64_t b, int64_t c) {
+  return with("rope_scaling",
+              Json::object({{"type", type}, {"mrope_section", Json::array({a, b, c})}}),
+              "qwen2_vl-tiny");
+}
+
+Json siglip(const char* key, Json value) {
+  Json json = *base::parse_json(R"({"model_type": "siglip",
+      "vision_config": {"hidden_size": 32, "num_attention_heads": 4, "patch_size": 14},
+      "text_config": {"hidden_size": 24, "num_attention_heads": 4, "projection_size": 32}})");
+  json[std::string(key).starts_with("projection") ? "text_config" : "vision_config"][key] =
+      std::move(value);
+  return json;
+}
+
 struct BadConfig {
   const char* name;
   Json json;
@@ -176,6 +231,28 @@ INSTANTIATE_TEST_SUITE_P(
                   base::Code::kInvalidArgument, "vision_feature_layer"},
         BadConfig{"UnknownSelect", with("vision_feature_select_strategy", "cls", "llava-tiny"),
                   base::Code::kUnimplemented, "vision_feature_select_strategy"},
+        BadConfig{"TowerHeadsOfSixChannels", with_vision("embed_dim", 12),
+                  base::Code::kInvalidArgument, "num_heads"},
+        BadConfig{"FeaturesOfAnotherSize", with_vision("hidden_size", 48),
+                  base::Code::kInvalidArgument, "hidden_size"},
+        BadConfig{"UnknownTowerRope",
+                  with_vision("rope_parameters", Json::object({{"rope_type", "spiral"}})),
+                  base::Code::kUnimplemented, "rope_type"},
+        BadConfig{"UnknownMrope", with_sections("yarn", 2, 3, 3), base::Code::kUnimplemented,
+                  "rope_type"},
+        BadConfig{"SectionsThatDoNotAddUp", with_sections("mrope", 2, 3, 4),
+                  base::Code::kInvalidArgument, "mrope_section"},
+        BadConfig{"NoSections", with("rope_scaling", Json(), "qwen2_vl-tiny"),
+                  base::Code::kInvalidArgument, "mrope_section"},
+        BadConfig{"MropeOfATextModel",
+                  with("rope_scaling", Json::object({{"type", "mrope"}}), "qwen2-tiny"),
+                  base::Code::kUnimplemented, "rope_type"},
+        BadConfig{"OneTokenForImagesAndVideos", with("video_token_id", 2044, "qwen2_vl-tiny"),
+                  base::Code::kInvalidArgument, "video_token_id"},
+        BadConfig{"SiglipWithoutHead", siglip("vision_use_head", false), base::Code::kUnimplemented,
+                  "vision_use_head"},
+        BadConfig{"SiglipTowersOfTwoSizes", siglip("projection_size", 48),
+                  base::Code::kInvalidArgument, "projection_size"},
         BadConfig{"TiedAsNumber", with("tie_word_embeddings", 1), base::Code::kInvalidArgument,
                   "tie_word_embeddings"}),
     [](const auto& info) { return std::string(info.param.name); });

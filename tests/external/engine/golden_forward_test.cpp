@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenDecoder,
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenGradients,  // llava-2 holds a forward pass only
                          testing::Values("llama-1", "llama-2", "qwen2-1", "qwen2-2", "qwen3-1",
-                                         "mistral-1", "llava-1"),
+                                         "mistral-1", "llava-1", "qwen2_vl-1", "qwen2_5_vl-1"),
                          case_name);
 
 class GoldenBf16 : public testing::TestWithParam<const char*> {};
@@ -250,6 +250,30 @@ TEST_P(GoldenClip, BothTowersAndTheContrastiveGradientsMatchTheReference) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenClip, testing::Values("clip-1", "clip-2"), case_name);
+
+TEST(GoldenSiglip, BothTowersAndTheGradientsOfTheSigmoidLossMatchTheReference) {
+  MORTISE_NEED_FIXTURES();
+  const GoldenCase golden("siglip-1");
+  const auto model = golden.load();
+
+  const TensorMap out = run(*model, golden.inputs(), train_all(*model));
+
+  const Tolerance logits = golden.tolerance("out.logits"), hidden = golden.tolerance("out.hidden");
+  for (const char* name : {"image_embeds", "text_embeds", "logits_per_image"}) {
+    expect_close(name, out.at(name), golden.tensor(std::string("out.") + name), logits);
+  }
+  expect_close("loss", out.at("loss"), golden.tensor("out.loss"), golden.tolerance("out.loss"));
+  for (const char* tower : {"vision", "text"}) {
+    const std::string name(tower);
+    expect_close(name + " pooled", out.at(name + "_pooler_output"),
+                 golden.tensor("out." + name + ".pooled"), hidden);
+    for (const char* state : {"0", "1", "2", "norm"}) {
+      expect_close(name + state, out.at(name + "_hidden_states." + state),
+                   golden.tensor("out." + name + ".hidden." + state), hidden);
+    }
+  }
+  expect_gradients(golden, out, "grad.", golden.tolerance("grad"));
+}
 
 // The older spelling of config.json describes the same model.
 TEST(GoldenConfig, SpellingOfTransformers4GivesTheSameConfiguration) {

@@ -23,6 +23,12 @@ TEST_P(GoldenGeneration, GreedyIdsAreExactAndLogProbabilitiesClose) {
   GenerateRequest request;
   request.prompt = ids_of(golden.tensor("gen.prompt_ids"));
   if (golden.has("gen.pixel_values")) request.pixels = golden.tensor("gen.pixel_values");
+  if (golden.has("gen.image_grid_thw")) {  // the first patches of the batch
+    const std::vector<int32_t> grid = ids_of(golden.tensor("gen.image_grid_thw"));
+    request.images.grids = {{grid[0], grid[1], grid[2]}};
+    request.images.patches =
+        golden.tensor("in.pixel_values").narrow(0, 0, request.images.grids[0].patches());
+  }
   const std::vector<int32_t> want = ids_of(golden.tensor("gen.ids"));
   request.new_tokens_max = static_cast<int64_t>(want.size());
   request.ignores_eos = true;
@@ -45,7 +51,8 @@ TEST_P(GoldenGeneration, GreedyIdsAreExactAndLogProbabilitiesClose) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenGeneration,
                          testing::Values("llama-1", "llama-2", "llama-3-bf16", "qwen2-1", "qwen2-2",
-                                         "qwen3-1", "qwen3-2", "mistral-1", "llava-1", "llava-2"),
+                                         "qwen3-1", "qwen3-2", "mistral-1", "llava-1", "llava-2",
+                                         "qwen2_vl-1", "qwen2_5_vl-1"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

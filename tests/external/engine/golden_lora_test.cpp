@@ -136,7 +136,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Variant{"qwen2-2", "all-linear"}, Variant{"qwen2-2", "save-head"},
                     Variant{"qwen3-1", "r8-all7"}, Variant{"qwen3-1", "r64-qv"},
                     Variant{"qwen3-1", "rslora"}, Variant{"mistral-1", "r8-all7"},
-                    Variant{"llava-1", "llm-r8"}, Variant{"llava-1", "all-linear"}),
+                    Variant{"llava-1", "llm-r8"}, Variant{"llava-1", "all-linear"},
+                    Variant{"qwen2_vl-1", "llm-r8"}, Variant{"qwen2_vl-1", "all-linear"},
+                    Variant{"qwen2_5_vl-1", "llm-r8"}, Variant{"qwen2_5_vl-1", "all-linear"}),
     variant_name);
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -50,7 +51,11 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
         row["input_ids"].push_back(ids[r][t].item<int64_t>());
         row["labels"].push_back(labels[r][t].item<int64_t>());
       }
-      if (pixels.defined()) add_pixels(row, media, ids[r], pixels, image);
+      if (pictures_ != nullptr) {
+        add_pictures(row, media, ids[r], r);
+      } else if (pixels.defined()) {
+        add_pixels(row, media, ids[r], pixels, image);
+      }
       rows << row.dump() << "\n";
     }
     std::ofstream(folder_ + "/dataset.json")
@@ -68,6 +73,34 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
                              {{"pixel_values", pixels.narrow(0, image, count)}})
                     .ok());
     image += count;
+    row["tensors"] = name;
+    media[name] = name;
+  }
+
+  // The pictures of Qwen-VL that a row's placeholders stand for, both kinds in one file.
+  void add_pictures(Json& row, Json& media, const at::Tensor& ids, int64_t r) {
+    NamedTensors tensors;
+    for (PictureKind& kind : kinds_) {
+      const at::Tensor grids = pictures_->tensor(std::string("in.") + kind.grids);
+      const auto tokens = ids.eq(kind.token).sum().item<int64_t>();
+      int64_t patches = 0, count = 0;
+      for (; patches / 4 < tokens; ++count) {  // a merged cell is 2 x 2 patches
+        patches += grids[kind.next_grid + count].prod().item<int64_t>();
+      }
+      ASSERT_EQ(patches, 4 * tokens);
+      if (count == 0) continue;
+      const at::Tensor pixels = pictures_->tensor(std::string("in.") + kind.pixels);
+      tensors.emplace_back(kind.pixels, pixels.narrow(0, kind.next_patch, patches));
+      tensors.emplace_back(kind.grids, grids.narrow(0, kind.next_grid, count));
+      kind.next_patch += patches;
+      kind.next_grid += count;
+      if (kind.grids == std::string("video_grid_thw") && pictures_->has("in.second_per_grid_ts")) {
+        tensors.emplace_back("second_per_grid_ts", pictures_->tensor("in.second_per_grid_ts"));
+      }
+    }
+    if (tensors.empty()) return;
+    const std::string name = "pictures" + std::to_string(r) + ".safetensors";
+    ASSERT_TRUE(save_tensors(base::posix_file_ops(), folder_ + "/" + name, tensors).ok());
     row["tensors"] = name;
     media[name] = name;
   }
@@ -135,6 +168,13 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
   std::string folder_;
   std::vector<Json> metrics_;
   int64_t image_token_ = -1, tokens_per_image_ = 1;
+  struct PictureKind {
+    const char *pixels, *grids;
+    int64_t token = -1, next_patch = 0, next_grid = 0;
+  };
+  std::array<PictureKind, 2> kinds_ = {
+      {{"pixel_values", "image_grid_thw"}, {"pixel_values_videos", "video_grid_thw"}}};
+  const GoldenCase* pictures_ = nullptr;  // of Qwen-VL
   bool packing_ = true;
   bool bf16_ = false;
   bool native_ = false;  // through the kernels of device_cpu
@@ -167,7 +207,10 @@ void LoraTrajectory::follow() {
   const GoldenCase& from = own ? golden : parent;
   const auto model = parent.load();
   image_token_ = model->config.image_token_id;
-  tokens_per_image_ = model->config.is_multimodal() ? model->config.tokens_per_image() : 1;
+  tokens_per_image_ = model->config.has_fixed_images() ? model->config.tokens_per_image() : 1;
+  kinds_[0].token = model->config.image_token_id;
+  kinds_[1].token = model->config.video_token_id;
+  if (model->qwen_vision) pictures_ = &from;
   const at::Tensor ids = from.tensor(prefix + "input_ids");
   write_rows(
       ids, from.tensor(prefix + "attention_mask"), from.tensor(prefix + "labels"),
@@ -190,21 +233,21 @@ void LoraTrajectory::follow() {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Goldens, LoraTrajectory,
-                         ::testing::Values("llama-1/lora-r8-all7", "llama-1/lora-r64-qv",
-                                           "llama-1/lora-all-linear", "llama-1/lora-rslora",
-                                           "llama-1/lora-layers-1", "llama-1/lora-save-head",
-                                           "llama-1/lora-patterns", "llama-1/lora-dora",
-                                           "llama-1/lora-embed", "qwen2-1/lora-r8-all7",
-                                           "qwen2-1/lora-r64-qv", "qwen2-1/lora-rslora",
-                                           "qwen2-1/lora-bias-lora", "llama-2/lora-rslora",
-                                           "qwen2-2/lora-all-linear", "llava-1/lora-all-linear",
-                                           "llava-1/lora-llm-r8", "llama-3-bf16/lora-r8-all7"),
-                         [](const auto& info) {
-                           std::string name = info.param;
-                           for (char& c : name) c = c == '/' || c == '-' ? '_' : c;
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Goldens, LoraTrajectory,
+    ::testing::Values("llama-1/lora-r8-all7", "llama-1/lora-r64-qv", "llama-1/lora-all-linear",
+                      "llama-1/lora-rslora", "llama-1/lora-layers-1", "llama-1/lora-save-head",
+                      "llama-1/lora-patterns", "llama-1/lora-dora", "llama-1/lora-embed",
+                      "qwen2-1/lora-r8-all7", "qwen2-1/lora-r64-qv", "qwen2-1/lora-rslora",
+                      "qwen2-1/lora-bias-lora", "llama-2/lora-rslora", "qwen2-2/lora-all-linear",
+                      "llava-1/lora-all-linear", "llava-1/lora-llm-r8", "qwen2_vl-1/lora-llm-r8",
+                      "qwen2_vl-1/lora-all-linear", "qwen2_5_vl-1/lora-llm-r8",
+                      "qwen2_5_vl-1/lora-all-linear", "llama-3-bf16/lora-r8-all7"),
+    [](const auto& info) {
+      std::string name = info.param;
+      for (char& c : name) c = c == '/' || c == '-' ? '_' : c;
+      return name;
+    });
 
 class FullTrajectory : public Trajectory {};
 
