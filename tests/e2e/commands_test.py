@@ -6,6 +6,7 @@ MORTISE_PROGRAMS names the folder of the programs.
 """
 
 import base64
+import http.client
 import json
 import os
 import struct
@@ -215,6 +216,32 @@ class Commands(unittest.TestCase):
         refused = self.mortise("dataset", "upload", "notes", ".", "--task-type", "sft", "--max-length", 9,
                                code=2)
         self.assertIn("--tokenizer MODEL", refused.stderr)
+
+    def test_a_compaction_passes_over_a_body_that_arrives(self):
+        self.addCleanup(self.mortise, "down")
+        self.mortise("up")
+        place = (self.folder / "home/run/address").read_text().strip().removeprefix("http://")
+        token = (self.folder / "home/token").read_text().strip()
+        head = {"Tus-Resumable": "1.0.0", "Authorization": f"Bearer {token}"}
+        link = http.client.HTTPConnection(place, timeout=30)
+        link.request("POST", "/api/v1/uploads", b"", head | {"Upload-Length": "9"})
+        path = link.getresponse().headers["Location"].removeprefix(f"http://{place}")
+        link.close()
+        link = http.client.HTTPConnection(place, timeout=30)
+        self.addCleanup(link.close)
+        link.putrequest("PATCH", path)
+        for name, value in (head | {"Upload-Offset": "0", "Content-Length": "9",
+                                    "Content-Type": "application/offset+octet-stream"}).items():
+            link.putheader(name, value)
+        link.endheaders(b"half ")
+        compact = ("store", "compact", "--grace-seconds", 0, "--json")
+        deadline = time.monotonic() + 30
+        while not (busy := json.loads(self.mortise(*compact).stdout)["domains_busy"]):
+            self.assertLess(time.monotonic(), deadline, "the body is taken for nothing")
+        self.assertEqual(busy, 1)
+        link.send(b"done")
+        self.assertEqual(link.getresponse().status, 204)
+        self.assertEqual(json.loads(self.mortise(*compact).stdout)["domains_busy"], 0)
 
     def test_a_scrub_that_was_cut_is_gone_on_with(self):
         self.addCleanup(self.mortise, "down")
