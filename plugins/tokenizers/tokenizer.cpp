@@ -5,6 +5,7 @@
 #include <mortise/cpp/status.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace mortise::tokenizers {
 // What one call to encode carries along. Words are ranges of the text as it is now: `moved` where
@@ -62,36 +63,57 @@ Tokenizer::Tokenizer(TokenizerParts parts) : parts_(std::move(parts)) {
   normalized_added_.seal();
 }
 
-void Tokenizer::encode_word(std::string_view text, Range range, Work& work) const {
-  const std::string_view word = text.substr(range.begin, range.end - range.begin);
+// place.entry is nullptr for a word that is too long for the cache.
+void Tokenizer::encode_word(std::string_view text, Range range, const WordCache::Place& place,
+                            Work& work) const {
   const size_t begin = range.begin;
-  const bool is_short = word.size() <= WordCache::kWordBytesMax;
-  WordCache::Place place;
-  if (is_short) {
-    place = work.cache.place_of(word, text.size() - begin);
-    if (place.is_hit()) {
-      const WordCache::Entry& entry = *place.entry;
-      size_t at = begin;
-      for (size_t i = 0; i < entry.token_count; ++i) {
-        const size_t end = begin + entry.ends[i];
-        work.add_in_word(entry.ids[i], at, end);
-        at = end;
-      }
-      return;
+  if (place.entry != nullptr && place.is_hit()) {
+    const WordCache::Entry& entry = *place.entry;
+    size_t at = begin;
+    for (size_t i = 0; i < entry.token_count; ++i) {
+      const size_t end = begin + entry.ends[i];
+      work.add_in_word(entry.ids[i], at, end);
+      at = end;
     }
+    return;
   }
+  const std::string_view word = text.substr(begin, range.end - begin);
   work.tokens.clear();
   parts_.model->encode(word, work.tokens);
-  if (is_short) WordCache::keep(place, work.tokens.data(), work.tokens.size());
+  if (place.entry != nullptr) WordCache::keep(place, work.tokens.data(), work.tokens.size());
   for (const Token& token : work.tokens) {
     work.add_in_word(token.id, begin + token.begin, begin + token.end);
   }
 }
 
+// Some words are looked up together, so that the waits for memory overlap.
+template <class NextWord>
+void Tokenizer::encode_ranges(std::string_view text, Work& work, NextWord&& next_word) const {
+  constexpr size_t kTogether = 16;
+  std::array<Range, kTogether> words;
+  std::array<WordCache::Place, kTogether> places;
+  size_t count = 0;
+  do {
+    for (count = 0; count < kTogether && next_word(&words[count]); ++count) {
+      const auto [begin, end] = words[count];
+      places[count] =
+          end - begin > WordCache::kWordBytesMax
+              ? WordCache::Place{}
+              : work.cache.place_of(text.substr(begin, end - begin), text.size() - begin);
+    }
+    for (size_t i = 0; i < count; ++i) encode_word(text, words[i], places[i], work);
+  } while (count == kTogether);
+}
+
 void Tokenizer::encode_words(AlignedText& text, Work& work) const {
   const std::vector<Range> words = parts_.pre_tokenizer.apply(text);
   work.moved = &text;
-  for (const Range& word : words) encode_word(text.bytes(), word, work);
+  size_t next = 0;
+  encode_ranges(text.bytes(), work, [&](Range* word) {
+    if (next == words.size()) return false;
+    *word = words[next++];
+    return true;
+  });
   work.moved = nullptr;
 }
 
@@ -102,11 +124,13 @@ bool Tokenizer::encode_in_place(std::string_view piece, size_t base, Work& work)
     return false;
   }
   work.base = base;
-  for (size_t at = 0; at < piece.size();) {
-    const size_t end = scanner(piece, at);
-    encode_word(piece, {at, end}, work);
-    at = end;
-  }
+  size_t at = 0;
+  encode_ranges(piece, work, [&](Range* word) {
+    if (at == piece.size()) return false;
+    *word = {at, scanner(piece, at)};
+    at = word->end;
+    return true;
+  });
   return true;
 }
 

@@ -75,7 +75,10 @@ class Tokenizer {
   struct Work;
   void encode_piece(std::string_view piece, size_t base, Work& work) const;
   void encode_words(AlignedText& text, Work& work) const;
-  void encode_word(std::string_view text, Range word, Work& work) const;
+  void encode_word(std::string_view text, Range word, const WordCache::Place& place,
+                   Work& work) const;
+  template <class NextWord>
+  void encode_ranges(std::string_view text, Work& work, NextWord&& next_word) const;
   // false: the piece must be copied and changed first.
   bool encode_in_place(std::string_view piece, size_t base, Work& work) const;
 

@@ -66,6 +66,7 @@ class WordCache {
     }
     if (entries_.empty()) entries_.resize(kSlots);
     place.entry = &entries_[(hash >> 20) & (kSlots - 1)];
+    __builtin_prefetch(place.entry);
     return place;
   }
 
@@ -93,7 +94,7 @@ class WordCache {
     return bytes;
   }
 
-  static constexpr size_t kSlots = 1 << 13;  // 512 KiB
+  static constexpr size_t kSlots = 1 << 15;  // 2 MiB
   LargeTable<Entry> entries_;
 };
 
