@@ -214,6 +214,42 @@ class BpeStage : public DecodeStage {
   bool has_held_ = false;
 };
 
+// Tokens without the prefix begin a word.
+class WordPieceStage : public DecodeStage {
+ public:
+  explicit WordPieceStage(const DecoderStep& step) : step_(step) {}
+  void push(std::string_view token, std::vector<std::string>& out) override {
+    std::string text;
+    if (is_first_) {
+      text = token;
+    } else if (token.starts_with(step_.content)) {
+      text = token.substr(step_.content.size());
+    } else {
+      text = ' ' + std::string(token);
+    }
+    is_first_ = false;
+    if (step_.cleanup) clean(text);
+    out.push_back(std::move(text));
+  }
+  void flush(std::vector<std::string>&) override {}
+
+ private:
+  static void clean(std::string& text) {
+    static constexpr std::pair<std::string_view, std::string_view> kChanges[] = {
+        {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
+    for (const auto& [from, to] : kChanges) {
+      for (size_t at = text.find(from); at != text.npos; at = text.find(from, at + to.size())) {
+        text.replace(at, from.size(), to);
+      }
+    }
+  }
+
+  DecoderStep step_;
+  bool is_first_ = true;
+};
+
 class PassStage : public DecodeStage {
  public:
   void push(std::string_view token, std::vector<std::string>& out) override {
@@ -240,6 +276,8 @@ std::unique_ptr<DecodeStage> make_stage(const DecoderStep& step, bool is_fused) 
       return std::make_unique<MetaspaceStage>(step);
     case Kind::kBpe:
       return std::make_unique<BpeStage>(step);
+    case Kind::kWordPiece:
+      return std::make_unique<WordPieceStage>(step);
     case Kind::kFuse:
       break;
   }

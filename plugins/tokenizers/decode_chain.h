@@ -23,14 +23,17 @@ struct DecoderStep {
     kStrip,
     kReplace,
     kMetaspace,
-    kBpe
+    kBpe,
+    kWordPiece
   };
   Kind kind = Kind::kFuse;
   std::string content;       // kStrip: one character; kReplace: what to put; kBpe: the suffix;
+                             // kWordPiece: the prefix;
                              // kMetaspace: the mark
   Pattern pattern;           // kReplace
   uint32_t start = 0;        // kStrip: how many to take off in front
   uint32_t stop = 0;         // kStrip: and at the end
+  bool cleanup = false;      // kWordPiece: no blank before marks, as in English
   bool strip_first = false;  // kMetaspace: the marks of the first token vanish
 };
 

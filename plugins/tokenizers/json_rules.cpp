@@ -12,7 +12,7 @@ using sdk::Json;
   std::string message =
       "The " + std::string(section) + " \"" + std::string(rule.get("type", "")) + "\"";
   if (!detail.empty()) message += " with " + std::string(detail);
-  throw sdk::unimplemented(message + " is not done by mortise.tokenizer_bpe.")
+  throw sdk::unimplemented(message + " is not done by this tokenizer.")
       .at("", -1, -1, rule.pointer());
 }
 
@@ -75,6 +75,21 @@ NormalizerStep read_normalizer_step(Json rule) {
     refuse("normalizer", rule);
   }
   return step;
+}
+
+// BertNormalizer is several of our steps.
+void add_bert_normalizer(Json rule, Normalizer& normalizer) {
+  using Kind = NormalizerStep::Kind;
+  const bool lowercase = rule.get("lowercase", true);
+  const Json accents = rule["strip_accents"];
+  const bool has_accents = accents.exists() && !accents.is_null();
+  if (rule.get("clean_text", true)) normalizer.add({.kind = Kind::kClean});
+  if (rule.get("handle_chinese_chars", true)) normalizer.add({.kind = Kind::kPadHan});
+  if (has_accents ? accents.as_bool() : lowercase) {
+    normalizer.add({.kind = Kind::kForm, .form = Form::kNfd});
+    normalizer.add({.kind = Kind::kStripAccents, .all_marks = false});
+  }
+  if (lowercase) normalizer.add({.kind = Kind::kLowercase});
 }
 
 PreTokenizerStep read_metaspace(Json rule) {
@@ -158,6 +173,10 @@ DecoderStep read_decoder_step(Json rule) {
   } else if (type == "BPEDecoder") {
     step.kind = Kind::kBpe;
     step.content = rule.get("suffix", "</w>");
+  } else if (type == "WordPiece") {
+    step.kind = Kind::kWordPiece;
+    step.content = rule.get("prefix", "##");
+    step.cleanup = rule.get("cleanup", true);
   } else {
     refuse("decoder", rule);
   }
@@ -168,8 +187,13 @@ DecoderStep read_decoder_step(Json rule) {
 
 Normalizer read_normalizer(Json section) {
   Normalizer normalizer;
-  for_each_rule(section, "normalizers",
-                [&](Json rule) { normalizer.add(read_normalizer_step(rule)); });
+  for_each_rule(section, "normalizers", [&](Json rule) {
+    if (rule["type"].as_text() == "BertNormalizer") {
+      add_bert_normalizer(rule, normalizer);
+    } else {
+      normalizer.add(read_normalizer_step(rule));
+    }
+  });
   return normalizer;
 }
 

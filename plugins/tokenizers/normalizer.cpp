@@ -78,7 +78,8 @@ void apply_strip(const NormalizerStep& step, AlignedText& text) {
   text = edit.take();
 }
 
-void apply_strip_accents(AlignedText& text) {
+void apply_strip_accents(const NormalizerStep& step, AlignedText& text) {
+  const auto is_mark = step.all_marks ? tokenizers::is_mark : is_nonspacing_mark;
   if (!any_code_point(text.bytes(), is_mark)) return;
   Edit edit(text);
   for (size_t i = 0; i < text.size();) {
@@ -100,6 +101,37 @@ void apply_replace(const NormalizerStep& step, AlignedText& text) {
     at = match.end;
   }
   edit.keep({at, text.size()});
+  text = edit.take();
+}
+
+// As BERT's BasicTokenizer cleans.
+void apply_clean(AlignedText& text) {
+  Edit edit(text);
+  for (size_t i = 0; i < text.size();) {
+    const CodePoint c = code_point_at(text.bytes(), i);
+    const Range range{i, i + c.size_bytes};
+    i = range.end;
+    if (is_space(c.value)) {
+      edit.put(" ", range);
+    } else if (c.value != 0xFFFD && !is_control(c.value)) {
+      edit.keep(range);
+    }
+  }
+  text = edit.take();
+}
+
+void apply_pad_han(AlignedText& text) {
+  if (!any_code_point(text.bytes(), is_han)) return;
+  Edit edit(text);
+  for (size_t i = 0; i < text.size();) {
+    const CodePoint c = code_point_at(text.bytes(), i);
+    const Range range{i, i + c.size_bytes};
+    i = range.end;
+    const bool padded = is_han(c.value);
+    if (padded) edit.put(" ", range);
+    edit.keep(range);
+    if (padded) edit.put(" ", range);
+  }
   text = edit.take();
 }
 
@@ -132,13 +164,22 @@ void Normalizer::apply(AlignedText& text) const {
         apply_strip(step, text);
         break;
       case NormalizerStep::Kind::kStripAccents:
-        apply_strip_accents(text);
+        apply_strip_accents(step, text);
         break;
       case NormalizerStep::Kind::kReplace:
         apply_replace(step, text);
         break;
       case NormalizerStep::Kind::kPrepend:
         apply_prepend(step, text);
+        break;
+      case NormalizerStep::Kind::kClean:
+        apply_clean(text);
+        break;
+      case NormalizerStep::Kind::kChange:
+        step.change->apply(text);
+        break;
+      case NormalizerStep::Kind::kPadHan:
+        apply_pad_han(text);
         break;
     }
   }

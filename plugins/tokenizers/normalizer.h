@@ -4,6 +4,7 @@
 // and effects are those of tokenizer.json. Immutable, so [parallel].
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,14 +14,33 @@
 
 namespace mortise::tokenizers {
 
+// A change that a pack brings itself. Immutable, so [parallel].
+class TextChange {
+ public:
+  virtual ~TextChange() = default;
+  virtual void apply(AlignedText& text) const = 0;
+};
+
 struct NormalizerStep {
-  enum class Kind : uint8_t { kForm, kLowercase, kStrip, kStripAccents, kReplace, kPrepend };
+  enum class Kind : uint8_t {
+    kForm,
+    kLowercase,
+    kStrip,
+    kStripAccents,
+    kReplace,
+    kPrepend,
+    kClean,   // drops controls, makes white space a blank
+    kPadHan,  // a blank on both sides of each Chinese character
+    kChange,  // `change`
+  };
   Kind kind = Kind::kForm;
-  Form form = Form::kNfc;  // kForm
-  bool left = true;        // kStrip
-  bool right = true;       // kStrip
-  std::string content;     // kReplace: what to put; kPrepend: what to put in front
-  Pattern pattern;         // kReplace
+  Form form = Form::kNfc;                      // kForm
+  bool left = true;                            // kStrip
+  bool right = true;                           // kStrip
+  std::shared_ptr<const TextChange> change{};  // kChange
+  bool all_marks = true;                       // kStripAccents: \p{M}, else \p{Mn} alone
+  std::string content{};  // kReplace: what to put; kPrepend: what to put in front
+  Pattern pattern{};      // kReplace
 };
 
 class Normalizer {

@@ -5,7 +5,10 @@
 #include <pcre2.h>
 #include <mortise/cpp/status.hpp>
 
+#include <cstdio>
+
 #include "unicode.h"
+#include "unicode_tables.h"
 
 namespace mortise::tokenizers {
 namespace {
@@ -19,9 +22,22 @@ std::string pcre_message(int code) {
   return reinterpret_cast<const char*>(buffer);
 }
 
-// PCRE2 counts U+180E as white space; Oniguruma and Rust, whose ids must be met, do not. So \s and
-// \S are spelled out; inside a class \S stays.
-std::string with_exact_spaces(const std::string& expression) {
+// What stands behind "\p{L}" in a class, so that it has the characters that PCRE2 does not know
+// yet.
+std::string new_members(std::string_view category) {
+  std::string out;
+  for (const NewRange& range : new_characters()) {
+    if (!std::string_view(range.category).starts_with(category)) continue;
+    char text[32];
+    std::snprintf(text, sizeof(text), "\\x{%X}-\\x{%X}", range.first, range.last);
+    out += text;
+  }
+  return out;
+}
+
+// PCRE2 counts U+180E as white space and knows Unicode 14; Oniguruma and Rust, whose ids must be
+// met, do not. So \s, \S and \p{..} are spelled out; inside a class \S stays.
+std::string with_exact_classes(const std::string& expression) {
   constexpr std::string_view kSpaces = "\\t-\\r \\x{85}\\p{Z}";
   std::string out;
   bool in_class = false;
@@ -34,6 +50,13 @@ std::string with_exact_spaces(const std::string& expression) {
     } else if (c == '\\' && next == 'S' && !in_class) {
       out += "[^" + std::string(kSpaces) + "]";
       ++i;
+    } else if (c == '\\' && next == 'p' && expression.substr(i).find('}') != std::string::npos &&
+               i + 2 < expression.size() && expression[i + 2] == '{') {
+      const size_t end = expression.find('}', i);
+      const std::string members =
+          expression.substr(i, end + 1 - i) + new_members(expression.substr(i + 3, end - i - 3));
+      out += in_class ? members : "[" + members + "]";
+      i = end;
     } else if (c == '\\' && next != '\0') {
       out += {c, next};
       ++i;
@@ -56,7 +79,7 @@ std::string with_exact_spaces(const std::string& expression) {
 
 struct Pattern::Compiled {
   explicit Compiled(const std::string& source) {
-    const std::string expression = with_exact_spaces(source);
+    const std::string expression = with_exact_classes(source);
     int error = 0;
     PCRE2_SIZE offset = 0;
     code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(expression.data()), expression.size(),

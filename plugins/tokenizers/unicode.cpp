@@ -10,11 +10,26 @@
 #include <map>
 #include <memory>
 
+#include "unicode_tables.h"
+
 namespace mortise::tokenizers {
 namespace {
 
-utf8proc_category_t category_of(uint32_t code_point) {
+utf8proc_category_t own_category_of(uint32_t code_point) {
   return utf8proc_category(static_cast<utf8proc_int32_t>(code_point));
+}
+
+utf8proc_category_t category_of(uint32_t code_point) {
+  const utf8proc_category_t own = own_category_of(code_point);
+  if (own != UTF8PROC_CATEGORY_CN) return own;
+  const NewRange* range = find_range(new_characters(), code_point);
+  if (range == nullptr) return own;
+  const std::string_view name = range->category;
+  if (name == "Lu") return UTF8PROC_CATEGORY_LU;
+  if (name == "Ll") return UTF8PROC_CATEGORY_LL;
+  if (name == "Lm") return UTF8PROC_CATEGORY_LM;
+  if (name == "Lo") return UTF8PROC_CATEGORY_LO;
+  return name == "N" ? UTF8PROC_CATEGORY_ND : UTF8PROC_CATEGORY_MN;
 }
 
 // The property White_Space.
@@ -42,7 +57,8 @@ constexpr uint16_t kNoIndex = 0xFFFF;
 
 bool composes_backwards(uint32_t code_point) {
   const uint16_t index = property_of(code_point).comb_index;
-  const bool jamo = code_point >= 0x1160 && code_point <= 0x11FF;
+  // U+11A7 is no final, but utf8proc takes it for one and drops it.
+  const bool jamo = code_point >= 0x1160 && code_point <= 0x11FF && code_point != 0x11A7;
   return jamo || (index >= kCompositionSecond && index != kNoIndex);
 }
 
@@ -194,8 +210,10 @@ bool is_punctuation(uint32_t c) {
     return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) ||
            (c >= 123 && c <= 126);
   }
-  const utf8proc_category_t category = category_of(c);
-  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
+  if (c == 0x166D || c == 0x111C9) return true;  // which were punctuation then
+  const utf8proc_category_t category = own_category_of(c);
+  return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO &&
+         find_range(young_punctuation(), c) == nullptr;
 }
 
 bool is_mark(uint32_t code_point) {
@@ -203,9 +221,32 @@ bool is_mark(uint32_t code_point) {
   return category >= UTF8PROC_CATEGORY_MN && category <= UTF8PROC_CATEGORY_ME;
 }
 
+bool is_nonspacing_mark(uint32_t code_point) {
+  if (code_point == 0x1734) return true;
+  return own_category_of(code_point) == UTF8PROC_CATEGORY_MN &&
+         find_range(young_nonspacing_marks(), code_point) == nullptr;
+}
+
+bool is_control(uint32_t c) {
+  const bool is_young =
+      c == 0x890 || c == 0x891 || c == 0x8E2 || c == 0x110CD || (c >= 0x13430 && c <= 0x13438);
+  return own_category_of(c) >= UTF8PROC_CATEGORY_CC && !is_young;
+}
+
+bool is_han(uint32_t c) {
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B73F) ||
+         (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
 void append_lower(uint32_t code_point, std::string& out) {
   if (code_point == 0x130) {  // the one character whose lower case is longer
     out += "i\xCC\x87";
+    return;
+  }
+  if (const NewLower* range = find_range(new_lower_cases(), code_point)) {
+    append_utf8(range->lower + (code_point - range->first), out);
     return;
   }
   const auto lower = utf8proc_tolower(static_cast<utf8proc_int32_t>(code_point));

@@ -68,9 +68,13 @@ inline Class class_of(uint32_t code_point) {
 inline bool is_space(uint32_t code_point) {
   return class_of(code_point) == Class::kSpace;
 }
-bool is_word(uint32_t code_point);         // \w
-bool is_punctuation(uint32_t code_point);  // \p{P} and the ASCII marks
-bool is_mark(uint32_t code_point);         // \p{M}
+bool is_word(uint32_t code_point);             // \w
+bool is_punctuation(uint32_t code_point);      // \p{P} as of Unicode 8 and the ASCII marks
+bool is_mark(uint32_t code_point);             // \p{M}
+bool is_nonspacing_mark(uint32_t code_point);  // \p{Mn} as of Unicode 8, as BERT strips it
+bool is_control(uint32_t code_point);          // \p{Cc}, \p{Cf}, \p{Co} as of Unicode 8
+// The blocks that BERT's tokenizer takes for Chinese characters.
+bool is_han(uint32_t code_point);
 
 // Full lower case of one character, appended ("İ" gives two characters).
 void append_lower(uint32_t code_point, std::string& out);
