@@ -111,9 +111,11 @@ void apply_clean(AlignedText& text) {
     const CodePoint c = code_point_at(text.bytes(), i);
     const Range range{i, i + c.size_bytes};
     i = range.end;
+    const bool is_break = c.value == '\t' || c.value == '\n' || c.value == '\r';
+    if (!is_break && (c.value == 0xFFFD || is_control(c.value))) continue;
     if (is_space(c.value)) {
       edit.put(" ", range);
-    } else if (c.value != 0xFFFD && !is_control(c.value)) {
+    } else {
       edit.keep(range);
     }
   }

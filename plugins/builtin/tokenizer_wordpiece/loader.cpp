@@ -56,9 +56,11 @@ std::string assemble(const std::string& vocab_txt, const std::string& normalizer
   std::string added;
   for (const char* special : kSpecials) {
     if (known.find(special) < 0) continue;
+    // [UNK] is a word like others: decoded text that holds it gives the same ids again.
+    const bool is_special = std::string_view(special) != "[UNK]";
     added += std::string(added.empty() ? "" : ",") +
              "{\"id\":" + std::to_string(known.find(special)) + ",\"content\":\"" + special +
-             "\",\"special\":true,\"normalized\":false}";
+             "\",\"special\":" + (is_special ? "true" : "false") + ",\"normalized\":false}";
   }
   const int32_t cls = known.find("[CLS]"), sep = known.find("[SEP]");
   const std::string processor =

@@ -1,6 +1,6 @@
-// tokenizer_ids LIBRARY FOLDER URI CONFIG DOCUMENTS OUT: the ids that a tokenizer pack gives through
-// its C table, for peers_test.py. FOLDER's files are what the pack can open; DOCUMENTS holds texts
-// with a zero byte behind each, OUT gets int32 ids with -1 behind each text.
+// tokenizer_ids LIBRARY FOLDER URI CONFIG DOCUMENTS OUT: the ids that a tokenizer pack gives
+// through its C table, for peers_test.py. FOLDER's files are what the pack can open; DOCUMENTS
+// holds texts with a zero byte behind each, OUT gets int32 ids with -1 behind each text.
 #include <mortise/kind/tokenizer.h>
 #include <mortise/cpp/arrow_build.hpp>
 #include <mortise/cpp/arrow_read.hpp>
