@@ -99,7 +99,7 @@ TEST(Tidy, ThirdPartyHeadersStayBehindTheirDoor) {
   static const std::pair<std::regex, std::regex> doors[] = {
       {std::regex("^<nlohmann/"), std::regex("^host/base/json")},
       {std::regex("^<simdjson"), std::regex("^host/base/json_read")},
-      {std::regex("^<pcre2"), std::regex("^host/base/pattern|^plugins/builtin/tokenizer_")},
+      {std::regex("^<pcre2"), std::regex("^host/base/pattern|^plugins/tokenizers/pattern")},
       {std::regex("^<spdlog/"), std::regex("^host/base/log")},
       {std::regex("^<openssl/"), std::regex("^host/base/crypto")},
       {std::regex("^<zstd"), std::regex("^host/base/zstd")},

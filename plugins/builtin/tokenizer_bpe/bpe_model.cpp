@@ -1,5 +1,6 @@
-// Two ways to merge, one result: words of a few symbols look for the lowest rank again and again,
-// longer ones keep a heap, so that a word of a megabyte is no attack.
+// Most models are walked (bpe_walk.h). For the others there are two ways to merge with one result:
+// words of a few symbols look for the lowest rank again and again, longer ones keep a heap, so that
+// a word of a megabyte is no attack.
 #include "bpe_model.h"
 
 #include <mortise/cpp/status.hpp>
@@ -7,15 +8,21 @@
 #include <limits>
 #include <queue>
 
-#include "unicode.h"
+#include "tokenizers/byte_names.h"
+#include "tokenizers/unicode.h"
 
 namespace mortise::tokenizer_bpe {
+
+using namespace tokenizers;
+
 namespace {
 
-constexpr int64_t kIdMax = 1 << 24;
 constexpr uint64_t kNoKey = std::numeric_limits<uint64_t>::max();
 constexpr size_t kShortSymbols = 24;
 constexpr uint32_t kNoRank = std::numeric_limits<uint32_t>::max();
+
+// Changes when the algorithm changes the ids that it gives for some file.
+constexpr std::string_view kAlgorithm = "mortise.tokenizer_bpe/1\n";
 
 uint64_t key_of(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
@@ -29,79 +36,7 @@ size_t slot_of(uint64_t key) {
   return key ^ key >> 32;
 }
 
-std::string fallback_name(unsigned byte) {
-  constexpr char kDigits[] = "0123456789ABCDEF";
-  return {'<', '0', 'x', kDigits[byte >> 4], kDigits[byte & 15], '>'};
-}
-
 }  // namespace
-
-const std::array<std::string, 256>& byte_alphabet() {
-  static const auto alphabet = [] {
-    std::array<std::string, 256> made;
-    uint32_t next = 256;
-    for (uint32_t byte = 0; byte < 256; ++byte) {
-      const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte != 173);
-      append_utf8(printable ? byte : next++, made[byte]);
-    }
-    return made;
-  }();
-  return alphabet;
-}
-
-int32_t byte_of_character(uint32_t code_point) {
-  constexpr uint32_t kAlphabetEnd = 256 + 68;  // 68 bytes have no printable character
-  static const auto bytes = [] {
-    std::array<int32_t, kAlphabetEnd> made;
-    made.fill(-1);
-    for (int32_t byte = 0; byte < 256; ++byte) {
-      made[code_point_at(byte_alphabet()[static_cast<size_t>(byte)], 0).value] = byte;
-    }
-    return made;
-  }();
-  return code_point < kAlphabetEnd ? bytes[code_point] : -1;
-}
-
-int32_t byte_named_by(std::string_view token) {
-  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return -1;
-  const auto digit = [](char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  const int high = digit(token[3]);
-  const int low = digit(token[4]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
-
-bool bytes_of_token(std::string_view token, std::string& out) {
-  out.clear();
-  for (size_t i = 0; i < token.size();) {
-    const CodePoint c = code_point_at(token, i);
-    const int32_t byte = byte_of_character(c.value);
-    if (byte < 0) return false;
-    out.push_back(static_cast<char>(byte));
-    i += c.size_bytes;
-  }
-  return true;
-}
-
-void BpeModel::add_token(std::string token, int64_t id) {
-  if (id < 0 || id > kIdMax) {
-    throw sdk::invalid_argument("The vocabulary gives \"" + token + "\" the id " +
-                                std::to_string(id) + "; ids lie in 0 .. " + std::to_string(kIdMax) +
-                                ".");
-  }
-  if (static_cast<size_t>(id) >= tokens_.size()) tokens_.resize(static_cast<size_t>(id) + 1);
-  const std::string*& place = tokens_[static_cast<size_t>(id)];
-  if (place != nullptr) {
-    throw sdk::invalid_argument("The vocabulary gives the id " + std::to_string(id) +
-                                " to both \"" + *place + "\" and \"" + token + "\".");
-  }
-  const auto [entry, is_new] = ids_.emplace(std::move(token), static_cast<int32_t>(id));
-  if (!is_new) throw sdk::invalid_argument("The vocabulary holds \"" + entry->first + "\" twice.");
-  place = &entry->first;
-}
 
 void BpeModel::add_merge(const std::string& left, const std::string& right) {
   const int32_t left_id = find(left);
@@ -124,14 +59,16 @@ void BpeModel::add_merge(const std::string& left, const std::string& right) {
 void BpeModel::index_merges() {
   size_t slots = 16;
   while (slots < merge_list_.size() * 2) slots *= 2;
-  merge_keys_.assign(slots, kNoKey);
-  merge_values_.assign(slots, {});
+  merges_.assign(slots, {kNoKey, {}});
+  merge_marks_.assign(std::max<size_t>(slots * 4 / 64, 1), 0);
   for (size_t rank = 0; rank < merge_list_.size(); ++rank) {
     const uint64_t key = key_of(merge_list_[rank].first, merge_list_[rank].second);
-    size_t slot = slot_of(key) & (slots - 1);
-    while (merge_keys_[slot] != kNoKey && merge_keys_[slot] != key) slot = (slot + 1) & (slots - 1);
-    merge_keys_[slot] = key;  // a merge that is listed twice keeps its last rank, as elsewhere
-    merge_values_[slot] = {static_cast<uint32_t>(rank), merge_results_[rank]};
+    const size_t hash = slot_of(key);
+    merge_marks_[hash / 64 & (merge_marks_.size() - 1)] |= uint64_t{1} << hash % 64;
+    size_t slot = hash & (slots - 1);
+    while (merges_[slot].key != kNoKey && merges_[slot].key != key) slot = (slot + 1) & (slots - 1);
+    // A merge that is listed twice keeps its last rank, as elsewhere.
+    merges_[slot] = {key, {static_cast<uint32_t>(rank), merge_results_[rank]}};
   }
 }
 
@@ -148,26 +85,48 @@ void BpeModel::seal() {
     }
   }
   index_merges();
-}
-
-int32_t BpeModel::find(std::string_view token) const {
-  const auto entry = ids_.find(token);
-  return entry == ids_.end() ? -1 : entry->second;
-}
-
-const std::string* BpeModel::token(int32_t id) const {
-  return id >= 0 && id < id_count() ? tokens_[static_cast<size_t>(id)] : nullptr;
+  walk_ = BpeWalk::make(*this);
 }
 
 const BpeModel::Merge* BpeModel::find_merge(int32_t left, int32_t right) const {
   const uint64_t key = key_of(left, right);
-  const size_t mask = merge_keys_.size() - 1;
-  size_t slot = slot_of(key) & mask;
-  while (merge_keys_[slot] != kNoKey) {
-    if (merge_keys_[slot] == key) return &merge_values_[slot];
+  const size_t hash = slot_of(key);
+  const uint64_t marks = merge_marks_[hash / 64 & (merge_marks_.size() - 1)];
+  if ((marks >> hash % 64 & 1) == 0) return nullptr;
+  const size_t mask = merges_.size() - 1;
+  size_t slot = hash & mask;
+  while (merges_[slot].key != kNoKey) {
+    if (merges_[slot].key == key) return &merges_[slot].merge;
     slot = (slot + 1) & mask;
   }
   return nullptr;
+}
+
+std::string BpeModel::bytes_of(int32_t id) const {
+  const std::string& spelled = *vocabulary_.token(id);
+  std::string bytes;
+  if (rules_.byte_level) return bytes_of_token(spelled, bytes) ? bytes : spelled;
+  const int32_t byte = rules_.byte_fallback ? byte_named_by(spelled) : -1;
+  return byte >= 0 ? std::string(1, static_cast<char>(byte)) : with_spaces(spelled);
+}
+
+std::string BpeModel::identity() const {
+  std::string all(kAlgorithm);
+  for (const bool flag :
+       {rules_.byte_level, rules_.byte_fallback, rules_.fuse_unk, rules_.ignore_merges}) {
+    all += flag ? '1' : '0';
+  }
+  for (const std::string& text : {rules_.unk_token, rules_.continuing_prefix, rules_.word_suffix}) {
+    all += std::to_string(text.size()) + ":" + text;
+  }
+  for (int32_t id = 0; id < vocabulary_.id_count(); ++id) {
+    const std::string* token = vocabulary_.token(id);
+    if (token != nullptr) all += std::to_string(id) + ":" + *token + '\n';
+  }
+  for (const auto& [left, right] : merge_list_) {
+    all += std::to_string(left) + ' ' + std::to_string(right) + '\n';
+  }
+  return all;
 }
 
 // A character that is not in the vocabulary: its bytes, or the unknown token, or nothing.
@@ -298,20 +257,39 @@ void BpeModel::merge_long(std::vector<Token>& tokens, size_t first) const {
   tokens.resize(first + kept);
 }
 
+// The characters that no token begins with stand between runs that are merged each on its own.
+void BpeModel::encode_by_walk(std::string_view word, std::vector<Token>& out) const {
+  Token pending{-1, 0, 0};
+  for (size_t at = 0; at < word.size();) {
+    if (pending.id >= 0 && walk_->begins_at(word.substr(at))) {
+      out.push_back(std::exchange(pending, {-1, 0, 0}));
+    }
+    at = walk_->run(*this, word, at, out);
+    if (at == word.size()) break;
+    const size_t size = code_point_at(word, at).size_bytes;
+    const Token unknown{-1, static_cast<uint32_t>(at), static_cast<uint32_t>(at + size)};
+    add_unknown(word.substr(at, size), unknown, pending, out);
+    at += size;
+  }
+  if (pending.id >= 0) out.push_back(pending);
+}
+
+bool BpeModel::encode_whole(std::string_view word, std::vector<Token>& out) const {
+  std::string spelled;
+  if (rules_.byte_level) {
+    for (const char byte : word) spelled += byte_alphabet()[static_cast<uint8_t>(byte)];
+  } else {
+    spelled = word;
+  }
+  const int32_t id = find(spelled);
+  if (id >= 0) out.push_back({id, 0, static_cast<uint32_t>(word.size())});
+  return id >= 0;
+}
+
 void BpeModel::encode(std::string_view word, std::vector<Token>& out) const {
   if (word.empty()) return;
-  if (rules_.ignore_merges) {
-    std::string spelled;
-    if (rules_.byte_level) {
-      for (const char byte : word) spelled += byte_alphabet()[static_cast<uint8_t>(byte)];
-    } else {
-      spelled = word;
-    }
-    if (const int32_t id = find(spelled); id >= 0) {
-      out.push_back({id, 0, static_cast<uint32_t>(word.size())});
-      return;
-    }
-  }
+  if (rules_.ignore_merges && encode_whole(word, out)) return;
+  if (walk_ != nullptr) return encode_by_walk(word, out);
   const size_t first = out.size();
   first_symbols(word, out);
   const size_t count = out.size() - first;

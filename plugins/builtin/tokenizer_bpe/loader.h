@@ -7,28 +7,22 @@
 
 #include <mortise/cpp/json_parse.hpp>
 
-#include <functional>
-#include <optional>
 #include <string>
 
-#include "tokenizer.h"
+#include "tokenizers/side_files.h"
+#include "tokenizers/tokenizer.h"
 
 namespace mortise::tokenizer_bpe {
-
-// The content of a file, or nothing when there is none of that name. Throws other failures.
-using ReadFile = std::function<std::optional<std::string>(const std::string& name)>;
 
 // uri: a folder, a tokenizer.json or a vocab.json. config: "pattern" (how vocab.json and merges.txt
 // cut words: gpt2, qwen2, llama3, o200k or an expression) and "bos_token", "eos_token", "pad_token"
 // (win over the files). Throws NOT_FOUND naming what was sought; otherwise as read_tokenizer_json.
-Tokenizer load_tokenizer(const std::string& uri, sdk::Json config, const ReadFile& read);
+tokenizers::Tokenizer load_tokenizer(const std::string& uri, sdk::Json config,
+                                     const tokenizers::ReadFile& read);
 
 // A tokenizer.json from its older form. pattern: a name or an expression; nfc: normalise first.
 // added: a JSON array of added tokens. Throws INVALID_ARGUMENT naming the line of a bad merge.
 std::string assemble_tokenizer_json(const std::string& vocab_json, const std::string& merges_txt,
                                     std::string_view pattern, bool nfc, const std::string& added);
-
-// `text` as a JSON string with its quotes.
-std::string quote_json(std::string_view text);
 
 }  // namespace mortise::tokenizer_bpe

@@ -8,10 +8,13 @@
 #include <queue>
 #include <set>
 
-#include "bpe_model.h"
 #include "loader.h"
+#include "tokenizers/byte_names.h"
 
 namespace mortise::tokenizer_bpe {
+
+using namespace tokenizers;
+
 namespace {
 
 constexpr int64_t kVocabSizeMax = 1 << 20;
@@ -157,6 +160,7 @@ Trainer::Trainer(int64_t vocab_size, std::vector<std::string> special_tokens,
     added.special = true;
     special_finder_.add(added, token);
   }
+  special_finder_.seal();
   const std::string_view known = known_expression(pattern);
   try {
     pattern_ = Pattern::expression(known.empty() ? pattern : std::string(known));

@@ -12,8 +12,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "added_tokens.h"
-#include "pattern.h"
+#include "tokenizers/added_tokens.h"
+#include "tokenizers/pattern.h"
 
 namespace mortise::tokenizer_bpe {
 
@@ -39,8 +39,8 @@ class Trainer {
   int64_t merges_max_;
   std::vector<std::string> special_tokens_;
   std::string pattern_name_;
-  Pattern pattern_;
-  AddedTokenFinder special_finder_;
+  tokenizers::Pattern pattern_;
+  tokenizers::AddedTokenFinder special_finder_;
   std::map<std::string, uint64_t> words_;  // sorted, so that nothing depends on the order of texts
   uint64_t words_bytes_ = 0;
 };

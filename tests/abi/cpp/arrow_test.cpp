@@ -68,6 +68,24 @@ TEST(BoolBuilder, PacksBitsOverAByte) {
   }
 }
 
+TEST(NumberBuilder, AppendsManyAtOnceAmongNulls) {
+  NumberBuilder<int32_t> builder;
+  std::vector<int32_t> many(21);
+  for (int32_t i = 0; i < 21; ++i) many[static_cast<size_t>(i)] = i;
+  for (const size_t count : {0u, 3u, 21u, 5u}) {
+    builder.append_null();
+    builder.append_all(many.data(), count);
+  }
+  const Array array = builder.finish();
+  const NumberView<int32_t> view(array.get());
+  ASSERT_EQ(view.size(), 33);
+  for (int64_t row = 0; row < 33; ++row) {
+    EXPECT_EQ(view.is_null(row), row == 0 || row == 1 || row == 5 || row == 27) << row;
+  }
+  EXPECT_EQ(view[26], 20);
+  EXPECT_EQ(view[28], 0);
+}
+
 TEST(ListBuilder, KeepsRowsApart) {
   ListBuilder<NumberBuilder<int32_t>> builder;
   builder.items().append(7);

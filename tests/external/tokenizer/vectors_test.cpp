@@ -9,10 +9,13 @@
 #include <optional>
 #include <sstream>
 
+#include "plugins/builtin/tokenizer_bpe/bpe_json.h"
 #include "plugins/builtin/tokenizer_bpe/loader.h"
-#include "plugins/builtin/tokenizer_bpe/tokenizer_json.h"
 
 namespace mortise::tokenizer_bpe {
+
+using namespace tokenizers;
+
 namespace {
 
 namespace fs = std::filesystem;

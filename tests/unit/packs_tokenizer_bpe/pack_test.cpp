@@ -1,10 +1,10 @@
 // The tokenizer pack through its C tables: batches, offsets, streams, refusals by name, training.
 #include <gtest/gtest.h>
-#include <mortise/cpp/utf8.hpp>
 #include <mortise/draft/tokenizer_trainer.h>
 #include <mortise/kind/tokenizer.h>
 #include <mortise/cpp/arrow_build.hpp>
 #include <mortise/cpp/arrow_read.hpp>
+#include <mortise/cpp/utf8.hpp>
 
 #include "tests/unit/packs_support/pack_under_test.h"
 

@@ -58,6 +58,12 @@ class Validity {
     length_ += 1;
     null_count_ += is_valid ? 0 : 1;
   }
+  void append_valid(size_t count) {
+    for (; count > 0 && length_ % 8 != 0; --count) append(true);
+    bits_.insert(bits_.end(), count / 8, uint8_t{0xFF});
+    length_ += static_cast<int64_t>(count / 8 * 8);
+    for (count %= 8; count > 0; --count) append(true);
+  }
   int64_t length() const { return length_; }
   std::vector<uint8_t> take() { return std::exchange(*this, Validity()).bits_; }
   Array finish(std::unique_ptr<ArrayNode> node, int64_t buffers_count) {
@@ -117,6 +123,10 @@ class NumberBuilder {
   void append(Number value) {
     values_.push_back(value);
     validity_.append(true);
+  }
+  void append_all(const Number* values, size_t count) {
+    values_.insert(values_.end(), values, values + count);
+    validity_.append_valid(count);
   }
   void append_null() {
     values_.push_back(Number{});

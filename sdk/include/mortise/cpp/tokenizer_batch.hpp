@@ -44,8 +44,8 @@ inline Array encode_batch(const Tokenizer& tokenizer, const ArrowArray* raw,
   ListBuilder<NumberBuilder<int32_t>> ids;
   ListBuilder<NumberBuilder<int64_t>> offsets;
   for (const Encoding& row : rows) {
-    for (const int32_t id : row.ids) ids.items().append(id);
-    for (const int64_t offset : row.offsets) offsets.items().append(offset);
+    ids.items().append_all(row.ids.data(), row.ids.size());
+    offsets.items().append_all(row.offsets.data(), row.offsets.size());
     ids.end_row();
     offsets.end_row();
   }

@@ -6,6 +6,7 @@
 #define MORTISE_CPP_UTF8_HPP
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,14 @@ inline Utf8Step utf8_step(std::string_view text) {
 inline int64_t find_invalid_utf8(std::string_view text) {
   size_t i = 0;
   while (i < text.size()) {
+    if (i + 8 <= text.size()) {  // eight bytes of ASCII at once
+      uint64_t eight;
+      std::memcpy(&eight, text.data() + i, 8);
+      if ((eight & 0x8080808080808080U) == 0) {
+        i += 8;
+        continue;
+      }
+    }
     if (static_cast<uint8_t>(text[i]) < 0x80) {
       ++i;
       continue;
