@@ -5,7 +5,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 #include <openssl/sha.h>
@@ -16,6 +15,7 @@
 #include <cstdlib>
 
 #include "base/crypto_openssl.h"
+#include "base/crypto_seal.h"
 #include "base/file_digest.h"
 
 namespace mortise::base {
@@ -117,12 +117,7 @@ std::array<std::byte, 20> sha1(ByteView data) {
 }
 
 Digest hmac_sha256(ByteView key, ByteView data) {
-  Digest digest;
-  unsigned size = 0;
-  require(::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), in(data), data.size(),
-                 out(digest), &size) != nullptr,
-          "HMAC");
-  return digest;
+  return HmacSha256(key).of(data);  // OpenSSL's HMAC() looks its parts up by name: 10 us a call
 }
 
 bool equal_constant_time(ByteView a, ByteView b) {
@@ -133,7 +128,7 @@ struct Sha256::State {
   DigestContext context{EVP_MD_CTX_new()};
 };
 Sha256::Sha256() : state_(std::make_unique<State>()) {
-  require(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
+  require(EVP_DigestInit_ex(state_->context.get(), sha256_algorithm(), nullptr) == 1, "SHA-256");
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
@@ -209,7 +204,7 @@ Result<Bytes> seal_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteV
   Bytes sealed(plain.size() + kTagSize);
   int size = 0;
   bool done =
-      EVP_EncryptInit_ex2(context.get(), EVP_aes_256_gcm(), in(key32), in(nonce12), nullptr) == 1;
+      EVP_EncryptInit_ex2(context.get(), aes_gcm_algorithm(), in(key32), in(nonce12), nullptr) == 1;
   done = done && (aad.empty() || EVP_EncryptUpdate(context.get(), nullptr, &size, in(aad),
                                                    static_cast<int>(aad.size())) == 1);
   done = done && (plain.empty() || EVP_EncryptUpdate(context.get(), out(sealed), &size, in(plain),
@@ -234,7 +229,7 @@ Result<Bytes> open_aes_gcm(ByteView key32, ByteView nonce12, ByteView aad, ByteV
   Bytes plain(body.size());
   int size = 0;
   bool done =
-      EVP_DecryptInit_ex2(context.get(), EVP_aes_256_gcm(), in(key32), in(nonce12), nullptr) == 1;
+      EVP_DecryptInit_ex2(context.get(), aes_gcm_algorithm(), in(key32), in(nonce12), nullptr) == 1;
   done = done && (aad.empty() || EVP_DecryptUpdate(context.get(), nullptr, &size, in(aad),
                                                    static_cast<int>(aad.size())) == 1);
   done = done && (body.empty() || EVP_DecryptUpdate(context.get(), out(plain), &size, in(body),

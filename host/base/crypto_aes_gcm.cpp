@@ -27,7 +27,7 @@ void AesGcm::seal(std::span<const std::byte, 12> nonce, ByteView plain,
   require(sealed.size() == plain.size() + kTagSize, "AES-256-GCM sizes");
   if (!state_->seal) {
     state_->seal.reset(EVP_CIPHER_CTX_new());
-    require(EVP_EncryptInit_ex2(state_->seal.get(), EVP_aes_256_gcm(), in(state_->key.bytes()),
+    require(EVP_EncryptInit_ex2(state_->seal.get(), aes_gcm_algorithm(), in(state_->key.bytes()),
                                 nullptr, nullptr) == 1,
             "AES-256-GCM");
   }
@@ -48,7 +48,7 @@ bool AesGcm::open(std::span<const std::byte, 12> nonce, ByteView sealed,
   require(plain.size() == sealed.size() - kTagSize, "AES-256-GCM sizes");
   if (!state_->open) {
     state_->open.reset(EVP_CIPHER_CTX_new());
-    require(EVP_DecryptInit_ex2(state_->open.get(), EVP_aes_256_gcm(), in(state_->key.bytes()),
+    require(EVP_DecryptInit_ex2(state_->open.get(), aes_gcm_algorithm(), in(state_->key.bytes()),
                                 nullptr, nullptr) == 1,
             "AES-256-GCM");
   }

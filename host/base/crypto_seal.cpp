@@ -105,11 +105,11 @@ HmacSha256::HmacSha256(ByteView key) : state_(std::make_unique<State>()) {
     std::ranges::copy(key, block.begin());
   }
   for (auto& b : block) b ^= std::byte{0x36};
-  require(EVP_DigestInit_ex(state_->inner.get(), EVP_sha256(), nullptr) == 1 &&
+  require(EVP_DigestInit_ex(state_->inner.get(), sha256_algorithm(), nullptr) == 1 &&
               EVP_DigestUpdate(state_->inner.get(), block.data(), block.size()) == 1,
           "HMAC-SHA-256");
   for (auto& b : block) b ^= std::byte{0x36 ^ 0x5c};
-  require(EVP_DigestInit_ex(state_->outer.get(), EVP_sha256(), nullptr) == 1 &&
+  require(EVP_DigestInit_ex(state_->outer.get(), sha256_algorithm(), nullptr) == 1 &&
               EVP_DigestUpdate(state_->outer.get(), block.data(), block.size()) == 1,
           "HMAC-SHA-256");
   wipe(block);

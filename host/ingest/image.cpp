@@ -60,14 +60,13 @@ struct PngReader {
   ~PngReader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
 
-// Reads the header and asks for 8-bit RGBA. False after an error.
+// Reads the header and asks for 8-bit RGB, or RGBA where there is any. False after an error.
 bool png_begin(PngReader& reader) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
   png_read_info(reader.png, reader.info);
   png_set_expand(reader.png);
   png_set_strip_16(reader.png);
   png_set_gray_to_rgb(reader.png);
-  png_set_add_alpha(reader.png, 0xFF, PNG_FILLER_AFTER);
   png_set_interlace_handling(reader.png);
   png_read_update_info(reader.png, reader.info);
   return true;
@@ -117,11 +116,14 @@ Result<Image> decode_png(ByteView bytes, const ImageLimits& limits) {
   image.height = png_get_image_height(reader.png, reader.info);
   MORTISE_TRY(check_size(image.width, image.height, limits));
   const auto width = static_cast<size_t>(image.width), height = static_cast<size_t>(image.height);
-  Pixels rgba(width * height * 4);
+  const size_t channels = png_get_channels(reader.png, reader.info);
+  Pixels pixels(width * height * channels);
   std::vector<png_bytep> rows(height);
-  for (size_t y = 0; y < height; ++y) rows[y] = rgba.data() + y * width * 4;
+  for (size_t y = 0; y < height; ++y) rows[y] = pixels.data() + y * width * channels;
   if (!png_pixels(reader, rows.data())) return broken();
-  return on_white(std::move(image), rgba);
+  if (channels == 4) return on_white(std::move(image), pixels);
+  image.pixels = std::move(pixels);
+  return image;
 }
 
 // --- JPEG ----------------------------------------------------------------------------------------

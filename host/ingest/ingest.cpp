@@ -2,8 +2,10 @@
 #include "ingest/ingest.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/json_patch.h"
 #include "base/json_read.h"
@@ -37,6 +39,13 @@ struct Taken {
   Json json;
   RowPlace place;
   std::vector<std::string> media;
+};
+
+// Rows whose media are being looked at.
+struct Batch {
+  std::vector<Taken> rows;
+  std::vector<Result<Json>> mapped;  // beside rows
+  std::unique_ptr<MediaCheck::Looking> looking;
 };
 
 // A field of the row itself is missing: perhaps a column has another name.
@@ -88,7 +97,9 @@ class Ingest {
   Status begin_rows();
   Status read_row(const RowSource::Row& source);
   Result<bool> take_plain(base::TapeValue row, const RowPlace& place);
+  std::optional<Batch> begin_batch();
   Status take_ahead();
+  Status take_all();
   Status take(const Taken& taken, Result<Json> mapped);
   std::vector<Finding> judge(const Json& row);
   void mend(Json& row, std::vector<Finding>& findings);
@@ -110,9 +121,10 @@ class Ingest {
   std::optional<TapeShape> shape_;  // once map_ is known
   std::string columns_;             // those of the first rows, for people
   bool is_unsure_ = false;          // the mapping is not known: the user is asked
-  std::vector<Taken> ahead_;        // rows that are read and not judged yet
+  std::vector<Taken> ahead_;        // rows that are read, and not more
   size_t ahead_bytes_ = 0;
-  RowPlace last_;  // of the row that was read last
+  std::optional<Batch> batch_;  // the rows before those
+  RowPlace last_;               // of the row that was read last
   int64_t rows_read_ = 0;
   std::set<std::string> missing_;
   Report report_;
@@ -155,18 +167,35 @@ Status Ingest::begin_rows() {
   return take_ahead();
 }
 
-Status Ingest::take_ahead() {
-  std::vector<Result<Json>> mapped;
-  std::vector<std::string> media;
-  for (const Taken& taken : ahead_) {
-    mapped.push_back(apply_field_map(*map_, taken.json));
-    if (!mapped.back().ok()) continue;
-    for (auto& [field, name] : media_of(*mapped.back())) media.push_back(std::move(name));
-  }
-  media_.look_ahead(media);
-  for (size_t i = 0; i < ahead_.size(); ++i) MORTISE_TRY(take(ahead_[i], std::move(mapped[i])));
-  ahead_.clear();
+// Nothing when no row is ahead.
+std::optional<Batch> Ingest::begin_batch() {
+  if (ahead_.empty()) return std::nullopt;
+  Batch batch{std::exchange(ahead_, {}), {}, nullptr};
   ahead_bytes_ = 0;
+  std::vector<std::string> media;
+  for (const Taken& taken : batch.rows) {
+    const auto& mapped = batch.mapped.emplace_back(apply_field_map(*map_, taken.json));
+    if (!mapped.ok()) continue;
+    for (auto& [field, name] : media_of(*mapped)) media.push_back(std::move(name));
+  }
+  batch.looking = media_.begin(media);
+  return batch;
+}
+
+// Judges the rows of the batch while the media of the next one are looked at.
+Status Ingest::take_ahead() {
+  if (batch_) media_.finish(*batch_->looking);
+  std::optional<Batch> ready = std::exchange(batch_, std::nullopt);
+  batch_ = begin_batch();
+  if (!ready) return {};
+  for (size_t i = 0; i < ready->rows.size(); ++i) {
+    MORTISE_TRY(take(ready->rows[i], std::move(ready->mapped[i])));
+  }
+  return {};
+}
+
+Status Ingest::take_all() {
+  while (batch_ || !ahead_.empty()) MORTISE_TRY(take_ahead());
   return {};
 }
 
@@ -219,13 +248,14 @@ Status Ingest::take(const Taken& taken, Result<Json> mapped) {
 }
 
 Status Ingest::keep(const Json& row, const Taken& taken) {
-  std::vector<std::string> pictures;
+  std::vector<RowPicture> pictures;
   for (const auto& [field, name] : media_of(row)) {
     media_.use(name);
     const MediumFacts& facts = media_.facts(name);
-    if (facts.width > 0 && facts.seconds == 0) {
-      pictures.push_back(facts.looks_like.empty() ? name : facts.looks_like);
-    }
+    if (facts.width == 0 || facts.seconds > 0) continue;
+    const bool is_flat = facts.looks_like == NameIndex::kNone;
+    const uint32_t number = is_flat ? facts.number : facts.looks_like;
+    pictures.push_back({number, media_.name(number)});
   }
   std::optional<std::string> canonical;
   if (request_.rows != nullptr || !taken.media.empty()) canonical = row.canonical();
@@ -238,7 +268,7 @@ Status Ingest::keep(const Json& row, const Taken& taken) {
 Result<bool> Ingest::take_plain(base::TapeValue row, const RowPlace& place) {
   const auto shaped = shape_->shape(row);
   if (!shaped || !check_.surely_accepts(*shaped)) return false;
-  MORTISE_TRY(take_ahead());
+  MORTISE_TRY(take_all());
   ++report_.rows_count;
   MORTISE_TRY(set_.add(*shaped, place, {}, std::nullopt));
   return true;
@@ -284,7 +314,8 @@ Status Ingest::read_all(RowSource& source, const IngestHooks& hooks) {
                  "Upload a file with one JSON object a line.")
         .at_file(file_name(0));
   }
-  if (!is_unsure_) MORTISE_TRY(map_ ? take_ahead() : begin_rows());
+  if (!is_unsure_ && !map_) MORTISE_TRY(begin_rows());
+  if (!is_unsure_) MORTISE_TRY(take_all());
   if (hooks.progress) hooks.progress(rows_read_);
   return {};
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 
 #include "base/file_ops.h"
 #include "ingest/audio.h"
@@ -34,8 +35,8 @@ bool is_one_of(std::string_view ending, std::initializer_list<std::string_view> 
 
 base::Status read_picture(base::ByteView bytes, MediumFacts& facts, uint64_t& hash) {
   MORTISE_ASSIGN(const Image image, decode_image(bytes));
-  facts.width = image.width;
-  facts.height = image.height;
+  facts.width = static_cast<int32_t>(image.width);
+  facts.height = static_cast<int32_t>(image.height);
   hash = picture_hash(image);
   return {};
 }
@@ -55,8 +56,8 @@ base::Status read_sound(base::ByteView bytes, MediumFacts& facts) {
 base::Status read_film(base::ByteView bytes, MediumFacts& facts) {
   MORTISE_ASSIGN(Video film, Video::open(ByteSource::of_bytes(bytes)));
   MORTISE_TRY(film.sample({.frames_max = 1}));
-  facts.width = film.facts().width;
-  facts.height = film.facts().height;
+  facts.width = static_cast<int32_t>(film.facts().width);
+  facts.height = static_cast<int32_t>(film.facts().height);
   facts.seconds = film.facts().seconds;
   return {};
 }
@@ -122,13 +123,13 @@ std::optional<Finding> MediaCheck::check(const std::string& name, const std::str
 }
 
 void MediaCheck::use(const std::string& name) {
-  for (const std::string& file : files_of(name)) facts_[file].is_used = true;
+  for (const std::string& file : files_of(name)) facts_to_set(file).is_used = true;
 }
 
 std::vector<std::string> MediaCheck::used() const {
   std::vector<std::string> names;
-  for (const auto& [name, facts] : facts_) {
-    if (facts.is_used) names.push_back(name);
+  for (const MediumFacts& facts : facts_) {
+    if (facts.is_used) names.emplace_back(names_.name(facts.number));
   }
   std::ranges::sort(names);
   return names;
@@ -136,8 +137,14 @@ std::vector<std::string> MediaCheck::used() const {
 
 const MediumFacts& MediaCheck::facts(const std::string& name) const {
   static const MediumFacts unknown;
-  const auto found = facts_.find(name);
-  return found == facts_.end() ? unknown : found->second;
+  const uint32_t number = names_.find(name);
+  return number == NameIndex::kNone ? unknown : facts_[number];
+}
+
+MediumFacts& MediaCheck::facts_to_set(const std::string& name) {
+  const uint32_t number = names_.add(name);
+  if (number == facts_.size()) facts_.emplace_back().number = number;
+  return facts_[number];
 }
 
 // The patch, as yet the name alone, is there when the upload has the file under a plainer name.
@@ -177,29 +184,62 @@ void MediaCheck::settle(const std::string& name, Looked looked) {
   if (looked.broken) {
     bad_.emplace(name, std::move(*looked.broken));
   } else if (!looked.is_absent) {
-    if (looked.picture != 0) looked.facts.looks_like = pictures_.add(name, looked.picture);
-    facts_[name] = std::move(looked.facts);
+    MediumFacts& facts = facts_to_set(name);
+    const uint32_t number = facts.number;
+    const bool is_used = facts.is_used;
+    facts = looked.facts;
+    facts.number = number;
+    facts.is_good = true;
+    facts.is_used = is_used;
+    if (looked.picture != 0) facts.looks_like = pictures_.add(number, looked.picture);
   }
 }
 
-void MediaCheck::look_ahead(const std::vector<std::string>& names) {
+class MediaCheck::Looking {
+ public:
+  Looking(const MediaCheck& media, std::vector<std::string> names)
+      : media_(media), names_(std::move(names)), looked_(names_.size()) {
+    const size_t most = std::min(names_.size(), threads_count() - 1);
+    for (size_t i = 0; i < most; ++i) threads_.emplace_back(&Looking::work, this);
+  }
+
+  // Each name and what was found out about it, in their order.
+  template <class Take>
+  void finish(const Take& take) {
+    work();
+    threads_.clear();
+    for (size_t i = 0; i < names_.size(); ++i) take(names_[i], std::move(looked_[i]));
+    names_.clear();
+  }
+
+ private:
+  void work() {
+    for (size_t at = next_++; at < names_.size(); at = next_++) {
+      looked_[at] = media_.look(names_[at]);
+    }
+  }
+
+  const MediaCheck& media_;
+  std::vector<std::string> names_;
+  std::vector<Looked> looked_;
+  std::atomic<size_t> next_ = 0;
+  std::vector<std::jthread> threads_;  // goes first: they use all above
+};
+
+std::unique_ptr<MediaCheck::Looking> MediaCheck::begin(
+    const std::vector<std::string>& names) const {
   std::vector<std::string> wanted;
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : names) {
     if (!is_known(name) && seen.insert(name).second) wanted.push_back(name);
   }
-  std::vector<Looked> looked(wanted.size());
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t at = next++; at < wanted.size(); at = next++) looked[at] = look(wanted[at]);
-  };
-  {
-    std::vector<std::jthread> others;
-    const size_t most = std::min(wanted.size(), threads_count());
-    for (size_t i = 1; i < most; ++i) others.emplace_back(work);
-    work();
-  }
-  for (size_t i = 0; i < wanted.size(); ++i) settle(wanted[i], std::move(looked[i]));
+  return std::make_unique<Looking>(*this, std::move(wanted));
+}
+
+void MediaCheck::finish(Looking& looking) {
+  looking.finish([this](const std::string& name, Looked looked) {
+    if (!is_known(name)) settle(name, std::move(looked));
+  });
 }
 
 // No file, but perhaps a folder of the frames of a film.
@@ -215,13 +255,15 @@ std::optional<Finding> MediaCheck::inspect_folder(const std::string& name) {
     return make_finding("media_missing", "",
                         "The row names " + name + ", which is not in the upload.");
   }
-  look_ahead(*pictures);
+  finish(*begin(*pictures));
   MediumFacts whole;
   for (const std::string& picture : *pictures) {
     if (auto broken = check(picture, "")) return broken;
     whole.size_bytes += facts(picture).size_bytes;
   }
-  facts_[name] = whole;
+  whole.number = facts_to_set(name).number;
+  whole.is_good = true;
+  facts_[whole.number] = whole;
   folders_[name] = std::move(pictures).value();
   return std::nullopt;
 }
@@ -232,7 +274,7 @@ std::vector<std::string> MediaCheck::files_of(const std::string& name) const {
 }
 
 void MediaCheck::take(const std::string& name, base::ByteView bytes) {
-  facts_.erase(name);
+  if (facts(name).is_good) facts_to_set(name).is_good = false;
   bad_.erase(name);
   settle(name, look_at(name, bytes));
 }

@@ -4,15 +4,17 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include "base/crypto.h"
 #include "ingest/finding.h"
+#include "ingest/name_index.h"
 #include "ingest/pictures.h"
 #include "ingest/upload_files.h"
 
@@ -21,18 +23,24 @@ namespace mortise::ingest {
 // What is known of a medium that is good.
 struct MediumFacts {
   uint64_t size_bytes = 0;
-  int64_t width = 0, height = 0;  // 0 for sound, and where it was not decoded
-  double seconds = 0;             // 0 for pictures, and where the file does not tell
-  std::string looks_like;         // the first medium with this picture; "" for none
-  bool is_used = false;           // by a row that was kept
+  double seconds = 0;                      // 0 for pictures, and where the file does not tell
+  int32_t width = 0, height = 0;           // 0 for sound, and where it was not decoded
+  uint32_t number = NameIndex::kNone;      // its own
+  uint32_t looks_like = NameIndex::kNone;  // the first medium with this picture; kNone: no picture
+  bool is_good = false;
+  bool is_used = false;  // by a row that was kept
 };
 
 class MediaCheck {
  public:
   explicit MediaCheck(const UploadFiles& files) : files_(files) {}
 
-  // Finds out about these media now, several at a time, so that check() answers from memory.
-  void look_ahead(const std::vector<std::string>& names);
+  // Media that are being looked at, on threads of their own.
+  class Looking;
+  // Begins to find out about these media; what is known already is left out.
+  std::unique_ptr<Looking> begin(const std::vector<std::string>& names) const;
+  // Takes part until all are looked at; check() then answers from memory.
+  void finish(Looking& looking);
   // What is wrong with this medium, if anything. A second question for a name is answered from
   // memory.
   std::optional<Finding> check(const std::string& name, const std::string& field);
@@ -42,7 +50,8 @@ class MediaCheck {
   bool is_missing(const std::string& name) const { return missing_.contains(name); }
   // A medium that is in no file of the upload: what check() will say of its name is found out now.
   void take(const std::string& name, base::ByteView bytes);
-  const MediumFacts& facts(const std::string& name) const;  // all 0 for one that was never good
+  const MediumFacts& facts(const std::string& name) const;  // as made for one that is not good
+  std::string_view name(uint32_t number) const { return names_.name(number); }
   // A row that names this good medium is kept.
   void use(const std::string& name);
   std::vector<std::string> used() const;  // files, sorted
@@ -50,8 +59,9 @@ class MediaCheck {
  private:
   struct Looked;
   bool is_known(const std::string& name) const {
-    return facts_.contains(name) || bad_.contains(name);
+    return facts(name).is_good || bad_.contains(name);
   }
+  MediumFacts& facts_to_set(const std::string& name);
   static Looked look_at(const std::string& name, base::ByteView bytes);
   Looked look(const std::string& name) const;  // [parallel]
   // Into facts_ or bad_, so that a million good media cost no finding each.
@@ -60,8 +70,9 @@ class MediaCheck {
   std::optional<Finding> inspect_folder(const std::string& name);
 
   const UploadFiles& files_;
-  std::set<std::string> missing_;                       // asked for and not in the upload
-  std::unordered_map<std::string, MediumFacts> facts_;  // of the good ones
+  std::set<std::string> missing_;   // asked for and not in the upload
+  NameIndex names_;                 // of those that are or were good
+  std::vector<MediumFacts> facts_;  // by number
   std::map<std::string, Finding> bad_;
   std::map<std::string, std::vector<std::string>> folders_;  // of pictures, named as films
   PictureIndex pictures_;

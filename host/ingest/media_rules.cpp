@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <utility>
 
 #include "ingest/check_table.h"
 
@@ -40,14 +41,17 @@ void MediaRules::check(TapeValue row, const Named& named, std::vector<Finding>& 
   for (const auto& [field, name] : named) {
     const MediumFacts& facts = media_.facts(name);
     seconds += facts.seconds;
-    if (facts.size_bytes == 0 || !told_.insert(name).second) continue;
+    if (!facts.is_good) continue;
+    if (facts.number >= told_.size()) told_.resize(facts.number + 1);
+    if (std::exchange(told_[facts.number], true)) continue;
     if (facts.seconds > 0 && facts.seconds < kSecondsMin) {
       out.push_back(
           make_finding("media_short", field, name + " lasts " + seconds_text(facts.seconds) + "."));
     }
-    if (!facts.looks_like.empty() && facts.looks_like != name) {
-      out.push_back(make_finding("same_picture", field,
-                                 name + " looks the same as " + facts.looks_like + "."));
+    if (facts.looks_like != NameIndex::kNone && facts.looks_like != facts.number) {
+      const std::string first(media_.name(facts.looks_like));
+      out.push_back(
+          make_finding("same_picture", field, name + " looks the same as " + first + "."));
     }
   }
   const TapeValue told = row.find("duration");

@@ -2,7 +2,6 @@
 // is right, two names are not one picture. Called by ingest for media that are good.
 #pragma once
 
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +23,7 @@ class MediaRules {  // [serial]
                     const std::vector<std::pair<std::string, std::string>>& named,
                     std::vector<Finding>& out) const;
   const MediaCheck& media_;
-  std::set<std::string> told_;
+  std::vector<bool> told_;  // by number of the medium
 };
 
 }  // namespace mortise::ingest

@@ -36,20 +36,22 @@ uint64_t picture_hash(const Image& image) {
   return hash;
 }
 
-const std::string& PictureIndex::add(const std::string& name, uint64_t hash) {
-  for (uint32_t word = 0; word < 4; ++word) {
-    const auto bits = static_cast<uint32_t>(hash >> (16 * word) & 0xFFFF);
-    for (const uint32_t at : words_[word << 16 | bits]) {
-      if (std::popcount(kept_[at].hash ^ hash) <= kBitsMax) return kept_[at].name;
+uint32_t PictureIndex::add(uint32_t number, uint64_t hash) {
+  words_.resize(4 << 16);
+  const auto bucket_of = [&](uint64_t word) -> std::vector<uint32_t>& {
+    return words_[word << 16 | (hash >> (16 * word) & 0xFFFF)];
+  };
+  for (uint64_t word = 0; word < 4; ++word) {
+    for (const uint32_t at : bucket_of(word)) {
+      if (std::popcount(kept_[at].hash ^ hash) <= kBitsMax) return kept_[at].number;
     }
   }
-  kept_.push_back({hash, name});
-  for (uint32_t word = 0; word < 4; ++word) {
-    const auto bits = static_cast<uint32_t>(hash >> (16 * word) & 0xFFFF);
-    auto& bucket = words_[word << 16 | bits];
+  kept_.push_back({hash, number});
+  for (uint64_t word = 0; word < 4; ++word) {
+    std::vector<uint32_t>& bucket = bucket_of(word);
     if (bucket.size() < kBucketMax) bucket.push_back(static_cast<uint32_t>(kept_.size()) - 1);
   }
-  return kept_.back().name;
+  return number;
 }
 
 }  // namespace mortise::ingest

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ingest/image.h"
@@ -18,17 +16,17 @@ uint64_t picture_hash(const Image& image);
 class PictureIndex {  // [serial]
  public:
   static constexpr int kBitsMax = 3;  // of 64 may differ: one of four words of 16 is then the same
-  // The first name with a picture like this one; the name itself when it is new.
-  const std::string& add(const std::string& name, uint64_t hash);
+  // The number of the first picture like this one; its own when it is new.
+  uint32_t add(uint32_t number, uint64_t hash);
 
  private:
   struct Kept {
     uint64_t hash;
-    std::string name;
+    uint32_t number;
   };
   static constexpr size_t kBucketMax = 64;  // pictures that share a word and are compared
   std::vector<Kept> kept_;
-  std::unordered_map<uint32_t, std::vector<uint32_t>> words_;  // {which word, its bits} -> kept_
+  std::vector<std::vector<uint32_t>> words_;  // [which word, its bits] -> kept_; empty at first
 };
 
 }  // namespace mortise::ingest

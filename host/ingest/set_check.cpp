@@ -50,16 +50,17 @@ bool SetCheck::is_held(const std::string& canonical) const {
   return job::is_held_out(canonical, options_.holdout_ratio, options_.holdout_seed);
 }
 
-Status SetCheck::add(TapeValue row, const RowPlace& place, const std::vector<std::string>& pictures,
+Status SetCheck::add(TapeValue row, const RowPlace& place, const std::vector<RowPicture>& pictures,
                      std::optional<std::string> canonical) {
   ++rows_;
   while (file_starts_.size() <= place.file) {
     file_starts_.push_back(place.number - static_cast<uint32_t>(place.row - 1));
   }
   if (!pictures.empty() && !canonical) canonical = row.to_json().canonical();
-  if (canonical) learn(place.number, *canonical);
+  const bool held = canonical && is_held(*canonical);
+  if (canonical) set_side(place.number, held);
   look_for_copies(row, place, canonical);
-  if (!pictures.empty()) look_at_pictures(place, pictures, is_held(*canonical));
+  if (!pictures.empty()) look_at_pictures(place, pictures, held);
   count_labels(row);
   count_license(row);
   if (options_.tokens == nullptr) return {};
@@ -90,17 +91,19 @@ void SetCheck::look_for_copies(TapeValue row, const RowPlace& place,
   pairs_.push_back({found->earlier, place, held, found->similarity});
 }
 
-void SetCheck::look_at_pictures(const RowPlace& place, const std::vector<std::string>& pictures,
+void SetCheck::look_at_pictures(const RowPlace& place, const std::vector<RowPicture>& pictures,
                                 bool held) {
-  for (const std::string& name : pictures) {
-    int8_t& sides = picture_sides_[name];
+  for (const RowPicture& picture : pictures) {
+    if (picture.number >= picture_sides_.size()) picture_sides_.resize(picture.number + 1);
+    int8_t& sides = picture_sides_[picture.number];
     const auto side = static_cast<int8_t>(held ? 2 : 1);
     const bool is_leak = sides != 0 && (sides | side) == 3 && sides != 3;
     sides = static_cast<int8_t>(sides | side);
     if (!is_leak) continue;
     ++leak_pictures_;
     tell_(make_finding("leak_picture", "",
-                       "Rows about " + name + " lie on both sides of the holdout (ratio " +
+                       "Rows about " + std::string(picture.name) +
+                           " lie on both sides of the holdout (ratio " +
                            Json(options_.holdout_ratio).dump() + ", seed " +
                            std::to_string(options_.holdout_seed) + ")."),
           place);
@@ -125,9 +128,13 @@ std::vector<uint32_t> SetCheck::wanted() const {
 }
 
 void SetCheck::learn(uint32_t number, const std::string& canonical) {
+  set_side(number, is_held(canonical));
+}
+
+void SetCheck::set_side(uint32_t number, bool is_held) {
   if (number >= kSidesMax) return;
   if (number >= sides_.size()) sides_.resize(number + 1);
-  sides_[number] = is_held(canonical) ? 2 : 1;
+  sides_[number] = is_held ? 2 : 1;
 }
 
 void SetCheck::tell_leaks() {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <string_view>
 #include <vector>
 
 #include "base/json_tape.h"
@@ -27,6 +27,12 @@ struct RowPlace {
   int64_t byte_offset = -1;
 };
 
+// A picture of a row. number: the same one for pictures that look alike; name: the first of them.
+struct RowPicture {
+  uint32_t number = 0;
+  std::string_view name;
+};
+
 struct SetCheckOptions {
   TokenCounter* tokens = nullptr;  // null: lengths are not counted
   int64_t length_max = 0;
@@ -40,10 +46,9 @@ class SetCheck {
   // tell: gets each finding and its row; a place whose row is 0 means the whole set.
   SetCheck(const SetCheckOptions& options, Tell tell);
 
-  // A good row in canonical form. pictures: the names of its pictures, the same one for pictures
-  // that look alike; canonical: the row's text where it was made anyway, else nothing.
+  // A good row in canonical form. canonical: its text where it was made anyway, else nothing.
   base::Status add(base::TapeValue row, const RowPlace& place,
-                   const std::vector<std::string>& pictures, std::optional<std::string> canonical);
+                   const std::vector<RowPicture>& pictures, std::optional<std::string> canonical);
 
   // Rows, by number and sorted, whose canonical text learn() wants before finish().
   std::vector<uint32_t> wanted() const;
@@ -62,9 +67,10 @@ class SetCheck {
     double similarity = 0;
   };
   bool is_held(const std::string& canonical) const;
+  void set_side(uint32_t number, bool is_held);
   void look_for_copies(base::TapeValue row, const RowPlace& place,
                        const std::optional<std::string>& canonical);
-  void look_at_pictures(const RowPlace& place, const std::vector<std::string>& pictures, bool held);
+  void look_at_pictures(const RowPlace& place, const std::vector<RowPicture>& pictures, bool held);
   void count_labels(base::TapeValue row);
   void count_license(base::TapeValue row);
   void tell_long(const std::vector<Lengths::Long>& found);
@@ -82,7 +88,7 @@ class SetCheck {
   std::vector<uint32_t> file_starts_;  // number of the first row of each file
   std::vector<int8_t> sides_;          // 0 unknown, 1 train, 2 held out
   std::vector<Pair> pairs_;
-  std::unordered_map<std::string, int8_t> picture_sides_;  // bits of the sides that a picture is on
+  std::vector<int8_t> picture_sides_;  // by number: bits of the sides that a picture is on
   std::map<std::string, int64_t> labels_, licenses_;
   bool labels_are_numbers_ = true;
   int64_t rows_ = 0, exact_ = 0, near_ = 0, leak_rows_ = 0, leak_pictures_ = 0, labelled_ = 0;

@@ -1,6 +1,8 @@
 // See upload_files.h.
 #include "ingest/upload_files.h"
 
+#include <mutex>
+
 namespace mortise::ingest {
 namespace {
 
@@ -22,13 +24,23 @@ std::string LocalFiles::path_beside(const std::string& name) const {
   return is_there.ok() && *is_there && !files_.list(path).ok() ? path : std::string();
 }
 
+void LocalFiles::add(const std::string& name, const std::string& path) {
+  const std::unique_lock lock(mutex_);
+  paths_[name] = path;
+}
+
 Result<bool> LocalFiles::contains(const std::string& name) const {
+  const std::shared_lock lock(mutex_);
   return paths_.contains(name) || !path_beside(name).empty();
 }
 
 Result<std::unique_ptr<base::File>> LocalFiles::open(const std::string& name) const {
-  const auto found = paths_.find(name);
-  const std::string path = found == paths_.end() ? path_beside(name) : found->second;
+  std::string path;
+  {
+    const std::shared_lock lock(mutex_);
+    const auto found = paths_.find(name);
+    path = found == paths_.end() ? path_beside(name) : found->second;
+  }
   if (path.empty()) return not_there(name);
   return files_.open(path, base::OpenMode::kRead);
 }
@@ -36,6 +48,7 @@ Result<std::unique_ptr<base::File>> LocalFiles::open(const std::string& name) co
 Result<std::vector<std::string>> LocalFiles::below(const std::string& folder) const {
   const std::string prefix = folder + "/";
   std::vector<std::string> names;
+  const std::shared_lock lock(mutex_);
   for (auto at = paths_.lower_bound(prefix); at != paths_.end(); ++at) {
     if (!at->first.starts_with(prefix)) break;
     if (at->first.find('/', prefix.size()) == std::string::npos) names.push_back(at->first);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -39,12 +40,15 @@ class LocalFiles final : public UploadFiles {
   base::Result<std::vector<std::string>> below(const std::string& folder) const override;
   base::Status visit(
       const std::function<base::Status(const std::string& name)>& each) const override;
-  std::map<std::string, std::string>& paths() { return paths_; }  // more may come while rows do
+  void add(const std::string& name, const std::string& path);  // while others read
+  // For the thread that adds, or when none does any more.
+  const std::map<std::string, std::string>& paths() const { return paths_; }
 
  private:
   std::string path_beside(const std::string& name) const;  // "" when it is no file there
 
   base::FileOps& files_;
+  mutable std::shared_mutex mutex_;  // of paths_
   std::map<std::string, std::string> paths_;
   std::string beside_;
 };

@@ -31,8 +31,10 @@ Status Receiver::take(ByteView piece) {
   const uint64_t size_bytes = piece.size();
   if (checksum_.algorithm == "sha1") sha1_.update(piece);
   if (checksum_.algorithm == "sha256") sha256_.update(piece);
+  // A bundle is taken apart once it is here; until then it is not worth cutting and packing well.
+  const store::Cut cut = transfer_->kind == "bundle" ? store::Cut::kFixed : store::Cut::kProbe;
   while (!piece.empty()) {
-    if (!writer_) writer_.emplace(domain_->begin());
+    if (!writer_) writer_.emplace(domain_->begin(cut));
     const uint64_t room = kDurableBytes - writer_->size_bytes();
     const ByteView now = piece.first(std::min<uint64_t>(room, piece.size()));
     MORTISE_TRY(writer_->write(now));

@@ -109,10 +109,11 @@ Result<Json> records_of(Json document, const std::string& path, const std::strin
 
 }  // namespace
 
-Folder::Folder(base::FileOps& files, std::map<std::string, std::string>& media, Json tables,
-               std::string rows_file, std::string kept_folder, ReadTable read_table)
+Folder::Folder(base::FileOps& files, LocalFiles& media, Json tables, std::string rows_file,
+               std::string kept_folder, ReadTable read_table)
     : files_(files),
-      media_(media),
+      local_(media),
+      media_(media.paths()),
       specs_(std::move(tables)),
       rows_file_(std::move(rows_file)),
       kept_folder_(std::move(kept_folder)),
@@ -250,7 +251,7 @@ Result<std::string> Folder::keep(std::string bytes) {
   if (!media_.contains(name)) {
     MORTISE_TRY(base::make_folders(files_, base::join_path(kept_folder_, "media")));
     MORTISE_TRY(base::write_file_durably(files_, path, bytes));
-    media_[name] = path;
+    local_.add(name, path);
   }
   return name;
 }

@@ -11,6 +11,7 @@
 
 #include "base/file_ops.h"
 #include "ingest/catalog/lookup.h"
+#include "ingest/upload_files.h"
 
 namespace mortise::ingest::catalog {
 
@@ -20,11 +21,11 @@ class Folder final : public Lookup {  // [serial]
   using ReadTable =
       std::function<base::Result<base::Json>(const std::string& name, const base::Json& config)>;
 
-  // media: name -> file on this machine; what is kept is added. It must outlive this. tables: of
+  // media: the files on this machine; what is kept is added. It must outlive this. tables: of
   // the catalogue's entry, {name: {file?, records?, lines?, config?}}; without a file, a table lies
   // in rows_file. Media that stand in rows are written below kept_folder, in media/.
-  Folder(base::FileOps& files, std::map<std::string, std::string>& media, base::Json tables,
-         std::string rows_file, std::string kept_folder, ReadTable read_table);
+  Folder(base::FileOps& files, LocalFiles& media, base::Json tables, std::string rows_file,
+         std::string kept_folder, ReadTable read_table);
 
   base::Result<std::string> find(std::string_view name) override;
   base::Result<std::vector<std::string>> list(std::string_view folder) override;
@@ -43,7 +44,8 @@ class Folder final : public Lookup {  // [serial]
   base::Result<base::Json> read(const std::string& file, const base::Json& spec);
 
   base::FileOps& files_;
-  std::map<std::string, std::string>& media_;
+  LocalFiles& local_;
+  const std::map<std::string, std::string>& media_;  // those of local_
   std::multimap<std::string, std::string> by_base_name_;
   base::Json specs_;
   std::string rows_file_, kept_folder_;

@@ -293,7 +293,7 @@ Result<ImportResult> import_set(base::FileOps& files, plugin::Registry& registry
   ingest.upload = &local;
   ingest.rows = &output;
   ingest.media = &output;
-  Folder folder(files, local.paths(), entry.fields["tables"],
+  Folder folder(files, local, entry.fields["tables"],
                 base::join_path(request.folder, chosen.names[0]), request.output_folder,
                 [&](const std::string& name, const Json& config) {
                   return read_table(registry, name, config);

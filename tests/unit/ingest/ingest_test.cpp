@@ -119,7 +119,7 @@ TEST_F(IngestTest, AColumnThatIsNotThereIsAnErrorWithThoseThatAre) {
 }
 
 TEST_F(IngestTest, OfAFolderThatIsReadAsItIsOnlyMediaCanBeUnused) {
-  files_.paths()["CT.dcm"] = folder_ + "/good.png";
+  files_.add("CT.dcm", folder_ + "/good.png");
   request_.rows_names = {""};
   const auto result = run({kGood});
   ASSERT_TRUE(result.ok()) << result.error().text();
