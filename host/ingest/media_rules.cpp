@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <utility>
 
 #include "ingest/check_table.h"
 
@@ -43,7 +42,8 @@ void MediaRules::check(TapeValue row, const Named& named, std::vector<Finding>& 
     seconds += facts.seconds;
     if (!facts.is_good) continue;
     if (facts.number >= told_.size()) told_.resize(facts.number + 1);
-    if (std::exchange(told_[facts.number], true)) continue;
+    if (told_[facts.number]) continue;
+    told_[facts.number] = true;
     if (facts.seconds > 0 && facts.seconds < kSecondsMin) {
       out.push_back(
           make_finding("media_short", field, name + " lasts " + seconds_text(facts.seconds) + "."));
