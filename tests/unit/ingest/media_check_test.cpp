@@ -89,7 +89,7 @@ TEST(MediaCheck, LooksAheadWithTheSameAnswers) {
   }
   const LocalFiles files(base::posix_file_ops(), paths);
   MediaCheck one_by_one(files), ahead(files);
-  ahead.look_ahead(names);
+  ahead.finish(*ahead.begin(names));
   size_t bad = 0;
   for (const std::string& name : names) {
     const auto expected = one_by_one.check(name, "/image_path"),
