@@ -45,7 +45,7 @@ struct Taken {
 struct Batch {
   std::vector<Taken> rows;
   std::vector<Result<Json>> mapped;  // beside rows
-  std::unique_ptr<MediaCheck::Looking> looking;
+  std::shared_ptr<MediaCheck::Looking> looking;
 };
 
 // A field of the row itself is missing: perhaps a column has another name.

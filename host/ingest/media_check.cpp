@@ -226,14 +226,14 @@ class MediaCheck::Looking {
   std::vector<std::jthread> threads_;  // goes first: they use all above
 };
 
-std::unique_ptr<MediaCheck::Looking> MediaCheck::begin(
+std::shared_ptr<MediaCheck::Looking> MediaCheck::begin(
     const std::vector<std::string>& names) const {
   std::vector<std::string> wanted;
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : names) {
     if (!is_known(name) && seen.insert(name).second) wanted.push_back(name);
   }
-  return std::make_unique<Looking>(*this, std::move(wanted));
+  return std::make_shared<Looking>(*this, std::move(wanted));
 }
 
 void MediaCheck::finish(Looking& looking) {

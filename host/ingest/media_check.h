@@ -38,7 +38,7 @@ class MediaCheck {
   // Media that are being looked at, on threads of their own.
   class Looking;
   // Begins to find out about these media; what is known already is left out.
-  std::unique_ptr<Looking> begin(const std::vector<std::string>& names) const;
+  std::shared_ptr<Looking> begin(const std::vector<std::string>& names) const;
   // Takes part until all are looked at; check() then answers from memory.
   void finish(Looking& looking);
   // What is wrong with this medium, if anything. A second question for a name is answered from

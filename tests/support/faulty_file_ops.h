@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -120,14 +121,15 @@ class FaultyFileOps final : public base::FileOps {
   }
 
  private:
-  // In the scope of one call.
+  // In the scope of one call; the calls of several threads come one after the other.
   struct After {
-    explicit After(FaultyFileOps& of) : files(of), n(of.count() + 1) {}
+    explicit After(FaultyFileOps& of) : files(of), lock(of.mutex_), n(of.count() + 1) {}
     After(const After&) = delete;
     ~After() {
       if (n == files.exit_after_) ::_exit(75);
     }
     FaultyFileOps& files;
+    std::lock_guard<std::mutex> lock;
     int n;
   };
   class Open final : public base::File {
@@ -196,6 +198,7 @@ class FaultyFileOps final : public base::FileOps {
   }
 
   base::FileOps& inner_;
+  std::mutex mutex_;  // held by After
   std::vector<std::string> calls_;
   std::map<std::string, uint64_t> synced_bytes_;
   int fail_at_ = 0;
