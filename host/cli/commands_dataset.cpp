@@ -54,10 +54,10 @@ Result<std::vector<UploadFile>> files_in_archive(const Arguments& arguments,
   MORTISE_ASSIGN(const base::DiskSpace disk, base::disk_space(home_folder()));
   limits.total_bytes_max = std::min(limits.total_bytes_max, disk.free_bytes / 10 * 9);
   MORTISE_ASSIGN(const auto unpacked, unpack_archive(path, *scratch, limits));
+  const auto source = std::make_shared<UploadSource>(path, false, scratch);
   std::vector<UploadFile> files;
   for (const UnpackedFile& file : unpacked) {
-    files.push_back(
-        {file.name, path, file.size_bytes, archive.modified_ns, scratch, file.begin_bytes});
+    files.push_back({file.name, source, file.size_bytes, archive.modified_ns, file.begin_bytes});
   }
   leave_out_top(files);
   std::sort(files.begin(), files.end(),

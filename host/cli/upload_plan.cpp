@@ -24,15 +24,40 @@ constexpr size_t kBlock = 512;
 constexpr size_t kNameMax = 100;  // of a header; a longer one stands in a pax record
 constexpr uint64_t kPartAlign = 8u << 20;
 
-Status list_below(const std::string& root, const std::string& below, std::vector<UploadFile>& out) {
-  const std::string folder = below.empty() ? root : base::join_path(root, below);
+// A plain file with its facts.
+Result<UploadFile> look_at(std::string name, std::shared_ptr<const UploadSource> source) {
+  UploadFile file{std::move(name), std::move(source)};
+  const std::string path = file.path();
+  struct stat facts {};
+  if (::lstat(path.c_str(), &facts) != 0) {
+    return Error(errno == ENOENT ? Code::kNotFound : Code::kPermissionDenied,
+                 std::string("It cannot be looked at: ") + std::strerror(errno) + ".",
+                 "Give the path of a file, a folder or an archive.")
+        .at_file(path);
+  }
+  if (!S_ISREG(facts.st_mode)) {
+    return Error(Code::kInvalidArgument,
+                 S_ISLNK(facts.st_mode)   ? "It is a symbolic link; links are not uploaded."
+                 : S_ISDIR(facts.st_mode) ? "It is a folder where a file is wanted."
+                                          : "It is a device, a pipe or a socket.",
+                 "Put a plain file in its place, or take it out of the folder.")
+        .at_file(path);
+  }
+  file.size_bytes = static_cast<uint64_t>(facts.st_size);
+  file.modified_ns = facts.st_mtim.tv_sec * INT64_C(1'000'000'000) + facts.st_mtim.tv_nsec;
+  return file;
+}
+
+Status list_below(const std::shared_ptr<const UploadSource>& root, const std::string& below,
+                  std::vector<UploadFile>& out) {
+  const std::string folder = below.empty() ? root->path : base::join_path(root->path, below);
   MORTISE_ASSIGN(const auto entries, base::posix_file_ops().list(folder));
   for (const base::FileInfo& entry : entries) {
     const std::string name = below.empty() ? entry.name : base::join_path(below, entry.name);
     if (entry.is_folder) {
       MORTISE_TRY(list_below(root, name, out));
     } else {
-      MORTISE_ASSIGN(out.emplace_back(), file_at(base::join_path(root, name), name));
+      MORTISE_ASSIGN(out.emplace_back(), look_at(name, root));
     }
   }
   return {};
@@ -78,13 +103,13 @@ std::string tar_header(const std::string& name, uint64_t size_bytes) {
 }
 
 void add_entry(Transfer& bundle, const UploadFile& file) {
-  bundle.stretches.push_back({file.name, &file, 0, file.size_bytes, bundle.size_bytes});
+  bundle.stretches.push_back({&file, true, 0, file.size_bytes, bundle.size_bytes});
   bundle.size_bytes += tar_header(file.name, file.size_bytes).size() + file.size_bytes +
                        padding(file.size_bytes).size();
 }
 
 void add_bytes(Transfer& transfer, const UploadFile& file, uint64_t begin, uint64_t end) {
-  transfer.stretches.push_back({"", &file, begin, end - begin, transfer.size_bytes});
+  transfer.stretches.push_back({&file, false, begin, end - begin, transfer.size_bytes});
   transfer.size_bytes += end - begin;
 }
 
@@ -129,15 +154,16 @@ void copy_text(const std::string& text, uint64_t offset, uint64_t from,
 
 Status read_file_at(const Stretch& stretch, uint64_t offset, std::span<std::byte> buffer) {
   const UploadFile& from = *stretch.file;
-  if (from.unpacked != nullptr) {
-    return from.unpacked->read_at(from.begin_bytes + stretch.begin_bytes + offset, buffer);
+  if (from.source->unpacked != nullptr) {
+    return from.source->unpacked->read_at(from.begin_bytes + stretch.begin_bytes + offset, buffer);
   }
-  MORTISE_ASSIGN(auto file, base::posix_file_ops().open(from.path, base::OpenMode::kRead));
+  const std::string path = from.path();
+  MORTISE_ASSIGN(auto file, base::posix_file_ops().open(path, base::OpenMode::kRead));
   MORTISE_ASSIGN(const uint64_t size, file->size());
   const auto changed = [&] {
     return Error(Code::kDataLoss, "The file changed while it was sent.",
                  "Leave it alone and run the command again.")
-        .at_file(from.path);
+        .at_file(path);
   };
   if (size != from.size_bytes) return changed();
   for (size_t done = 0; done < buffer.size();) {
@@ -152,28 +178,12 @@ Status read_file_at(const Stretch& stretch, uint64_t offset, std::span<std::byte
 }  // namespace
 
 Result<UploadFile> file_at(const std::string& path, std::string name) {
-  struct stat facts {};
-  if (::lstat(path.c_str(), &facts) != 0) {
-    return Error(errno == ENOENT ? Code::kNotFound : Code::kPermissionDenied,
-                 std::string("It cannot be looked at: ") + std::strerror(errno) + ".",
-                 "Give the path of a file, a folder or an archive.")
-        .at_file(path);
-  }
-  if (!S_ISREG(facts.st_mode)) {
-    return Error(Code::kInvalidArgument,
-                 S_ISLNK(facts.st_mode)   ? "It is a symbolic link; links are not uploaded."
-                 : S_ISDIR(facts.st_mode) ? "It is a folder where a file is wanted."
-                                          : "It is a device, a pipe or a socket.",
-                 "Put a plain file in its place, or take it out of the folder.")
-        .at_file(path);
-  }
-  return UploadFile{std::move(name), path, static_cast<uint64_t>(facts.st_size),
-                    facts.st_mtim.tv_sec * INT64_C(1'000'000'000) + facts.st_mtim.tv_nsec};
+  return look_at(std::move(name), std::make_shared<UploadSource>(path));
 }
 
 Result<std::vector<UploadFile>> files_below(const std::string& folder) {
   std::vector<UploadFile> found;
-  MORTISE_TRY(list_below(folder, "", found));
+  MORTISE_TRY(list_below(std::make_shared<UploadSource>(folder, true), "", found));
   std::sort(found.begin(), found.end(),
             [](const UploadFile& a, const UploadFile& b) { return a.name < b.name; });
   return found;
@@ -188,8 +198,8 @@ Status Transfer::read_at(uint64_t offset, std::span<std::byte> buffer) const {
   if (at != stretches.begin()) --at;
   for (; at != stretches.end() && at->at_bytes < end; ++at) {
     uint64_t data_at = at->at_bytes;
-    if (!at->name.empty()) {
-      const std::string header = tar_header(at->name, at->size_bytes);
+    if (at->is_entry) {
+      const std::string header = tar_header(at->file->name, at->size_bytes);
       copy_text(header, data_at, offset, buffer);
       data_at += header.size();
     }

@@ -9,23 +9,28 @@
 #include <string>
 #include <vector>
 
+#include "base/file_ops.h"
 #include "base/result.h"
 #include "cli/sealed_scratch.h"
 
 namespace mortise::cli {
 
+// Where files come from; those of one folder or archive share it.
+struct UploadSource {
+  std::string path;        // of the file itself, of the folder it lies below, or of its archive
+  bool is_folder = false;  // the file's name goes on from the path
+  std::shared_ptr<const SealedScratch> unpacked = nullptr;  // the bytes of an archive's files
+};
+
 struct UploadFile {
-  std::string name, path;  // name in the upload; where it, or the archive that holds it, lies here
+  std::string name;  // in the upload
+  std::shared_ptr<const UploadSource> source;
   uint64_t size_bytes = 0;
   int64_t modified_ns = 0;
-  // Of a file of an archive: its bytes, and where they begin in there. nullptr: they lie at `path`.
-  std::shared_ptr<const SealedScratch> unpacked = nullptr;
-  uint64_t begin_bytes = 0;
+  uint64_t begin_bytes = 0;  // in source->unpacked
 
-  // Whether it is the same file as in another run of the command.
-  bool operator==(const UploadFile& other) const {
-    return name == other.name && path == other.path && size_bytes == other.size_bytes &&
-           modified_ns == other.modified_ns;
+  std::string path() const {  // where it, or the archive that holds it, lies here
+    return source->is_folder ? base::join_path(source->path, name) : source->path;
   }
 };
 
@@ -38,8 +43,8 @@ base::Result<UploadFile> file_at(const std::string& path, std::string name);
 // A stretch of a transfer: bytes of one file here. In a bundle it is an entry of a tar: a header
 // stands before the bytes and zeros behind them; both are made when they are read.
 struct Stretch {
-  std::string name;  // of an entry; "" for bare bytes
   const UploadFile* file = nullptr;
+  bool is_entry = false;
   uint64_t begin_bytes = 0, size_bytes = 0;  // of the file
   uint64_t at_bytes = 0;                     // where it begins in the transfer
 };

@@ -68,7 +68,7 @@ Result<UploadRecord> UploadRecord::from_json(const Json& value) {
 std::string digest_of(const std::vector<UploadFile>& files) {
   base::Sha256 hash;
   for (const UploadFile& file : files) {
-    const Json line = Json::array({file.name, file.path, file.size_bytes, file.modified_ns});
+    const Json line = Json::array({file.name, file.path(), file.size_bytes, file.modified_ns});
     hash.update(base::as_bytes(line.dump()));
   }
   return base::to_hex(hash.finish());

@@ -125,7 +125,7 @@ TEST_F(Plan, TarReadsABundleHoweverItIsCut) {
   ASSERT_TRUE(found.ok());
   EXPECT_EQ(found->size(), texts_.size());
   for (const UploadFile& file : *found) {
-    std::ifstream stream(file.path, std::ios::binary);
+    std::ifstream stream(file.path(), std::ios::binary);
     const std::string text((std::istreambuf_iterator<char>(stream)), {});
     EXPECT_EQ(text, texts_[file.name]) << file.name;
   }

@@ -55,11 +55,13 @@ TEST(UploadRecord, ComesBackAsItWas) {
 }
 
 TEST(UploadRecord, TellsWhetherFilesAreTheSameAndNamesNone) {
-  const std::vector<UploadFile> files = {{"a.png", "/x/a.png", 7, 5}, {"b", "/x/b", 1, 5}};
+  const auto at = [](const char* path) { return std::make_shared<UploadSource>(path); };
+  const std::vector<UploadFile> files = {{"a.png", at("/x/a.png"), 7, 5}, {"b", at("/x/b"), 1, 5}};
   EXPECT_EQ(digest_of(files), digest_of(std::vector<UploadFile>(files)));
   std::vector<std::string> seen = {digest_of(files)};
-  for (const UploadFile& other : {UploadFile{"c", "/x/b", 1, 5}, UploadFile{"b", "/y/b", 1, 5},
-                                  UploadFile{"b", "/x/b", 2, 5}, UploadFile{"b", "/x/b", 1, 6}}) {
+  for (const UploadFile& other :
+       {UploadFile{"c", at("/x/b"), 1, 5}, UploadFile{"b", at("/y/b"), 1, 5},
+        UploadFile{"b", at("/x/b"), 2, 5}, UploadFile{"b", at("/x/b"), 1, 6}}) {
     seen.push_back(digest_of({files[0], other}));
   }
   seen.push_back(digest_of({files[0]}));
