@@ -135,10 +135,11 @@ TEST_F(Plan, TarReadsABundleHoweverItIsCut) {
 TEST_F(Plan, FilesOfAScratchAreReadFromIt) {
   const auto scratch = SealedScratch::create(folder_ / "scratch");
   ASSERT_TRUE(scratch.ok());
+  const auto archive = std::make_shared<UploadSource>("a.zip", false, *scratch);
   std::string all;
   for (size_t i = 0; i < 20; ++i) {
     const std::string text(i * 1'500, static_cast<char>('a' + i));
-    files_.push_back({"f" + std::to_string(i), "a.zip", text.size(), 1, *scratch, all.size()});
+    files_.push_back({"f" + std::to_string(i), archive, text.size(), 1, all.size()});
     all += text;
   }
   ASSERT_TRUE((*scratch)->append(std::as_bytes(std::span(all))).ok());

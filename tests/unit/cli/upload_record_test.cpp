@@ -22,10 +22,14 @@ using base::Code;
 using base::Json;
 using ::testing::HasSubstr;
 
+std::shared_ptr<const UploadSource> at(const char* path) {
+  return std::make_shared<UploadSource>(path);
+}
+
 const UploadRecord kRecord = {
     .server = "http://127.0.0.1:1",
     .upload = "abc",
-    .files = digest_of({{"a/深.png", "/data/a/深.png", 7, 1'700'000'000'123'456'789}}),
+    .files = digest_of({{"a/深.png", at("/data/a/深.png"), 7, 1'700'000'000'123'456'789}}),
     .transfers = {{"/api/v1/uploads/01", true}, {"", false}}};
 
 std::string only_record(const std::string& folder) {
@@ -55,7 +59,6 @@ TEST(UploadRecord, ComesBackAsItWas) {
 }
 
 TEST(UploadRecord, TellsWhetherFilesAreTheSameAndNamesNone) {
-  const auto at = [](const char* path) { return std::make_shared<UploadSource>(path); };
   const std::vector<UploadFile> files = {{"a.png", at("/x/a.png"), 7, 5}, {"b", at("/x/b"), 1, 5}};
   EXPECT_EQ(digest_of(files), digest_of(std::vector<UploadFile>(files)));
   std::vector<std::string> seen = {digest_of(files)};
