@@ -229,6 +229,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = [] {
     std::vector<Command> out;
     add_server_commands(out);
+    add_upload_commands(out);
     add_dataset_commands(out);
     add_store_commands(out);
     add_catalog_commands(out);

@@ -54,6 +54,7 @@ struct Command {
 const std::vector<Command>& commands();
 void add_server_commands(std::vector<Command>& out);
 void add_dataset_commands(std::vector<Command>& out);
+void add_upload_commands(std::vector<Command>& out);
 void add_store_commands(std::vector<Command>& out);
 void add_catalog_commands(std::vector<Command>& out);
 void add_model_commands(std::vector<Command>& out);
