@@ -1,21 +1,16 @@
 // `mortise dataset ...` of what is stored; upload.h and commands_upload.cpp bring it there.
-#include <algorithm>
 #include <cstdio>
 
 #include "base/file_ops.h"
 #include "cli/command.h"
 #include "cli/export.h"
-#include "cli/home.h"
 #include "cli/http.h"
 #include "cli/server.h"
 #include "cli/show.h"
-#include "cli/upload.h"
 #include "cli/wait.h"
 
 namespace mortise::cli {
 
-using base::Code;
-using base::Error;
 using base::Json;
 using base::Result;
 using base::Status;

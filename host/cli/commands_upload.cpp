@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/home.h"
 #include "cli/http.h"
+#include "cli/server.h"
 #include "cli/show.h"
 #include "cli/upload.h"
 
