@@ -238,8 +238,6 @@ Result<int> lineage(const Arguments& arguments) {
   return get(arguments, "/lineage?row=" + escape_path(arguments.text("--row")));
 }
 
-const Option kTokenizer = {"--tokenizer", "MODEL", "count tokens as this stored model does"};
-const Option kMaxLength = {"--max-length", "N", "name rows of more tokens; with --tokenizer"};
 const Option kRef = {"ref", "NAME[@N]", "a data set or one of its versions", Take::kOne, true};
 
 void add_reading(std::vector<Command>& out) {

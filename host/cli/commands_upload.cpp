@@ -196,6 +196,8 @@ Result<int> edit(const Arguments& arguments) {
   return upload_change(arguments, "edit", arguments.text("--patch"), false);
 }
 
+const Option kCountAs = {"--tokenizer", "MODEL", "count tokens as this stored model does"};
+const Option kLengthMax = {"--max-length", "N", "name rows of more tokens; with --tokenizer"};
 const Option kFormat = {"--format", "ID", "the format of the rows, else the surest"};
 const Option kFormatConfig = {"--format-config", "JSON",
                               "its configuration, such as {\"header\": false}"};
@@ -220,8 +222,8 @@ void add_upload(std::vector<Command>& out) {
         {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
         {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
         {"--patch", "", "apply mechanical patches", Take::kFlag},
-        kTokenizer,
-        kMaxLength,
+        kCountAs,
+        kLengthMax,
         kDraft,
         {"--whole", "", "send an archive as it is, such as a shard", Take::kFlag},
         {"--ratio-max", "N", "how far an archive may unfold (200)"},
@@ -247,8 +249,8 @@ void add_upload_commands(std::vector<Command>& out) {
                   {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
                   {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
                   {"--patch", "", "apply mechanical patches", Take::kFlag},
-                  kTokenizer,
-                  kMaxLength,
+                  kCountAs,
+                  kLengthMax,
                   kDraft},
                  append});
   out.push_back({"dataset",
