@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <list>
 #include <mutex>
+#include <queue>
 #include <unordered_map>
 
 #include "store/table_bytes.h"
@@ -24,6 +25,7 @@ constexpr size_t kEntrySize = kRefSize + 8;
 constexpr uint64_t kBlockEntries = 256;  // what is read to find one
 constexpr size_t kRecentBlocks = 16;
 constexpr uint64_t kVisitEntries = 4096;  // read at once when all are wanted
+constexpr size_t kHeldBytes = 4u << 20;   // of entries and names, while a table is written
 
 Error damaged(const char* what) {
   return Error(Code::kDataLoss, std::string("The table of names is damaged: ") + what + ".",
@@ -43,19 +45,40 @@ Status NameTableWriter::add(std::string_view name, const ObjectRef& ref) {
                  "The name \"" + std::string(name) + "\" does not come after \"" + last_ + "\".");
   }
   append_ref(entries_, ref, static_cast<uint32_t>(name.size()));
-  append_number<uint64_t>(entries_, names_.size());
+  append_number<uint64_t>(entries_, names_size_);
   names_ += name;
   last_ = name;
   ++count_;
+  names_size_ += name.size();
   content_bytes_ += ref.size_bytes;
+  return entries_.size() + names_.size() < kHeldBytes ? Status() : spill();
+}
+
+// Entries and names come together and lie apart: they are objects of their own until the end.
+Status NameTableWriter::spill() {
+  if (!entry_writer_) {
+    entry_writer_.emplace(domain_->begin(Cut::kFixed));
+    name_writer_.emplace(domain_->begin(Cut::kFixed));
+  }
+  MORTISE_TRY(entry_writer_->write(base::as_bytes(entries_)));
+  MORTISE_TRY(name_writer_->write(base::as_bytes(names_)));
+  entries_.clear();
+  names_.clear();
   return {};
 }
 
 Result<ObjectRef> NameTableWriter::finish() {
   std::string head(kMark);
   append_number<uint64_t>(head, count_);
-  append_number<uint64_t>(head, names_.size());
+  append_number<uint64_t>(head, names_size_);
   append_number<uint64_t>(head, 0);
+  if (entry_writer_) {
+    MORTISE_TRY(spill());
+    MORTISE_ASSIGN(const ObjectRef first, domain_->put(base::as_bytes(head), Cut::kFixed));
+    MORTISE_ASSIGN(const ObjectRef entries, entry_writer_->finish());
+    MORTISE_ASSIGN(const ObjectRef names, name_writer_->finish());
+    return domain_->concat({first, entries, names});
+  }
   ObjectWriter writer = domain_->begin(Cut::kFixed);
   for (const std::string* part : {&head, &entries_, &names_}) {
     MORTISE_TRY(writer.write(base::as_bytes(*part)));
@@ -218,7 +241,7 @@ struct Cursor {
     return fill();
   }
   Status fill() {
-    MORTISE_ASSIGN(block, table->entries(next, kVisitEntries));
+    MORTISE_ASSIGN(block, table->entries(next, kBlockEntries));
     next += block.size();
     at = 0;
     return {};
@@ -234,21 +257,29 @@ Result<ObjectRef> merge_names(std::shared_ptr<Domain> domain,
     cursors.push_back({&table});
     MORTISE_TRY(cursors.back().fill());
   }
-  NameTableWriter merged(std::move(domain));
-  for (;;) {
-    const NamedObject* first = nullptr;
-    for (const Cursor& cursor : cursors) {
-      const NamedObject* entry = cursor.entry();
-      if (entry != nullptr && (first == nullptr || entry->name <= first->name)) first = entry;
-    }
-    if (first == nullptr) return merged.finish();
-    MORTISE_TRY(merged.add(first->name, first->ref));
-    const std::string name = first->name;
-    for (Cursor& cursor : cursors) {
-      const NamedObject* entry = cursor.entry();
-      if (entry != nullptr && entry->name == name) MORTISE_TRY(cursor.advance());
-    }
+  // The table whose next name is the first one, of equal ones the last table, is on top.
+  const auto comes_later = [&](size_t a, size_t b) {
+    const int order = cursors[a].entry()->name.compare(cursors[b].entry()->name);
+    return order != 0 ? order > 0 : a < b;
+  };
+  std::priority_queue<size_t, std::vector<size_t>, decltype(comes_later)> next(comes_later);
+  for (size_t i = 0; i < cursors.size(); ++i) {
+    if (cursors[i].entry() != nullptr) next.push(i);
   }
+  NameTableWriter merged(std::move(domain));
+  std::optional<std::string> last;
+  while (!next.empty()) {
+    const size_t at = next.top();
+    next.pop();
+    const NamedObject& entry = *cursors[at].entry();
+    if (entry.name != last) {
+      MORTISE_TRY(merged.add(entry.name, entry.ref));
+      last = entry.name;
+    }
+    MORTISE_TRY(cursors[at].advance());
+    if (cursors[at].entry() != nullptr) next.push(at);
+  }
+  return merged.finish();
 }
 
 }  // namespace mortise::store

@@ -34,9 +34,12 @@ class NameTableWriter {  // [serial]
   uint64_t content_bytes() const { return content_bytes_; }  // of the objects named
 
  private:
+  base::Status spill();
+
   std::shared_ptr<Domain> domain_;
-  std::string entries_, names_, last_;
-  uint64_t count_ = 0, content_bytes_ = 0;
+  std::string entries_, names_, last_;  // what is not written yet; the last name
+  std::optional<ObjectWriter> entry_writer_, name_writer_;  // of a table that is not small
+  uint64_t count_ = 0, names_size_ = 0, content_bytes_ = 0;
 };
 
 // A table of entries in any order; where several name the same, the last wins.

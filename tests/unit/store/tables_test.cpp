@@ -222,6 +222,36 @@ TEST_F(TablesTest, MergeSoThatTheLastWins) {
   EXPECT_EQ(domain_->read_all(**names->find("b")).value(), "newer");
 }
 
+// 150,000 names are 11 MB: more than a table holds in memory while it is written.
+TEST_F(TablesTest, GrowBeyondWhatIsHeldAndMergeInOrder) {
+  const ObjectRef same = put("same"), newer = put("newer");
+  const auto name = [](size_t i) { return std::to_string(1'000'000 + i); };
+  std::vector<NameTable> parts;
+  for (size_t part = 0; part < 30; ++part) {
+    std::vector<NamedObject> entries;
+    for (size_t i = 0; i < 5'000; ++i) entries.push_back({name(i * 30 + part), same});
+    const auto written = write_names(domain_, entries);
+    ASSERT_TRUE(written.ok()) << written.error().text();
+    parts.push_back(NameTable::open(domain_, written->ref).value());
+  }
+  const auto last = write_names(domain_, {{name(77'777), newer}});
+  parts.push_back(NameTable::open(domain_, last->ref).value());
+  const auto merged = merge_names(domain_, parts);
+  ASSERT_TRUE(merged.ok()) << merged.error().text();
+  const NameTable all = NameTable::open(domain_, *merged).value();
+  ASSERT_EQ(all.count(), 150'000u);
+  size_t next = 0;
+  const base::Status seen = all.visit([&](const NamedObject& entry) -> base::Status {
+    EXPECT_EQ(entry.name, name(next));
+    EXPECT_EQ(entry.ref, next == 77'777 ? newer : same);
+    ++next;
+    return {};
+  });
+  EXPECT_TRUE(seen.ok() && next == 150'000u);
+  EXPECT_EQ(*all.find(name(149'999)).value(), same);
+  EXPECT_FALSE(all.find(name(150'000)).value().has_value());
+}
+
 TEST_F(TablesTest, AreFilesThatAreOnlyRead) {
   TableFiles files(domain_, table({"b/1.png", "a.png", "b/c/2.png", "b0"}));
 
