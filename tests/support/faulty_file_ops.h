@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -120,13 +121,14 @@ class FaultyFileOps final : public base::FileOps {
   }
 
  private:
-  // In the scope of one call.
+  // In the scope of one call. Loaders read from threads of their own: one call at a time.
   struct After {
-    explicit After(FaultyFileOps& of) : files(of), n(of.count() + 1) {}
+    explicit After(FaultyFileOps& of) : lock(of.mutex_), files(of), n(of.count() + 1) {}
     After(const After&) = delete;
     ~After() {
       if (n == files.exit_after_) ::_exit(75);
     }
+    std::lock_guard<std::mutex> lock;
     FaultyFileOps& files;
     int n;
   };
@@ -196,6 +198,7 @@ class FaultyFileOps final : public base::FileOps {
   }
 
   base::FileOps& inner_;
+  std::mutex mutex_;  // all below, while threads are at work
   std::vector<std::string> calls_;
   std::map<std::string, uint64_t> synced_bytes_;
   int fail_at_ = 0;
