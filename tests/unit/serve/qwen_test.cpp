@@ -1,7 +1,5 @@
 // A served Qwen2-VL sees a picture as evaluation and training see it: the same ids, the same
 // patches, the same greedy answer.
-#include <ATen/ops/equal.h>
-
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
@@ -92,7 +90,7 @@ TEST_F(QwenServe, AnswersAboutARowAsEvaluationDoes) {
 
   EXPECT_EQ(request->prompt, row->prompt);
   EXPECT_EQ(std::count(row->prompt.begin(), row->prompt.end(), kImageId), 4 + 9);
-  EXPECT_TRUE(at::equal(request->images.patches, row->images.patches));
+  EXPECT_TRUE(request->images.patches.equal(row->images.patches));
   EXPECT_EQ(request->images.grids.at(1).rows, 6);
   EXPECT_EQ(answer(*request), answer(*row));
 }
