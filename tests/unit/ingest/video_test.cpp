@@ -92,7 +92,8 @@ TEST(Video, FramesAreTakenByTheSecondWithinTheirBounds) {
   EXPECT_EQ(frames_wanted(budget, 90'000, 25), 32) << "an hour: the most";
   EXPECT_EQ(frames_wanted(budget, 250, 0), 32) << "its time is not known";
   EXPECT_EQ(frames_wanted({.frames_max = 8}, 250, 25), 8) << "nobody asks for a rate";
-  auto film = open(film_file("mp4", "mpeg4", ramp(40), 64, 48, 4));
+  const std::string file = film_file("mp4", "mpeg4", ramp(40), 64, 48, 4);
+  auto film = open(file);
   ASSERT_TRUE(film.ok()) << film.error().text();
   const auto frames = film->sample(budget);
   ASSERT_TRUE(frames.ok()) << frames.error().text();
