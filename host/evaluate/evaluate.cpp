@@ -72,13 +72,10 @@ Result<engine::GenerateRequest> Run::prepare(size_t index, const Question& quest
   engine::RowMessages conversation = question.conversation;
   if (request_.permutes_images) {
     MORTISE_ASSIGN(const Question other, question_at(sources[index]));
-    conversation.images = other.conversation.images;
+    conversation.media = other.conversation.media;
   }
-  const auto bytes = [this](const std::string& name) -> Result<std::string> {
-    MORTISE_ASSIGN(const std::string path, dataset_.media_path(name));
-    return base::read_file(dataset_.media_files(), path);
-  };
-  MORTISE_ASSIGN(engine::GenerateRequest request, chat_.request_of(conversation, bytes));
+  MORTISE_ASSIGN(engine::GenerateRequest request,
+                 chat_.request_of(conversation, engine::media_in(dataset_)));
   request.new_tokens_max = request_.new_tokens_max;
   request.sampling = request_.sampling;
   request.sampling.seed = request_.seed + request_.rows[index];

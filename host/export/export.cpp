@@ -52,11 +52,18 @@ Status export_hf(base::FileOps& files, const ExportRequest& request) {
   MORTISE_ASSIGN(const auto adapter, engine::Adapter::load(files, request.adapter_folder, *model));
   MORTISE_TRY(adapter->merge());
   MORTISE_ASSIGN(const auto entries, files.list(request.model_folder));
-  std::vector<std::string> weights;
+  std::vector<std::string> replaced;  // weights, and how pictures are prepared if training said
   for (const base::FileInfo& entry : entries) {
-    if (is_weights(entry.name)) weights.push_back(entry.name);
+    if (is_weights(entry.name)) replaced.push_back(entry.name);
   }
-  MORTISE_TRY(copy_files(files, request.model_folder, request.output_folder, weights));
+  for (const char* name : {"preprocessor_config.json", "video_preprocessor_config.json"}) {
+    const std::string own = base::join_path(request.adapter_folder, name);
+    MORTISE_ASSIGN(const bool is_there, files.exists(own));
+    if (!is_there) continue;
+    MORTISE_TRY(copy_file(files, own, base::join_path(request.output_folder, name)));
+    replaced.emplace_back(name);
+  }
+  MORTISE_TRY(copy_files(files, request.model_folder, request.output_folder, replaced));
   return engine::save_checkpoint(files, request.output_folder, engine::tensors_on_disk(*model));
 }
 

@@ -85,7 +85,7 @@ Result<std::vector<VideoFrame>> sample_pictures(
                  "Give at least one picture, and ask for at least one frame of one pixel.");
   }
   std::vector<VideoFrame> frames;
-  for (const int64_t index : even_indices(count, budget.frames_max)) {
+  for (const int64_t index : even_indices(count, frames_wanted(budget, count, fps))) {
     MORTISE_ASSIGN(const std::string bytes, read(index));
     auto image = decode_image(base::as_bytes(bytes), limits);
     if (!image.ok()) {

@@ -18,7 +18,11 @@ struct OpenMedium::Source {
 
 namespace {
 
-using Opened = std::pair<std::unique_ptr<OpenMedium::Source>, uint64_t>;  // and its bytes_max
+struct Opened {
+  std::unique_ptr<OpenMedium::Source> source;
+  uint64_t bytes_max = 0;
+  MediumShape shape = {};
+};
 
 uint64_t rgb_bytes(int64_t pixels) {
   return static_cast<uint64_t>(pixels) * 3;
@@ -52,13 +56,12 @@ base::Status check_file(uint64_t size, const MediaOptions& options) {
 }
 
 // What decoding one picture holds: its file and its pixels. PNG and WebP go through RGBA.
-Result<uint64_t> picture_bytes(ByteSource& source, const MediaOptions& options, int64_t* pixels) {
+Result<uint64_t> picture_bytes(ByteSource& source, const MediaOptions& options, ImageSize& size) {
   MORTISE_TRY(check_file(source.size_bytes(), options));
-  MORTISE_ASSIGN(const ImageSize size, image_size(source, options.image));
+  MORTISE_ASSIGN(size, image_size(source, options.image));
   std::byte first{};
   MORTISE_TRY(source.read_at(0, std::span(&first, 1)));
   const int64_t area = size.width * size.height;
-  if (pixels != nullptr) *pixels = area;
   const bool is_jpeg = first == std::byte{0xFF};
   return source.size_bytes() + rgb_bytes(area) + (is_jpeg ? 0 : static_cast<uint64_t>(area) * 4);
 }
@@ -76,11 +79,12 @@ struct PictureSource final : OpenMedium::Source {
 };
 
 Result<Opened> open_picture(std::unique_ptr<ByteSource> file, const MediaOptions& options) {
-  MORTISE_ASSIGN(const uint64_t bytes, picture_bytes(*file, options, nullptr));
+  ImageSize size;
+  MORTISE_ASSIGN(const uint64_t bytes, picture_bytes(*file, options, size));
   auto source = std::make_unique<PictureSource>();
   source->file = std::move(file);
   source->limits = options.image;
-  return Opened(std::move(source), bytes);
+  return Opened{std::move(source), bytes, {1, size.width, size.height}};
 }
 
 // --- sound ---------------------------------------------------------------------------------------
@@ -104,7 +108,7 @@ Result<Opened> open_sound(std::unique_ptr<ByteSource> file, const MediaOptions& 
   }
   MORTISE_ASSIGN(AudioReader reader, AudioReader::open(std::move(file), options.audio));
   const auto frames = static_cast<uint64_t>(resampled_frames(reader.facts(), rate));
-  return Opened(std::make_unique<SoundSource>(std::move(reader), rate), frames * sizeof(float));
+  return Opened{std::make_unique<SoundSource>(std::move(reader), rate), frames * sizeof(float)};
 }
 
 // --- film ----------------------------------------------------------------------------------------
@@ -124,10 +128,11 @@ Result<Opened> open_film(std::unique_ptr<ByteSource> file, const MediaOptions& o
   MORTISE_ASSIGN(Video video, Video::open(std::move(file), options.video));
   const VideoFacts facts = video.facts();
   const int64_t area = facts.width * facts.height;
-  const int64_t frames = std::min(facts.frames, options.frames.frames_max);
+  const int64_t frames = frames_wanted(options.frames, facts.frames, facts.fps);
   const int64_t kept = frames * std::min(area, options.frames.frame_pixels_max);
-  return Opened(std::make_unique<FilmSource>(std::move(video), options.frames),
-                rgb_bytes(kept + area));  // and the frame that is being made smaller
+  return Opened{std::make_unique<FilmSource>(std::move(video), options.frames),
+                rgb_bytes(kept + area),  // and the frame that is being made smaller
+                {frames, facts.width, facts.height}};
 }
 
 // --- pictures as a film --------------------------------------------------------------------------
@@ -143,21 +148,35 @@ struct SequenceSource final : OpenMedium::Source {
   }
 };
 
+// What the chosen pictures of a sequence hold, and their size: that of the largest.
+struct SequenceSum {
+  uint64_t kept = 0, working = 0;
+  MediumShape shape;
+
+  void add(uint64_t bytes, const ImageSize& size, const FrameBudget& budget) {
+    kept += rgb_bytes(std::min(size.width * size.height, budget.frame_pixels_max));
+    working = std::max(working, bytes);
+    const bool is_larger = size.width * size.height > shape.width * shape.height;
+    shape = {shape.frames + 1, is_larger ? size.width : shape.width,
+             is_larger ? size.height : shape.height};
+  }
+};
+
 // The pictures' names, in order.
 Result<Opened> open_pictures(const MediaFiles& files, std::vector<std::string> names,
                              const MediaOptions& options) {
   auto source = std::make_unique<SequenceSource>();
   source->count = static_cast<int64_t>(names.size());
   source->options = options;
-  uint64_t kept = 0, working = 0;
-  for (const int64_t index : even_indices(source->count, options.frames.frames_max)) {
+  SequenceSum sum;
+  const int64_t wanted = frames_wanted(options.frames, source->count, options.picture_fps);
+  for (const int64_t index : even_indices(source->count, wanted)) {
     const std::string& name = names[static_cast<size_t>(index)];
     MORTISE_ASSIGN(const auto picture, open_source(files, name));
-    int64_t pixels = 0;
-    const auto bytes = picture_bytes(*picture, options, &pixels);
+    ImageSize size;
+    const auto bytes = picture_bytes(*picture, options, size);
     if (!bytes.ok()) return named(bytes.error(), name);
-    kept += rgb_bytes(std::min(pixels, options.frames.frame_pixels_max));
-    working = std::max(working, *bytes);
+    sum.add(*bytes, size, options.frames);
   }
   source->read = [&files, names = std::move(names)](int64_t index) -> Result<std::string> {
     const std::string& name = names[static_cast<size_t>(index)];
@@ -166,7 +185,7 @@ Result<Opened> open_pictures(const MediaFiles& files, std::vector<std::string> n
     if (!bytes.ok()) return named(bytes.error(), name);
     return bytes;
   };
-  return Opened(std::move(source), kept + working);
+  return Opened{std::move(source), sum.kept + sum.working, sum.shape};
 }
 
 // A part of a source as a source.
@@ -190,25 +209,25 @@ Result<Opened> open_tar(std::unique_ptr<ByteSource> file, const MediaOptions& op
   auto source = std::make_unique<SequenceSource>();
   source->count = static_cast<int64_t>(entries.size());
   source->options = options;
-  uint64_t kept = 0, working = 0;
-  for (const int64_t index : even_indices(source->count, options.frames.frames_max)) {
+  SequenceSum sum;
+  const int64_t wanted = frames_wanted(options.frames, source->count, options.picture_fps);
+  for (const int64_t index : even_indices(source->count, wanted)) {
     const TarEntry& entry = entries[static_cast<size_t>(index)];
     PartSource picture(*file, entry.offset, entry.size_bytes);
-    int64_t pixels = 0;
-    auto bytes = picture_bytes(picture, options, &pixels);
+    ImageSize size;
+    auto bytes = picture_bytes(picture, options, size);
     if (!bytes.ok()) {
       bytes.error().message = "Frame " + entry.name + ": " + bytes.error().message;
       return bytes.error();
     }
-    kept += rgb_bytes(std::min(pixels, options.frames.frame_pixels_max));
-    working = std::max(working, *bytes);
+    sum.add(*bytes, size, options.frames);
   }
   std::shared_ptr<ByteSource> shared = std::move(file);
   source->read = [shared, entries = std::move(entries)](int64_t index) {
     const TarEntry& entry = entries[static_cast<size_t>(index)];
     return read_bytes(*shared, entry.offset, entry.size_bytes);
   };
-  return Opened(std::move(source), kept + working);
+  return Opened{std::move(source), sum.kept + sum.working, sum.shape};
 }
 
 Result<Opened> open_one_film(const MediaFiles& files, const std::string& name,
@@ -257,8 +276,9 @@ uint64_t size_bytes(const Medium& medium) {
   return size;
 }
 
-OpenMedium::OpenMedium(std::unique_ptr<Source> source, uint64_t bytes_max, std::string name)
-    : source_(std::move(source)), bytes_max_(bytes_max), name_(std::move(name)) {}
+OpenMedium::OpenMedium(std::unique_ptr<Source> source, uint64_t bytes_max, MediumShape shape,
+                       std::string name)
+    : source_(std::move(source)), bytes_max_(bytes_max), shape_(shape), name_(std::move(name)) {}
 OpenMedium::OpenMedium(OpenMedium&&) noexcept = default;
 OpenMedium& OpenMedium::operator=(OpenMedium&&) noexcept = default;
 OpenMedium::~OpenMedium() = default;
@@ -269,7 +289,7 @@ Result<OpenMedium> OpenMedium::open(const MediaFiles& files, MediaKind kind,
   const std::string name = names.empty() ? "" : names.front();
   auto opened = open_any(files, kind, names, options);
   if (!opened.ok()) return named(std::move(opened).error(), name);
-  return OpenMedium(std::move(opened->first), opened->second, name);
+  return OpenMedium(std::move(opened->source), opened->bytes_max, opened->shape, name);
 }
 
 Result<Medium> OpenMedium::decode() {

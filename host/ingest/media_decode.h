@@ -47,6 +47,12 @@ struct Film {
 using Medium = std::variant<Image, Sound, Film>;
 uint64_t size_bytes(const Medium& medium);
 
+// As far as its head tells: a picture has one frame, of a film those that will be taken; a sound is
+// all 0. A film's frames may come out fewer and smaller.
+struct MediumShape {
+  int64_t frames = 0, width = 0, height = 0;
+};
+
 class OpenMedium {  // [serial]
  public:
   // names: one, or the pictures of a film in order. A film's one name is a film file, a folder of
@@ -59,6 +65,7 @@ class OpenMedium {  // [serial]
   // The most that decode() holds at a time, its result included. Of an MP3 without a table of
   // its length this is an estimate.
   uint64_t bytes_max() const { return bytes_max_; }
+  const MediumShape& shape() const { return shape_; }
   // Once. Errors: DATA_LOSS and those of open for what only shows when it is decoded, naming the
   // file.
   base::Result<Medium> decode();
@@ -66,10 +73,12 @@ class OpenMedium {  // [serial]
   struct Source;  // one of the ways in which a medium lies in files
 
  private:
-  OpenMedium(std::unique_ptr<Source> source, uint64_t bytes_max, std::string name);
+  OpenMedium(std::unique_ptr<Source> source, uint64_t bytes_max, MediumShape shape,
+             std::string name);
 
   std::unique_ptr<Source> source_;
   uint64_t bytes_max_;
+  MediumShape shape_;
   std::string name_;
 
  public:

@@ -294,6 +294,17 @@ Status Sampler::drain(AVCodecContext* codec, AVFrame* frame) {
 
 }  // namespace
 
+int64_t frames_wanted(const FrameBudget& budget, int64_t total, double film_fps) {
+  int64_t wanted = budget.frames_max;
+  if (budget.fps > 0 && film_fps > 0) {
+    const double seconds = static_cast<double>(total) / film_fps;
+    const double all = std::min(seconds * budget.fps, static_cast<double>(budget.frames_max));
+    wanted = std::clamp(static_cast<int64_t>(all), std::min(budget.frames_min, budget.frames_max),
+                        budget.frames_max);
+  }
+  return std::min(total, wanted);
+}
+
 std::vector<int64_t> even_indices(int64_t total, int64_t wanted) {
   std::vector<int64_t> indices;
   const int64_t count = std::min(total, wanted);
@@ -372,7 +383,8 @@ Result<std::vector<VideoFrame>> Video::decode(const FrameBudget& budget) {
   Demuxer demuxer;
   MORTISE_TRY(demuxer.open(*source_));
   MORTISE_ASSIGN(const auto codec, open_decoder(*demuxer.stream->codecpar, limits_));
-  const std::vector<int64_t> wanted = even_indices(facts_.frames, budget.frames_max);
+  const std::vector<int64_t> wanted =
+      even_indices(facts_.frames, frames_wanted(budget, facts_.frames, facts_.fps));
   Sampler sampler(wanted, limits_, budget.frame_pixels_max, demuxer.stream->time_base);
   Own<AVPacket> packet(av_packet_alloc());
   Own<AVFrame> frame(av_frame_alloc());

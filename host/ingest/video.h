@@ -29,7 +29,14 @@ struct VideoLimits {
 struct FrameBudget {
   int64_t frames_max = 32;             // evenly, the first and the last among them
   int64_t frame_pixels_max = 1 << 20;  // larger frames are made smaller, their shape kept
+  // So many frames of each second, as far as the film tells its time: at least frames_min of them
+  // and at most frames_max. 0: frames_max whatever the film's length.
+  double fps = 0;
+  int64_t frames_min = 1;
 };
+
+// How many frames are taken of `total` that are shown `film_fps` a second (0: not known).
+int64_t frames_wanted(const FrameBudget& budget, int64_t total, double film_fps);
 
 struct VideoFrame {
   Image image;

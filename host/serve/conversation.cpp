@@ -20,18 +20,26 @@ Result<std::string> bytes_of_data_url(const std::string& url) {
   return std::string(base::as_text(*bytes));
 }
 
+Result<ingest::Medium> medium_of_data_url(const engine::MediaField& medium,
+                                          const ingest::MediaOptions& options) {
+  MORTISE_ASSIGN(const std::string bytes, bytes_of_data_url(medium.names.front()));
+  MORTISE_ASSIGN(ingest::Image image, ingest::decode_image(base::as_bytes(bytes), options.image));
+  return ingest::Medium(std::move(image));
+}
+
 namespace {
 
 // Parts in order, neighbouring texts as one, so that no control token can be put together from two
-// of them; the images' data: URLs go to `images`.
+// of them; the images' data: URLs go to `media`.
 Result<Json> parts_of(const Json& content, const std::string& place,
-                      std::vector<std::string>& images) {
+                      std::vector<engine::MediaField>& media) {
   Json parts = Json::array();
   for (const Json& part : content.items()) {
     const std::string& type = part["type"].as_string();
     if (type == "image_url") {
       const Json& url = part["image_url"];
-      images.push_back(url.is_object() ? url["url"].as_string() : url.as_string());
+      const std::string& text = url.is_object() ? url["url"].as_string() : url.as_string();
+      media.push_back({ingest::MediaKind::kImage, {}, {text}});
       parts.push_back(Json::object({{"type", "image"}}));
     } else if (type != "text") {
       return Error(Code::kInvalidArgument,
@@ -93,7 +101,7 @@ Result<engine::RowMessages> conversation_of(const Json& request) {
     Json& content = message["content"];
     if (content.is_null()) content = "";  // a turn of tool calls alone
     if (content.is_array()) {
-      MORTISE_ASSIGN(content, parts_of(content, place, conversation.images));
+      MORTISE_ASSIGN(content, parts_of(content, place, conversation.media));
     } else if (!content.is_string()) {
       return Error(Code::kInvalidArgument,
                    "The content of a message is a text or an array of parts.")

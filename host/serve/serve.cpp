@@ -87,7 +87,7 @@ Result<std::shared_ptr<Service::Talk>> Service::admit(const Json& request) {
   auto talk = std::make_shared<Talk>();
   MORTISE_ASSIGN(talk->options, answer_options_of(request, tool_format_));
   MORTISE_ASSIGN(const engine::RowMessages conversation, conversation_of(request));
-  auto prepared = chat_.request_of(conversation, bytes_of_data_url);
+  auto prepared = chat_.request_of(conversation, medium_of_data_url);
   if (!prepared.ok()) return about(std::move(prepared).error(), "messages");
   engine::GenerateRequest generate = std::move(prepared).value();
   const auto prompt = static_cast<int64_t>(generate.prompt.size());

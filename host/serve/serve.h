@@ -73,5 +73,9 @@ base::Result<engine::RowMessages> conversation_of(const base::Json& request);
 
 // The bytes of "data:image/png;base64,...". Errors: INVALID_ARGUMENT.
 base::Result<std::string> bytes_of_data_url(const std::string& url);
+// The image of such a URL, decoded within the options' limits; an engine::OpenMedia. Errors also:
+// those of decode_image.
+base::Result<ingest::Medium> medium_of_data_url(const engine::MediaField& medium,
+                                                const ingest::MediaOptions& options);
 
 }  // namespace mortise::serve

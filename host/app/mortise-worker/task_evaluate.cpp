@@ -73,6 +73,7 @@ Status score_model(Context& context, TaskDevice& device, const ModelFolders& fol
   opened.adapter_folder = folders.adapter;
   opened.tokenizer_id = context.tokenizer_id();
   opened.tokenizer_config = context.task.manifest["plugins"]["tokenizer"]["config"];
+  opened.media = context.task.manifest["media"];
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   MORTISE_ASSIGN(const engine::Dataset dataset,
                  engine::Dataset::open(context.files, context.task.inputs.dataset_file,

@@ -42,16 +42,37 @@ Json logprobs_json(const std::vector<engine::GeneratedToken>& tokens) {
   return out;
 }
 
+// Media of a local command: names are paths.
+class PlainFiles final : public ingest::MediaFiles {
+ public:
+  explicit PlainFiles(base::FileOps& files) : files_(files) {}
+  Result<std::unique_ptr<base::File>> open_medium(const std::string& name) const override {
+    return files_.open(name, base::OpenMode::kRead);
+  }
+  Result<std::vector<std::string>> media_below(const std::string& folder) const override {
+    MORTISE_ASSIGN(const auto entries, files_.list(folder));
+    std::vector<std::string> names;
+    for (const base::FileInfo& entry : entries) {
+      if (!entry.is_folder) names.push_back(base::join_path(folder, entry.name));
+    }
+    return names;
+  }
+
+ private:
+  base::FileOps& files_;
+};
+
+// Pictures without a tag in the prompt stand in front of it, as those of a row do.
 engine::RowMessages conversation_of(Context& context) {
   engine::RowMessages conversation;
-  std::string text;
-  for (const Json& image : context.argument("images").items()) {
-    conversation.images.push_back(image.as_string());
-    text += "<image>\n";
+  for (const Json& path : context.argument("images").items()) {
+    conversation.media.push_back({ingest::MediaKind::kImage, {}, {path.as_string()}});
   }
-  conversation.messages = Json::array();
-  conversation.messages.push_back(
-      Json::object({{"role", "user"}, {"content", text + context.text("prompt")}}));
+  for (const Json& path : context.argument("videos").items()) {
+    conversation.media.push_back({ingest::MediaKind::kVideo, {}, {path.as_string()}});
+  }
+  conversation.messages =
+      Json::array({Json::object({{"role", "user"}, {"content", context.text("prompt")}})});
   return conversation;
 }
 
@@ -88,10 +109,9 @@ Result<Json> generate_from_text(Context& context, engine::Device& device,
   opened.model_folder = context.text("model");
   opened.adapter_folder = adapter_folder;
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
+  const PlainFiles media(context.files);
   MORTISE_ASSIGN(engine::GenerateRequest request,
-                 chat->request_of(conversation_of(context), [&](const std::string& path) {
-                   return base::read_file(context.files, path);
-                 }));
+                 chat->request_of(conversation_of(context), engine::media_in(media)));
   read_sampling(context, request);
   MORTISE_ASSIGN(const auto result, engine::generate(device, chat->model(), std::move(request)));
   MORTISE_ASSIGN(const std::string text, chat->text_of(result.ids()));
@@ -116,10 +136,12 @@ Status fit_to_tokenizer(Context& context, engine::NewModelRequest& request) {
   if (text.is_null()) text = Json::object();
   fill(text, "vocab_size", static_cast<int64_t>(tokenizer.facts().vocab_count));
   if (tokenizer.facts().eos_id >= 0) fill(text, "eos_token_id", tokenizer.facts().eos_id);
-  constexpr std::array<std::pair<const char*, const char*>, 3> kPictures = {
+  constexpr std::array<std::pair<const char*, const char*>, 5> kPictures = {
       {{"image_token_index", "<image>"},
        {"image_token_id", "<|image_pad|>"},
-       {"video_token_id", "<|video_pad|>"}}};
+       {"video_token_id", "<|video_pad|>"},
+       {"vision_start_token_id", "<|vision_start|>"},
+       {"vision_end_token_id", "<|vision_end|>"}}};
   for (const auto& [key, token] : kPictures) {
     if (!preset.contains(key)) continue;
     MORTISE_ASSIGN(const auto ids, tokenizer.encode(token));
@@ -185,8 +207,8 @@ Result<job::TaskResult> model_forward(Context& context) {
   return result;
 }
 
-// arguments: {model, adapters [], prompt | ids, images [], max_new_tokens, temperature, seed,
-// logprobs}
+// arguments: {model, adapters [], prompt | ids, images [], videos [], max_new_tokens, temperature,
+// seed, logprobs}
 Result<job::TaskResult> model_generate(Context& context) {
   const Json& adapters = context.argument("adapters");
   if (adapters.size() > 1) {

@@ -18,6 +18,7 @@ Result<job::TaskResult> task_serve(Context& context) {
   opened.adapter_folder = context.task.inputs.adapter_folder;
   opened.tokenizer_id = context.tokenizer_id();
   opened.tokenizer_config = context.task.manifest["plugins"]["tokenizer"]["config"];
+  opened.media = context.task.manifest["media"];
   MORTISE_ASSIGN(const auto chat, engine::ChatModel::open(context.files, context.registry, opened));
   serve::Service service(device->device, *chat);
   context.set_on_request([&](const Json& request, job::ChannelReply& reply) -> Result<Json> {

@@ -1,11 +1,7 @@
 // See chat_model.h.
 #include "engine/chat/chat_model.h"
 
-#include <ATen/ops/empty.h>
-
-#include <algorithm>
-
-#include "ingest/image.h"
+#include "engine/infer/pictures.h"
 
 namespace mortise::engine {
 
@@ -13,33 +9,15 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-base::Result<RowSettings> row_settings_of(const ModelConfig& config,
-                                          const plugin::Tokenizer& tokenizer) {
-  RowSettings settings;
-  settings.length_max = config.text ? config.text->positions_max : 2048;
-  if (!config.has_fixed_images()) return settings;
-  settings.image_token_id = static_cast<int32_t>(config.image_token_id);
-  settings.tokens_per_image = config.tokens_per_image();
-  MORTISE_ASSIGN(settings.image_token, tokenizer.decode({settings.image_token_id}));
-  return settings;
-}
-
-Result<at::Tensor> pixels_of(const std::vector<PixelValues>& images) {
-  if (images.empty()) return at::Tensor();
-  const int64_t height = images[0].height, width = images[0].width;
-  for (const PixelValues& image : images) {
-    if (image.height == height && image.width == width) continue;
-    return Error(Code::kInvalidArgument,
-                 "The images come out in two sizes, " + std::to_string(width) + " x " +
-                     std::to_string(height) + " and " + std::to_string(image.width) + " x " +
-                     std::to_string(image.height) + ", which one tensor cannot hold.",
-                 "Give them one by one, or let preprocessor_config.json crop.");
-  }
-  at::Tensor pixels = at::empty({static_cast<int64_t>(images.size()), 3, height, width});
-  float* out = pixels.data_ptr<float>();
-  for (const PixelValues& image : images)
-    out = std::copy(image.values.begin(), image.values.end(), out);
-  return pixels;
+OpenMedia media_in(const ingest::MediaFiles& files) {
+  return [&files](const MediaField& medium,
+                  const ingest::MediaOptions& options) -> Result<ingest::Medium> {
+    auto opened = ingest::OpenMedium::open(files, medium.kind, medium.names, options);
+    if (!opened.ok()) return std::move(opened.error().at_field(medium.field));
+    auto decoded = opened->decode();
+    if (!decoded.ok()) return std::move(decoded.error().at_field(medium.field));
+    return decoded;
+  };
 }
 
 Result<std::unique_ptr<ChatModel>> ChatModel::open(base::FileOps& files, plugin::Registry& registry,
@@ -62,31 +40,41 @@ Result<std::unique_ptr<ChatModel>> ChatModel::open(base::FileOps& files, plugin:
     MORTISE_ASSIGN(made->adapter_, Adapter::load(files, request.adapter_folder, *made->model_));
   }
   const ModelConfig& config = made->model_->config;
-  MORTISE_ASSIGN(RowSettings settings, row_settings_of(config, made->tokenizer_));
   made->encoder_ = std::make_unique<PluginEncoder>(made->tokenizer_);
-  MORTISE_ASSIGN(RowEncoder rows, RowEncoder::create(*made->encoder_, made->chat_, settings));
+  MORTISE_ASSIGN(RowSettings settings, row_settings_of(config, *made->encoder_));
+  MORTISE_ASSIGN(RowEncoder rows,
+                 RowEncoder::create(*made->encoder_, made->chat_, std::move(settings)));
   made->rows_ = std::make_unique<RowEncoder>(std::move(rows));
-  if (config.vision) {
-    MORTISE_ASSIGN(made->image_options_,
-                   read_image_options(files, request.model_folder, config.vision->image_size));
-  }
+  MORTISE_ASSIGN(made->pictures_,
+                 PictureProcessor::read(files, {request.adapter_folder, request.model_folder},
+                                        config, request.media));
   return made;
 }
 
 Result<GenerateRequest> ChatModel::request_of(const RowMessages& conversation,
-                                              const ImageBytes& image_bytes) const {
-  MORTISE_ASSIGN(EncodedRow row, rows_->encode_prompt(conversation));
+                                              const OpenMedia& open_media) const {
+  std::vector<PreparedPicture> prepared;
+  const MediaTokens tokens =
+      [&](const std::vector<MediaField>& media) -> Result<std::vector<int64_t>> {
+    std::vector<int64_t> counts;
+    for (const MediaField& medium : media) {
+      MORTISE_ASSIGN(const ingest::Medium decoded, open_media(medium, pictures_.media_options()));
+      auto picture = pictures_.prepare(decoded);
+      if (!picture.ok()) return std::move(picture.error().at_file(medium.names.front()));
+      counts.push_back(picture->tokens);
+      prepared.push_back(std::move(*picture));
+    }
+    return counts;
+  };
+  MORTISE_ASSIGN(EncodedRow row, rows_->encode_prompt(conversation, tokens));
+  std::vector<const PreparedPicture*> placed;
+  for (const PicturePlace& place : row.pictures) placed.push_back(&prepared[place.medium]);
+  MORTISE_ASSIGN(PictureTensors tensors, tensors_of(placed));
   GenerateRequest request;
   request.prompt = std::move(row.ids);
-  std::vector<PixelValues> prepared;
-  for (const std::string& name : row.images) {
-    MORTISE_ASSIGN(const std::string bytes, image_bytes(name));
-    auto image = ingest::decode_image(base::as_bytes(bytes));
-    if (!image.ok()) return std::move(image.error().at_file(name));
-    MORTISE_ASSIGN(PixelValues pixels, prepare_image(*image, image_options_));
-    prepared.push_back(std::move(pixels));
-  }
-  MORTISE_ASSIGN(request.pixels, pixels_of(prepared));
+  request.pixels = std::move(tensors.pixels);
+  request.images = std::move(tensors.images);
+  request.videos = std::move(tensors.videos);
   return request;
 }
 

@@ -12,7 +12,7 @@
 #include "base/file_ops.h"
 #include "base/result.h"
 #include "engine/data/encoder.h"
-#include "engine/data/image_prepare.h"
+#include "engine/data/picture_prepare.h"
 #include "engine/data/row_encoder.h"
 #include "engine/infer/generate.h"
 #include "engine/lora/adapter.h"
@@ -28,10 +28,15 @@ struct ChatModelRequest {
   std::string tokenizer_id = "mortise.tokenizer_bpe";
   base::Json tokenizer_config;          // null: {}
   std::optional<at::ScalarType> dtype;  // absent: the checkpoint's own
+  base::Json media;  // that section of a manifest; null: as the adapter was trained, else the model
 };
 
-// The bytes of an image that a message names. Errors: NOT_FOUND.
-using ImageBytes = std::function<base::Result<std::string>(const std::string& name)>;
+// A medium that a conversation names, decoded with these options. Errors: NOT_FOUND; those of
+// decoding, naming the file.
+using OpenMedia = std::function<base::Result<ingest::Medium>(const MediaField& medium,
+                                                             const ingest::MediaOptions& options)>;
+// Those that lie in files. `files` outlives the answer.
+OpenMedia media_in(const ingest::MediaFiles& files);
 
 class ChatModel {  // [serial]
  public:
@@ -48,10 +53,10 @@ class ChatModel {  // [serial]
   // The base as it was, from now on. [serial]
   void drop_adapter() { adapter_.reset(); }
 
-  // Prompt and pixels of a conversation with the cue for the assistant. Errors: those of the
-  // template and the tokenizer; what image_bytes and decode_image say, with the image's name.
+  // Prompt and pictures of a conversation with the cue for the assistant, as training sees them.
+  // Errors: those of encode_prompt, open_media and PictureProcessor.
   base::Result<GenerateRequest> request_of(const RowMessages& conversation,
-                                           const ImageBytes& image_bytes) const;
+                                           const OpenMedia& open_media) const;
   // The text of an answer without special tokens.
   base::Result<std::string> text_of(const std::vector<int32_t>& ids) const;
 
@@ -65,15 +70,7 @@ class ChatModel {  // [serial]
   ChatSetup chat_;
   std::unique_ptr<PluginEncoder> encoder_;
   std::unique_ptr<RowEncoder> rows_;
-  ImageOptions image_options_;
+  PictureProcessor pictures_;
 };
-
-// How rows become tokens for this model: its image token and how many it takes for an image.
-base::Result<RowSettings> row_settings_of(const ModelConfig& config,
-                                          const plugin::Tokenizer& tokenizer);
-
-// Prepared images [I, 3, H, W]; undefined for none. Errors: INVALID_ARGUMENT for images of two
-// sizes, as a processor without a crop makes them.
-base::Result<at::Tensor> pixels_of(const std::vector<PixelValues>& images);
 
 }  // namespace mortise::engine

@@ -1,12 +1,9 @@
-// See image_tensors.h. I images, P patches of all of them.
+// See image_tensors.h.
 #include "engine/chat/image_tensors.h"
 
 #include <ATen/ops/empty.h>
 
-#include <algorithm>
-
-#include "engine/chat/chat_model.h"
-#include "engine/data/image_patches.h"
+#include "engine/infer/pictures.h"
 #include "ingest/image.h"
 
 namespace mortise::engine {
@@ -37,25 +34,20 @@ Result<Image> read_image(base::FileOps& files, const std::string& path) {
   return std::move(*image);
 }
 
-Result<NamedTensors> patches_of(base::FileOps& files, const Json& processor,
-                                const std::vector<std::string>& images) {
-  MORTISE_ASSIGN(const PatchOptions options, parse_patch_options(processor));
-  const int64_t width = 3 * options.temporal_patch_size * options.patch_size * options.patch_size;
-  at::Tensor grids = at::empty({static_cast<int64_t>(images.size()), 3}, at::kLong);
-  auto* grid = grids.data_ptr<int64_t>();
-  std::vector<float> values;
-  for (const std::string& path : images) {
-    MORTISE_ASSIGN(const Image image, read_image(files, path));
-    auto patches = prepare_patches(image, options);
-    if (!patches.ok()) return std::move(patches.error().at_file(path));
-    values.insert(values.end(), patches->values.begin(), patches->values.end());
-    *grid++ = 1;  // one point in time
-    *grid++ = patches->grid_height;
-    *grid++ = patches->grid_width;
+// Of Qwen2-VL: patches with grids.
+bool cuts_patches(const Json& processor) {
+  return processor["image_processor_type"].as_string().starts_with("Qwen2VLImageProcessor");
+}
+
+at::Tensor grids_of(const std::vector<PatchGrid>& grids) {
+  at::Tensor out = at::empty({static_cast<int64_t>(grids.size()), 3}, at::kLong);
+  auto* at = out.mutable_data_ptr<int64_t>();
+  for (const PatchGrid& grid : grids) {
+    *at++ = grid.frames;
+    *at++ = grid.rows;
+    *at++ = grid.columns;
   }
-  at::Tensor pixels = at::empty({static_cast<int64_t>(values.size()) / width, width});  // [P, ...]
-  std::copy(values.begin(), values.end(), pixels.data_ptr<float>());
-  return NamedTensors{{"pixel_values", pixels}, {"image_grid_thw", grids}};
+  return out;
 }
 
 }  // namespace
@@ -66,18 +58,32 @@ Result<NamedTensors> image_tensors(base::FileOps& files, const std::string& fold
     return Error(Code::kInvalidArgument, "There is no image to prepare.", "Give --image FILE.");
   }
   MORTISE_ASSIGN(const Json processor, read_processor(files, folder));
-  if (processor["image_processor_type"].as_string().starts_with("Qwen2VLImageProcessor")) {
-    return patches_of(files, processor, images);
+  const bool in_patches = cuts_patches(processor);
+  PatchOptions patches;
+  ImageOptions fixed;
+  if (in_patches) {
+    MORTISE_ASSIGN(patches, parse_patch_options(processor));
+  } else {
+    MORTISE_ASSIGN(fixed, read_image_options(files, folder, kImageSize));
   }
-  MORTISE_ASSIGN(const ImageOptions options, read_image_options(files, folder, kImageSize));
-  std::vector<PixelValues> prepared;
-  for (const std::string& path : images) {
-    MORTISE_ASSIGN(const Image image, read_image(files, path));
-    MORTISE_ASSIGN(PixelValues pixels, prepare_image(image, options));
-    prepared.push_back(std::move(pixels));
+  std::vector<PreparedPicture> prepared(images.size());
+  std::vector<const PreparedPicture*> all;
+  for (size_t i = 0; i < images.size(); ++i) {
+    MORTISE_ASSIGN(const Image image, read_image(files, images[i]));
+    if (in_patches) {
+      auto values = prepare_patches(image, patches);
+      if (!values.ok()) return std::move(values.error().at_file(images[i]));
+      prepared[i].values = std::move(*values);
+    } else {
+      MORTISE_ASSIGN(PixelValues values, prepare_image(image, fixed));
+      prepared[i].values = std::move(values);
+    }
+    all.push_back(&prepared[i]);
   }
-  MORTISE_ASSIGN(const at::Tensor pixels, pixels_of(prepared));
-  return NamedTensors{{"pixel_values", pixels}};
+  MORTISE_ASSIGN(const PictureTensors tensors, tensors_of(all));
+  if (!in_patches) return NamedTensors{{"pixel_values", tensors.pixels}};
+  return NamedTensors{{"pixel_values", tensors.images.patches},
+                      {"image_grid_thw", grids_of(tensors.images.grids)}};
 }
 
 }  // namespace mortise::engine

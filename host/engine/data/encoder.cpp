@@ -39,6 +39,10 @@ base::Result<std::vector<int32_t>> PluginEncoder::special_among(
   return special;
 }
 
+base::Result<std::string> PluginEncoder::token_text(int32_t id) const {
+  return tokenizer_.decode({id});
+}
+
 int32_t PluginEncoder::eos_id() const {
   return tokenizer_.facts().eos_id;
 }

@@ -28,6 +28,9 @@ class Encoder {  // [parallel]
   // Those of `ids` that are special tokens: a model takes them for control, not for words.
   virtual base::Result<std::vector<int32_t>> special_among(
       const std::vector<int32_t>& ids) const = 0;
+  // The text of one token, which encode() makes this token of again when it is a special one.
+  // Errors: those of the tokenizer for an id that it does not have.
+  virtual base::Result<std::string> token_text(int32_t id) const = 0;
   virtual int32_t eos_id() const = 0;  // -1: none
   virtual int32_t bos_id() const = 0;  // -1: none
 };
@@ -37,6 +40,7 @@ class PluginEncoder : public Encoder {
   explicit PluginEncoder(const plugin::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
   base::Result<EncodedText> encode(const std::string& text) const override;
   base::Result<std::vector<int32_t>> special_among(const std::vector<int32_t>& ids) const override;
+  base::Result<std::string> token_text(int32_t id) const override;
   int32_t eos_id() const override;
   int32_t bos_id() const override;
 

@@ -7,7 +7,6 @@ namespace {
 using base::Error;
 using base::Json;
 using base::Result;
-using ingest::MediaKind;
 using ingest::OpenMedium;
 
 Error at_place(Error error, uint64_t index, const std::string& field) {
@@ -16,36 +15,7 @@ Error at_place(Error error, uint64_t index, const std::string& field) {
   return error;
 }
 
-void add(MediaKind kind, const std::string& field, const Json& value,
-         std::vector<MediaField>& out) {
-  MediaField found{kind, field, {}};
-  if (value.is_string()) found.names.push_back(value.as_string());
-  for (const Json& name : value.items()) {  // the pictures of a film
-    if (name.is_string()) found.names.push_back(name.as_string());
-  }
-  if (!found.names.empty()) out.push_back(std::move(found));
-}
-
 }  // namespace
-
-std::vector<MediaField> media_fields(const Json& row) {
-  struct Fields {
-    MediaKind kind;
-    const char *one, *many;
-  };
-  static constexpr Fields kFields[] = {{MediaKind::kImage, "image_path", "images"},
-                                       {MediaKind::kAudio, "audio_path", "audios"},
-                                       {MediaKind::kVideo, "video", "videos"}};
-  std::vector<MediaField> out;
-  for (const Fields& fields : kFields) {
-    add(fields.kind, std::string("/") + fields.one, row[fields.one], out);
-    const Json& list = row[fields.many];
-    for (size_t i = 0; i < list.items().size(); ++i) {
-      add(fields.kind, std::string("/") + fields.many + "/" + std::to_string(i), list.at(i), out);
-    }
-  }
-  return out;
-}
 
 Result<OpenMedium> MultiModalDataset::open_medium(const MediaField& from, uint64_t index) const {
   auto opened = OpenMedium::open(rows_, from.kind, from.names, options_);

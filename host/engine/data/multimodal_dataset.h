@@ -12,20 +12,11 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "engine/data/dataset.h"
+#include "engine/data/media_field.h"
 #include "engine/data/ordered_pool.h"
 #include "ingest/media_decode.h"
 
 namespace mortise::engine {
-
-// A medium that a row names.
-struct MediaField {
-  ingest::MediaKind kind = ingest::MediaKind::kImage;
-  std::string field;               // JSON pointer, "/images/0"
-  std::vector<std::string> names;  // one, or the pictures of a film
-};
-// Those of a row, in order: images, then sound, then film. Whatever is no name is left out: a row
-// was checked when it was taken in.
-std::vector<MediaField> media_fields(const base::Json& row);
 
 struct DecodedMedium {
   MediaField from;

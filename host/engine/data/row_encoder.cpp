@@ -13,8 +13,10 @@ namespace {
 using base::Code;
 using base::Error;
 using base::Json;
+using ingest::MediaKind;
 
-constexpr std::string_view kTag = "<image>";  // the mark of ms-swift, LLaMA-Factory and LLaVA
+// The marks of ms-swift, LLaMA-Factory and LLaVA.
+constexpr std::string_view kImageTag = "<image>", kVideoTag = "<video>";
 
 size_t count_of(std::string_view text, std::string_view what) {
   size_t count = 0;
@@ -25,19 +27,21 @@ size_t count_of(std::string_view text, std::string_view what) {
   return count;
 }
 
-// "a <image> b" as parts [text, image, text].
-Json parts_of(std::string_view text) {
-  Json parts = Json::array();
-  while (true) {
-    const size_t at = text.find(kTag);
-    const std::string_view before = text.substr(0, at);
-    if (!before.empty()) {
-      parts.push_back(Json::object({{"type", "text"}, {"text", before}}));
-    }
-    if (at == std::string_view::npos) return parts;
-    parts.push_back(Json::object({{"type", "image"}}));
-    text.remove_prefix(at + kTag.size());
+size_t tags_in(const Json& messages, std::string_view tag) {
+  size_t count = 0;
+  for (const Json& message : messages.items()) {
+    count += count_of(message["content"].as_string(), tag);
   }
+  return count;
+}
+
+Json text_part(std::string_view text) {
+  return Json::object({{"type", "text"}, {"text", text}});
+}
+
+// What stands between a mark and the text behind it.
+const char* gap_after(const PictureMark& mark) {
+  return mark.text == mark.token ? "\n" : "";
 }
 
 // What a token contributes is learned when it begins inside a span.
@@ -65,62 +69,99 @@ base::Result<RowEncoder> RowEncoder::create(const Encoder& encoder, const ChatSe
                                             RowSettings settings) {
   RowEncoder out(encoder, chat, std::move(settings));
   const RowSettings& s = out.settings_;
-  if (s.image_token_id < 0 || s.task_type == "tokens") return out;
-  MORTISE_ASSIGN(const EncodedText token, encoder.encode(s.image_token));
-  if (token.ids != std::vector<int32_t>{s.image_token_id}) {
+  if (s.task_type == "tokens") return out;
+  for (const PictureMark* mark : {&s.image, &s.video}) {
+    if (mark->token_id < 0) continue;
+    MORTISE_ASSIGN(const EncodedText token, encoder.encode(mark->token));
+    if (token.ids == std::vector<int32_t>{mark->token_id}) continue;
     return Error(Code::kInvalidArgument,
-                 "The model's image token " + std::to_string(s.image_token_id) +
-                     " is not what the tokenizer makes of \"" + s.image_token + "\".",
+                 std::string("The model's ") + (mark == &s.image ? "image" : "video") + " token " +
+                     std::to_string(mark->token_id) + " is not what the tokenizer makes of \"" +
+                     mark->token + "\".",
                  "Add it to the tokenizer as a special token of that id.");
   }
-  out.takes_parts_ = out.template_takes_parts();
+  out.image_parts_ = out.template_takes("image", s.image);
+  out.video_parts_ = out.template_takes("video", s.video);
   return out;
 }
 
-// Whether an image part gives exactly one placeholder.
-bool RowEncoder::template_takes_parts() const {
+// Whether a part of this type gives exactly one placeholder.
+bool RowEncoder::template_takes(const char* part, const PictureMark& mark) const {
+  if (mark.token_id < 0) return false;
+  const Json parts = Json::array({Json::object({{"type", part}}), text_part("mortise")});
   ChatRequest probe;
-  probe.messages = Json::array(
-      {Json::object({{"role", "user"}, {"content", parts_of(std::string(kTag) + "mortise")}})});
+  probe.messages = Json::array({Json::object({{"role", "user"}, {"content", parts}})});
   probe.add_generation_prompt = true;
   probe.variables = chat_->variables;
   const auto text = render_chat(chat_->chat_template, probe);
-  return text.ok() && count_of(*text, settings_.image_token) == 1 &&
-         count_of(*text, "mortise") == 1 && count_of(*text, "'type'") == 0;
+  return text.ok() && count_of(*text, mark.token) == 1 && count_of(*text, "mortise") == 1 &&
+         count_of(*text, "'type'") == 0;
 }
 
-// Every image has its mark in the texts: missing ones go to the front of the first user message.
-Json RowEncoder::with_images(const RowMessages& row) const {
-  Json messages = row.messages;
-  size_t marks = 0;
-  for (const Json& message : messages.items()) {
-    marks += count_of(message["content"].as_string(), kTag);
+// A text with its tags as parts, where the template takes them, or as marks.
+Json RowEncoder::written(const std::string& text) const {
+  Json parts = Json::array();
+  std::string words;  // since the last part
+  const auto end_words = [&] {
+    if (!words.empty()) parts.push_back(text_part(std::exchange(words, {})));
+  };
+  std::string_view rest = text;
+  while (true) {
+    const auto find = [&](const PictureMark& mark, std::string_view tag) {
+      return mark.token_id < 0 ? std::string_view::npos : rest.find(tag);
+    };
+    const size_t image = find(settings_.image, kImageTag), video = find(settings_.video, kVideoTag);
+    const size_t at = std::min(image, video);
+    words += rest.substr(0, at);
+    if (at == std::string_view::npos) break;
+    const bool is_image = at == image;
+    if (is_image ? image_parts_ : video_parts_) {
+      end_words();
+      parts.push_back(Json::object({{"type", is_image ? "image" : "video"}}));
+    } else {
+      words += is_image ? settings_.image.text : settings_.video.text;
+    }
+    rest.remove_prefix(at + (is_image ? kImageTag : kVideoTag).size());
   }
+  if (parts.size() == 0) return words;
+  end_words();
+  return parts;
+}
+
+// Every picture has its mark in the texts: missing ones go to the front of the first user message,
+// images before films.
+Json RowEncoder::with_marks(const RowMessages& row) const {
+  Json messages = row.messages;
+  const auto missing = [&](MediaKind kind, std::string_view tag) {
+    const size_t have = tags_in(messages, tag), need = engine::count_of(row.media, kind);
+    return need > have ? need - have : 0;
+  };
+  size_t images = missing(MediaKind::kImage, kImageTag);
+  size_t videos = missing(MediaKind::kVideo, kVideoTag);
   for (Json& message : messages.items()) {
     Json* content = message.find("content");
     if (content == nullptr || !content->is_string()) continue;
     std::string text = content->as_string();
-    if (message["role"].as_string() == "user") {
-      for (; marks < row.images.size(); ++marks) {
-        text = std::string(kTag) + (takes_parts_ || text.empty() ? "" : "\n") + text;
+    const auto put_front = [&](size_t& count, std::string_view tag, bool in_parts,
+                               const PictureMark& mark) {
+      for (; count > 0; --count) {
+        text = std::string(tag) + (in_parts || text.empty() ? "" : gap_after(mark)) + text;
       }
+    };
+    if (message["role"].as_string() == "user") {
+      put_front(videos, kVideoTag, video_parts_, settings_.video);
+      put_front(images, kImageTag, image_parts_, settings_.image);
     }
-    if (text.find(kTag) == std::string::npos) continue;
-    if (takes_parts_) {
-      *content = parts_of(text);
-    } else {
-      *content = jinja::replaced(text, kTag, settings_.image_token, -1);
-    }
+    *content = written(text);
   }
   return messages;
 }
 
-base::Result<EncodedRow> RowEncoder::encode(const Json& row) const {
+base::Result<EncodedRow> RowEncoder::encode(const Json& row, const MediaTokens& tokens) const {
   auto encoded = settings_.task_type == "tokens"     ? encode_tokens(row)
                  : settings_.task_type == "pretrain" ? encode_text(row)
-                                                     : encode_chat(row);
+                                                     : encode_chat(row, tokens);
   if (!encoded.ok()) return encoded;
-  if (settings_.task_type != "tokens") MORTISE_TRY(expand_images(*encoded));
   MORTISE_TRY(truncate(*encoded));
   if (!has_label(*encoded)) {
     return Error(Code::kInvalidArgument, "The row leaves no token to learn.",
@@ -158,37 +199,48 @@ base::Result<EncodedRow> RowEncoder::encode_text(const Json& row) const {
   out.ids.insert(out.ids.end(), text.ids.begin(), text.ids.end());
   if (encoder_->eos_id() >= 0) out.ids.push_back(encoder_->eos_id());
   out.labels = out.ids;
+  MORTISE_TRY(expand({}, {}, out));
   return out;
 }
 
-base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row) const {
-  MORTISE_ASSIGN(RowMessages conversation, messages_of(row, settings_.task_type));
-  MORTISE_TRY(check_images(conversation));
+base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row, const MediaTokens& tokens) const {
+  MORTISE_ASSIGN(const RowMessages conversation, messages_of(row, settings_.task_type));
+  MORTISE_ASSIGN(const auto counts, counted(conversation, tokens));
   ChatRequest request;
-  request.messages = with_images(conversation);
+  request.messages = with_marks(conversation);
   request.tools = conversation.tools;
   request.variables = chat_->variables;
   MORTISE_ASSIGN(const ChatText chat, render_for_training(chat_->chat_template, request));
   MORTISE_ASSIGN(EncodedText text, encoder_->encode(chat.text));
   EncodedRow out;
-  out.images = std::move(conversation.images);
   out.labels.assign(text.ids.size(), kNoLabel);
   label_spans(text, chat.train_spans, out);
   out.ids = std::move(text.ids);
+  MORTISE_TRY(expand(conversation.media, counts, out));
   return out;
 }
 
-base::Status RowEncoder::check_images(const RowMessages& row) const {
-  if (row.images.empty() || settings_.image_token_id >= 0) return {};
-  return Error(
-      Code::kInvalidArgument,
-      "There are " + std::to_string(row.images.size()) +
-          " images, but the model takes none from rows of text.",
-      "Choose a model with a tower for images of one size, such as llava; Qwen-VL takes rows of "
-      "tokens with pixel_values and image_grid_thw.");
+// The tokens of each medium, once the model is known to take all of them.
+base::Result<std::vector<int64_t>> RowEncoder::counted(const RowMessages& row,
+                                                       const MediaTokens& tokens) const {
+  for (const MediaField& medium : row.media) {
+    if (medium.kind == MediaKind::kImage && settings_.image.token_id >= 0) continue;
+    if (medium.kind == MediaKind::kVideo && settings_.video.token_id >= 0) continue;
+    return Error(Code::kInvalidArgument,
+                 "There are " + std::to_string(engine::count_of(row.media, medium.kind)) + " " +
+                     kind_word(medium.kind) + "s, but the model takes none.",
+                 "Choose a model with a tower for them (llava for images; qwen2_vl and qwen2_5_vl "
+                 "for images and videos), or leave them out of the rows.")
+        .at_field(medium.field);
+  }
+  if (row.media.empty()) return std::vector<int64_t>();
+  MORTISE_ASSIGN(auto counts, tokens(row.media));
+  if (counts.size() == row.media.size()) return counts;
+  return Error(Code::kInternal, std::to_string(counts.size()) + " counts came for " +
+                                    std::to_string(row.media.size()) + " media.");
 }
 
-// Image parts as the template takes them: as they are, or as placeholders in one text.
+// Image parts as the template takes them: as they are, or as marks in one text.
 Json RowEncoder::with_image_parts(const Json& messages) const {
   Json out = messages;
   for (Json& message : out.items()) {
@@ -197,20 +249,23 @@ Json RowEncoder::with_image_parts(const Json& messages) const {
     std::string text;
     bool has_image = false, after_image = false;
     for (const Json& part : content->items()) {
-      if (after_image) text += '\n';
+      if (after_image) text += gap_after(settings_.image);
       after_image = part["type"].as_string() == "image";
       has_image = has_image || after_image;
-      text += after_image ? settings_.image_token : part["text"].as_string();
+      text += after_image ? settings_.image.text : part["text"].as_string();
     }
-    if (!has_image || !takes_parts_) *content = std::move(text);
+    if (!has_image || !image_parts_) *content = std::move(text);
   }
   return out;
 }
 
 base::Result<std::vector<int32_t>> RowEncoder::plain_prompt(const RowMessages& conversation) const {
   const Json words = Json::array({conversation.messages, conversation.tools});
-  MORTISE_ASSIGN(const TextGuard guard,
-                 TextGuard::create(*encoder_, settings_.image_token_id, words));
+  std::vector<int32_t> marks;
+  for (const PictureMark* mark : {&settings_.image, &settings_.video}) {
+    if (mark->token_id >= 0) marks.push_back(mark->token_id);
+  }
+  MORTISE_ASSIGN(const TextGuard guard, TextGuard::create(*encoder_, std::move(marks), words));
   Json messages = Json::array();
   for (const Json& message : conversation.messages.items()) {
     MORTISE_ASSIGN(Json guarded, guard.guarded(message));
@@ -226,84 +281,109 @@ base::Result<std::vector<int32_t>> RowEncoder::plain_prompt(const RowMessages& c
   return guard.encode(text);
 }
 
-base::Result<EncodedRow> RowEncoder::encode_prompt(const RowMessages& conversation) const {
-  MORTISE_TRY(check_images(conversation));
+base::Result<EncodedRow> RowEncoder::encode_prompt(const RowMessages& conversation,
+                                                   const MediaTokens& tokens) const {
+  MORTISE_ASSIGN(const auto counts, counted(conversation, tokens));
   EncodedRow out;
-  out.images = conversation.images;
   if (conversation.is_plain) {
     MORTISE_ASSIGN(out.ids, plain_prompt(conversation));
-    out.labels.assign(out.ids.size(), kNoLabel);
-    MORTISE_TRY(expand_images(out));
-    return out;
+  } else {
+    ChatRequest request;
+    request.messages = with_marks(conversation);
+    request.tools = conversation.tools;
+    request.variables = chat_->variables;
+    request.add_generation_prompt = true;
+    MORTISE_ASSIGN(const std::string text, render_chat(chat_->chat_template, request));
+    MORTISE_ASSIGN(EncodedText encoded, encoder_->encode(text));
+    out.ids = std::move(encoded.ids);
   }
-  ChatRequest request;
-  request.messages = with_images(conversation);
-  request.tools = conversation.tools;
-  request.variables = chat_->variables;
-  request.add_generation_prompt = true;
-  MORTISE_ASSIGN(const std::string text, render_chat(chat_->chat_template, request));
-  MORTISE_ASSIGN(EncodedText encoded, encoder_->encode(text));
-  out.labels.assign(encoded.ids.size(), kNoLabel);
-  out.ids = std::move(encoded.ids);
-  MORTISE_TRY(expand_images(out));
+  out.labels.assign(out.ids.size(), kNoLabel);
+  MORTISE_TRY(expand(conversation.media, counts, out));
   return out;
 }
 
-base::Status RowEncoder::expand_images(EncodedRow& row) const {
-  const int32_t image = settings_.image_token_id;
-  if (image < 0) return {};
-  const auto found = static_cast<size_t>(std::count(row.ids.begin(), row.ids.end(), image));
-  if (found != row.images.size()) {
+// Repeats each placeholder to the number of its picture's tokens: the n-th of a kind is that of the
+// n-th picture of this kind.
+base::Status RowEncoder::expand(const std::vector<MediaField>& media,
+                                const std::vector<int64_t>& counts, EncodedRow& row) const {
+  const struct {
+    MediaKind kind;
+    int32_t token_id;
+    std::string_view tag;
+  } kinds[] = {{MediaKind::kImage, settings_.image.token_id, kImageTag},
+               {MediaKind::kVideo, settings_.video.token_id, kVideoTag}};
+  std::vector<size_t> order[2];  // of the media of each kind
+  for (size_t k = 0; k < 2; ++k) {
+    if (kinds[k].token_id < 0) continue;
+    for (size_t i = 0; i < media.size(); ++i) {
+      if (media[i].kind == kinds[k].kind) order[k].push_back(i);
+    }
+    const auto found =
+        static_cast<size_t>(std::count(row.ids.begin(), row.ids.end(), kinds[k].token_id));
+    if (found == order[k].size()) continue;
+    const std::string word = kind_word(kinds[k].kind), tag(kinds[k].tag);
     return Error(Code::kInvalidArgument,
-                 "There are " + std::to_string(row.images.size()) + " images, but the text has " +
-                     std::to_string(found) + " places for them.",
-                 "A row has one <image> for each image, or none at all; a chat template shows each "
-                 "image part once.");
+                 "There are " + std::to_string(order[k].size()) + " " + word +
+                     "s, but the text has " + std::to_string(found) + " places for them.",
+                 "A row has one " + tag + " for each " + word +
+                     ", or none at all; a chat template shows each " + word + " part once.");
   }
   EncodedRow wide;
+  size_t next[2] = {0, 0};
   for (size_t i = 0; i < row.ids.size(); ++i) {
-    const bool place = row.ids[i] == image;
-    const auto times = static_cast<size_t>(place ? settings_.tokens_per_image : 1);
-    wide.ids.insert(wide.ids.end(), times, row.ids[i]);
-    wide.labels.insert(wide.labels.end(), times, place ? kNoLabel : row.labels[i]);
+    const size_t k = row.ids[i] == kinds[0].token_id ? 0 : row.ids[i] == kinds[1].token_id ? 1 : 2;
+    int64_t times = 1;
+    if (k < 2) {
+      const size_t medium = order[k][next[k]++];
+      times = counts[medium];
+      wide.pictures.push_back({medium, static_cast<int64_t>(wide.ids.size()), times});
+    }
+    wide.ids.insert(wide.ids.end(), static_cast<size_t>(times), row.ids[i]);
+    wide.labels.insert(wide.labels.end(), static_cast<size_t>(times),
+                       k < 2 ? kNoLabel : row.labels[i]);
   }
-  row.ids = std::move(wide.ids);
-  row.labels = std::move(wide.labels);
+  row = std::move(wide);
   return {};
 }
 
-// Cuts to length_max, never inside the placeholders of an image; images that are cut off as a whole
-// go too.
+// Cuts to length_max, never inside the placeholders of a picture; pictures that are cut off as a
+// whole go too.
 base::Status RowEncoder::truncate(EncodedRow& row) const {
   const auto length = static_cast<int64_t>(row.ids.size());
   if (length <= settings_.length_max) return {};
-  const bool refuse = settings_.truncation == Truncation::kRefuse || !row.tensors.empty();
-  if (refuse) {
-    return Error(Code::kInvalidArgument,
-                 "The row has " + std::to_string(length) + " tokens, max_length is " +
-                     std::to_string(settings_.length_max) + ".",
-                 "Raise max_length, shorten the row, or set truncation to left or right.");
+  if (settings_.truncation == Truncation::kRefuse || !row.tensors.empty()) {
+    int64_t of_pictures = 0;
+    for (const PicturePlace& place : row.pictures) of_pictures += place.tokens;
+    const std::string pictures = row.pictures.empty()
+                                     ? ""
+                                     : " (" + std::to_string(of_pictures) + " of them of " +
+                                           std::to_string(row.pictures.size()) + " pictures)";
+    return Error(
+        Code::kInvalidArgument,
+        "The row has " + std::to_string(length) + " tokens" + pictures + ", max_length is " +
+            std::to_string(settings_.length_max) + ".",
+        row.pictures.empty()
+            ? "Raise max_length, shorten the row, or set truncation to left or right."
+            : "Raise max_length, lower media.max_pixels, or set truncation to left or right.");
   }
   const bool left = settings_.truncation == Truncation::kLeft;
   int64_t begin = left ? length - settings_.length_max : 0;
   int64_t end = left ? length : settings_.length_max;
-  std::vector<std::string> images;
-  const int64_t run = settings_.tokens_per_image;
-  size_t image = 0;
-  for (int64_t i = 0; i < length && settings_.image_token_id >= 0; ++i) {
-    if (row.ids[static_cast<size_t>(i)] != settings_.image_token_id) continue;
-    if (i < begin && i + run > begin) begin = i + run;
-    if (i < end && i + run > end) end = i;
-    if (i >= begin && i + run <= end) images.push_back(row.images[image]);
-    ++image;
-    i += run - 1;
+  for (const PicturePlace& place : row.pictures) {
+    const int64_t after = place.begin + place.tokens;
+    if (place.begin < begin && after > begin) begin = after;
+    if (place.begin < end && after > end) end = place.begin;
   }
+  end = std::max(begin, end);
+  std::erase_if(row.pictures, [&](const PicturePlace& place) {
+    return place.begin < begin || place.begin + place.tokens > end;
+  });
+  for (PicturePlace& place : row.pictures) place.begin -= begin;
   const auto cut = [&](std::vector<int32_t>& values) {
-    values = std::vector<int32_t>(values.begin() + begin, values.begin() + std::max(begin, end));
+    values = std::vector<int32_t>(values.begin() + begin, values.begin() + end);
   };
   cut(row.ids);
   cut(row.labels);
-  row.images = std::move(images);
   return {};
 }
 

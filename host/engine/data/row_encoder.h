@@ -1,16 +1,19 @@
 // One row of a data set to token ids and labels: the row becomes messages, the chat template makes
-// text of them, the tokenizer ids, and what the assistant says becomes labels. Image placeholders
-// are repeated to the number of features an image has. Called by engine/train and evaluate. Knows
-// no tensors.
+// text of them, the tokenizer ids, and what the assistant says becomes labels. The placeholder of a
+// picture is repeated to the number of features that the picture has. Called by engine/train and
+// chat_model. Knows no tensors, and of pictures only how many tokens each one takes.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "engine/data/encoder.h"
+#include "engine/data/media_field.h"
+#include "engine/model/config.h"
 #include "engine/template/chat_setup.h"
 
 namespace mortise::engine {
@@ -19,71 +22,100 @@ constexpr int32_t kNoLabel = -100;
 
 enum class Truncation { kRefuse, kLeft, kRight };
 
+// What stands in a text for a picture of one kind.
+struct PictureMark {
+  int32_t token_id = -1;  // once for each feature; -1: the model takes none of this kind
+  std::string token;      // its text, "<image>" or "<|image_pad|>"
+  // What a template without image parts shows: the token, with the tokens around it where the model
+  // has them, "<|vision_start|><|image_pad|><|vision_end|>". A bare token in front of a text has a
+  // new line behind it.
+  std::string text;
+};
+
 struct RowSettings {
   std::string task_type;
   int64_t length_max = 2048;  // tokens of a row, placeholders repeated
   Truncation truncation = Truncation::kRefuse;
-  int32_t image_token_id = -1;  // -1: the model takes no images
-  std::string image_token;      // its text, "<image>"
-  int64_t tokens_per_image = 0;
+  PictureMark image, video;
+};
+// The marks of a model, as its configuration names them and its tokenizer spells them; length_max
+// is the model's. Errors: INVALID_ARGUMENT for an id that the tokenizer does not have.
+base::Result<RowSettings> row_settings_of(const ModelConfig& config, const Encoder& encoder);
+
+// The placeholders of a picture.
+struct PicturePlace {
+  size_t medium = 0;              // number among the row's media
+  int64_t begin = 0, tokens = 0;  // in ids
 };
 
 struct EncodedRow {
   std::vector<int32_t> ids;
   std::vector<int32_t> labels;  // as long as ids; kNoLabel where nothing is learned; not shifted
-  std::vector<std::string> images;  // names, in the order of their placeholders
-  std::string tensors;              // of a "tokens" row: a .safetensors with pixel_values
+  std::vector<PicturePlace> pictures;  // those that stand in ids, in order
+  std::string tensors;                 // of a "tokens" row: a .safetensors with pixel_values
 };
 
 // A conversation to render; also what evaluation asks the model.
 struct RowMessages {
   base::Json messages;
   base::Json tools;
-  std::vector<std::string> images;
+  std::vector<MediaField> media;  // in the order of their places, kind by kind
   // Texts are a stranger's words, not rows: "<image>" and control tokens in them stay text, and
   // images are parts {"type": "image"} between parts {"type": "text", "text"}. Roles are trusted.
+  // In rows "<image>" and "<video>" are the places of pictures, in texts and as such parts.
   bool is_plain = false;
 };
 // Errors: UNIMPLEMENTED naming a task type that has no conversation here; INVALID_ARGUMENT naming
-// the field that is missing.
+// the field that is missing, or a part of a message that is not known.
 base::Result<RowMessages> messages_of(const base::Json& row, const std::string& task_type);
+
+// How many tokens each medium takes, in order. Asked once a row, and only for one that has media
+// which the model takes: the asked may decode and prepare them.
+using MediaTokens =
+    std::function<base::Result<std::vector<int64_t>>(const std::vector<MediaField>& media)>;
 
 class RowEncoder {  // [parallel]
  public:
-  // Both are kept by the caller and outlive this. Errors: INVALID_ARGUMENT when the image token is
-  // not one token of the tokenizer.
+  // Both are kept by the caller and outlive this. Errors: INVALID_ARGUMENT when the token of a mark
+  // is not one token of the tokenizer.
   static base::Result<RowEncoder> create(const Encoder& encoder, const ChatSetup& chat,
                                          RowSettings settings);
 
-  // Errors: those of messages_of, the template and the tokenizer; INVALID_ARGUMENT naming both
-  // lengths for a row over length_max (with kRefuse, or when images would be cut), a number of
-  // placeholders that differs from that of images, and nothing to learn.
-  base::Result<EncodedRow> encode(const base::Json& row) const;
+  // Errors: those of messages_of, the template, the tokenizer and `tokens`; INVALID_ARGUMENT naming
+  // both lengths for a row over length_max (with kRefuse, or when images would be cut), media that
+  // the model does not take, a number of placeholders that differs from that of pictures, and
+  // nothing to learn.
+  base::Result<EncodedRow> encode(const base::Json& row, const MediaTokens& tokens) const;
 
   // The prompt alone, with the cue for the assistant, as generation takes it. Errors: those of the
-  // template, the tokenizer and TextGuard; INVALID_ARGUMENT for images that the model does not
-  // take, or whose number differs from that of their places.
-  base::Result<EncodedRow> encode_prompt(const RowMessages& messages) const;
+  // template, the tokenizer, TextGuard and `tokens`; INVALID_ARGUMENT for media that the model does
+  // not take, or whose number differs from that of their places.
+  base::Result<EncodedRow> encode_prompt(const RowMessages& messages,
+                                         const MediaTokens& tokens) const;
 
  private:
   RowEncoder(const Encoder& encoder, const ChatSetup& chat, RowSettings settings)
       : encoder_(&encoder), chat_(&chat), settings_(std::move(settings)) {}
 
-  bool template_takes_parts() const;
-  base::Json with_images(const RowMessages& row) const;
+  bool template_takes(const char* part, const PictureMark& mark) const;
+  base::Json with_marks(const RowMessages& row) const;
+  base::Json written(const std::string& text) const;
   base::Json with_image_parts(const base::Json& messages) const;
-  base::Status check_images(const RowMessages& row) const;
+  base::Result<std::vector<int64_t>> counted(const RowMessages& row,
+                                             const MediaTokens& tokens) const;
   base::Result<std::vector<int32_t>> plain_prompt(const RowMessages& conversation) const;
   base::Result<EncodedRow> encode_tokens(const base::Json& row) const;
   base::Result<EncodedRow> encode_text(const base::Json& row) const;
-  base::Result<EncodedRow> encode_chat(const base::Json& row) const;
-  base::Status expand_images(EncodedRow& row) const;
+  base::Result<EncodedRow> encode_chat(const base::Json& row, const MediaTokens& tokens) const;
+  base::Status expand(const std::vector<MediaField>& media, const std::vector<int64_t>& counts,
+                      EncodedRow& row) const;
   base::Status truncate(EncodedRow& row) const;
 
   const Encoder* encoder_;
   const ChatSetup* chat_;
   RowSettings settings_;
-  bool takes_parts_ = false;  // image parts in messages, or placeholders in the text
+  // The template shows parts of this kind; else their marks are written into the text.
+  bool image_parts_ = false, video_parts_ = false;
 };
 
 }  // namespace mortise::engine

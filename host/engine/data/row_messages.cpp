@@ -20,11 +20,25 @@ base::Result<std::string> want_text(const Json& row, const char* field) {
       .at_field(std::string("/") + field);
 }
 
-std::vector<std::string> images_of(const Json& row) {
-  std::vector<std::string> names;
-  if (row["image_path"].is_string()) names.push_back(row["image_path"].as_string());
-  for (const Json& name : row["images"].items()) names.push_back(name.as_string());
-  return names;
+// Parts as one text with "<image>" and "<video>" in their places.
+base::Result<std::string> tagged(const Json& parts, const std::string& field) {
+  std::string text;
+  for (const Json& part : parts.items()) {
+    const std::string& type = part["type"].as_string();
+    if (type == "text") {
+      text += part["text"].as_string();
+    } else if (type == "image" || type == "image_url") {
+      text += "<image>";
+    } else if (type == "video") {
+      text += "<video>";
+    } else {
+      return Error(Code::kInvalidArgument,
+                   "A part has the unknown type " + base::json_quote(type) + ".",
+                   "Parts are text, image and video; the files stand in images and videos.")
+          .at_field(field);
+    }
+  }
+  return text;
 }
 
 // [system], the history, and the question before the answer.
@@ -46,10 +60,15 @@ base::Result<Json> conversation(const Json& row) {
   if (row["system"].is_string() && !has_system) {
     messages.push_back(message("system", row["system"]));
   }
-  for (const Json& one : row["messages"].items()) {
+  for (size_t i = 0; i < row["messages"].size(); ++i) {
+    const Json& one = row["messages"].at(i);
     Json copy = one;
     if (one["role"].as_string() == "tool_call") copy["role"] = "assistant";
     if (one["role"].as_string() == "tool_response") copy["role"] = "tool";
+    if (one["content"].is_array()) {
+      const std::string field = "/messages/" + std::to_string(i) + "/content";
+      MORTISE_ASSIGN(copy["content"], tagged(one["content"], field));
+    }
     messages.push_back(std::move(copy));
   }
   return messages;
@@ -72,7 +91,7 @@ base::Result<Json> report_text(const Json& row) {
 
 base::Result<RowMessages> messages_of(const Json& row, const std::string& task_type) {
   RowMessages out;
-  out.images = images_of(row);
+  out.media = media_fields(row);
   if (task_type == "sft" || task_type == "chat") {
     MORTISE_ASSIGN(out.messages, conversation(row));
     MORTISE_ASSIGN(out.tools, tools_of(row));
@@ -82,7 +101,7 @@ base::Result<RowMessages> messages_of(const Json& row, const std::string& task_t
   add_context(row, out.messages);
   std::string question;
   Json answer;
-  if (task_type == "vqa") {
+  if (task_type == "vqa" || task_type == "video_qa") {
     MORTISE_ASSIGN(question, want_text(row, "question"));
     MORTISE_ASSIGN(answer, want_text(row, "output"));
   } else if (task_type == "caption" || task_type == "ocr") {
@@ -93,9 +112,10 @@ base::Result<RowMessages> messages_of(const Json& row, const std::string& task_t
     if (row["text"].is_string()) question = row["text"].as_string();
     MORTISE_ASSIGN(answer, want_text(row, "label"));
   } else {
-    return Error(Code::kUnimplemented,
-                 "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
-                 "sft, chat, vqa, caption, ocr, report, classification, pretrain and tokens can.");
+    return Error(
+        Code::kUnimplemented,
+        "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
+        "sft, chat, vqa, video_qa, caption, ocr, report, classification, pretrain and tokens can.");
   }
   out.messages.push_back(message("user", question));
   out.messages.push_back(message("assistant", std::move(answer)));

@@ -37,11 +37,14 @@ Error cannot_guard(const char* why) {
 
 }  // namespace
 
-Result<TextGuard> TextGuard::create(const Encoder& encoder, int32_t control_id, const Json& words) {
+Result<TextGuard> TextGuard::create(const Encoder& encoder, std::vector<int32_t> control_ids,
+                                    const Json& words) {
   const std::string all = words.dump();
   for (unsigned index = 0; index < 64 * 64; ++index) {
     const std::string mark = private_character(index);
-    if (all.find(mark) == std::string::npos) return TextGuard(encoder, control_id, mark);
+    if (all.find(mark) == std::string::npos) {
+      return TextGuard(encoder, std::move(control_ids), mark);
+    }
   }
   return cannot_guard("uses every private character, so none is free to mark control tokens with.");
 }
@@ -51,7 +54,7 @@ Result<bool> TextGuard::cut_at_controls(const std::string& text,
                                         std::vector<std::string>& pieces) const {
   MORTISE_ASSIGN(const EncodedText encoded, encoder_->encode(text));
   MORTISE_ASSIGN(std::vector<int32_t> controls, encoder_->special_among(encoded.ids));
-  if (control_id_ >= 0) controls.push_back(control_id_);
+  controls.insert(controls.end(), control_ids_.begin(), control_ids_.end());
   size_t done = 0;
   for (size_t i = 0; i < encoded.ids.size(); ++i) {
     if (std::find(controls.begin(), controls.end(), encoded.ids[i]) == controls.end()) continue;

@@ -21,9 +21,9 @@ namespace mortise::engine {
 class TextGuard {  // [parallel]
  public:
   // `words`: all that guarded() will be asked about; the mark is a character that is not in them.
-  // control_id counts as a control token whatever the tokenizer says; -1: none. The encoder
-  // outlives this. Errors: INVALID_ARGUMENT when the words leave no mark free.
-  static base::Result<TextGuard> create(const Encoder& encoder, int32_t control_id,
+  // control_ids count as control tokens whatever the tokenizer says. The encoder outlives this.
+  // Errors: INVALID_ARGUMENT when the words leave no mark free.
+  static base::Result<TextGuard> create(const Encoder& encoder, std::vector<int32_t> control_ids,
                                         const base::Json& words);
 
   // The value with every string and key in it guarded. Errors: INVALID_ARGUMENT for a text that
@@ -33,15 +33,15 @@ class TextGuard {  // [parallel]
   base::Result<std::vector<int32_t>> encode(const std::string& rendered) const;
 
  private:
-  TextGuard(const Encoder& encoder, int32_t control_id, std::string mark)
-      : encoder_(&encoder), control_id_(control_id), mark_(std::move(mark)) {}
+  TextGuard(const Encoder& encoder, std::vector<int32_t> control_ids, std::string mark)
+      : encoder_(&encoder), control_ids_(std::move(control_ids)), mark_(std::move(mark)) {}
 
   base::Result<std::string> guarded_text(const std::string& text) const;
   base::Result<bool> cut_at_controls(const std::string& text,
                                      std::vector<std::string>& pieces) const;
 
   const Encoder* encoder_;
-  int32_t control_id_;
+  std::vector<int32_t> control_ids_;
   std::string mark_;
 };
 

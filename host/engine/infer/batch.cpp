@@ -178,13 +178,18 @@ std::pair<PatchBatch, PatchBatch> pictures_of(const TensorMap& inputs) {
   return {images, videos};
 }
 
-void append_pictures(const PatchBatch& from, PatchBatch& to) {
-  if (!from.patches.defined()) return;
-  to.patches = to.patches.defined() ? at::cat({to.patches, from.patches}, 0) : from.patches;
-  to.grids.insert(to.grids.end(), from.grids.begin(), from.grids.end());
-  to.seconds.resize(to.grids.size() - from.grids.size(), 1);
-  to.seconds.insert(to.seconds.end(), from.seconds.begin(), from.seconds.end());
-  to.seconds.resize(to.grids.size(), 1);
+PatchBatch joined(const std::vector<const PatchBatch*>& batches) {
+  PatchBatch all;
+  std::vector<Tensor> patches;
+  for (const PatchBatch* batch : batches) {
+    if (!batch->patches.defined()) continue;
+    patches.push_back(batch->patches);
+    all.grids.insert(all.grids.end(), batch->grids.begin(), batch->grids.end());
+    all.seconds.insert(all.seconds.end(), batch->seconds.begin(), batch->seconds.end());
+    all.seconds.resize(all.grids.size(), 1);
+  }
+  if (!patches.empty()) all.patches = patches.size() == 1 ? patches[0] : at::cat(patches, 0);
+  return all;
 }
 
 PackedBatch pack_batch(const TensorMap& inputs) {

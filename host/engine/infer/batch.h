@@ -47,7 +47,7 @@ PackedBatch pack_batch(const TensorMap& inputs);
 // Images and videos of Qwen-VL: pixel_values with image_grid_thw [I, 3], pixel_values_videos with
 // video_grid_thw and second_per_grid_ts. Throws OpFailure INVALID_ARGUMENT naming the tensor.
 std::pair<PatchBatch, PatchBatch> pictures_of(const TensorMap& inputs);
-// Appends pictures behind those that are there.
-void append_pictures(const PatchBatch& from, PatchBatch& to);
+// Pictures of several sequences end to end; without any, as a batch of none.
+PatchBatch joined(const std::vector<const PatchBatch*>& batches);
 
 }  // namespace mortise::engine

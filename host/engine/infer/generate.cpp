@@ -121,6 +121,7 @@ base::Status generate_step(Device& device, const Model& model,
     const size_t axes = model.qwen_vision ? 3 : 1;
     std::vector<int64_t> last_rows;
     std::vector<Tensor> pixels;
+    std::vector<const PatchBatch*> images, videos;
     TextInputs in;
     for (Sequence* sequence : sequences) {
       if (sequence->finish_ != Finish::kNone) continue;
@@ -137,13 +138,15 @@ base::Status generate_step(Device& device, const Model& model,
       in.caches.push_back(&sequence->cache_);
       if (start > 0) continue;
       if (sequence->request_.pixels.defined()) pixels.push_back(sequence->request_.pixels);
-      append_pictures(sequence->request_.images, in.images);
-      append_pictures(sequence->request_.videos, in.videos);
+      images.push_back(&sequence->request_.images);
+      videos.push_back(&sequence->request_.videos);
     }
     for (const auto& axis : positions) {
       in.positions.insert(in.positions.end(), axis.begin(), axis.end());
     }
     if (active.empty()) return {};
+    in.images = joined(images);
+    in.videos = joined(videos);
     in.ids = int_tensor(ids);
     in.bounds = Bounds::of(std::move(bounds));
     if (!pixels.empty()) in.pixels = at::cat(pixels, 0);

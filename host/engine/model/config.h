@@ -95,7 +95,8 @@ struct ModelConfig {
   bool projector_bias = true;
   // The ids that stand for one feature in the text; -1: the decoder takes none.
   int64_t image_token_id = -1, video_token_id = -1;
-  base::Json source;  // the whole file, for export
+  int64_t vision_start_id = -1, vision_end_id = -1;  // around them (Qwen-VL); -1: none
+  base::Json source;                                 // the whole file, for export
 
   // The decoder takes images.
   bool is_multimodal() const { return text && (vision || qwen_vision); }

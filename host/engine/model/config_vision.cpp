@@ -244,6 +244,8 @@ Status read_qwen_vl(const Json& json, ModelConfig& config) {
   config.video_token_id = 151656;
   reader.id("image_token_id", config.image_token_id);
   reader.id("video_token_id", config.video_token_id);
+  reader.id("vision_start_token_id", config.vision_start_id);
+  reader.id("vision_end_token_id", config.vision_end_id);
   reader.flag("tie_word_embeddings", config.text->tied);
   MORTISE_TRY(reader.status());
   if (config.image_token_id == config.video_token_id) {

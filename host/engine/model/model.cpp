@@ -361,7 +361,11 @@ NamedTensors tensors_on_disk(const Model& model) {
   return tensors;
 }
 
-Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
+Tensor tower_rows_of(Pass& pass, const Model& model, const PatchBatch& pictures) {
+  return qwen_tower_rows(pass, *model.qwen_vision, pictures);
+}
+
+Tensor tower_rows_of(Pass& pass, const Model& model, const Tensor& pixels) {
   const ModelConfig& config = model.config;
   if (!config.has_fixed_images()) {
     fail(Code::kInvalidArgument,
@@ -380,11 +384,19 @@ Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
     parts.push_back(config.drops_class_token ? state.narrow(1, 1, state.size(1) - 1) : state);
   }
   const Tensor chosen = at::cat(parts, 2);  // [I, P, C * layers]
-  const Tensor rows = chosen.reshape({-1, chosen.size(2)});
+  return chosen.reshape({-1, chosen.size(2)});
+}
+
+Tensor project(Pass& pass, const Model& model, const Tensor& rows) {
+  if (model.qwen_vision) return merge_rows(pass, *model.qwen_vision, rows);
   const Tensor inner = gelu(*pass.device, model.projector_1.forward(pass, rows),
-                            gelu_kind(config.projector_activation));
-  const Tensor features = model.projector_2.forward(pass, inner);
-  return features.view({chosen.size(0), chosen.size(1), -1});
+                            gelu_kind(model.config.projector_activation));
+  return model.projector_2.forward(pass, inner);
+}
+
+Tensor image_features_of(Pass& pass, const Model& model, const Tensor& pixels) {
+  const Tensor features = project(pass, model, tower_rows_of(pass, model, pixels));
+  return features.view({pixels.size(0), -1, features.size(1)});
 }
 
 void place_pictures(const Model& model, TextInputs& in) {
@@ -410,7 +422,9 @@ TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
     features = out.image_features =
         picture_features(pass, model, in.images, in.keep_states ? &out.vision_states : nullptr);
   }
-  out.video_features = picture_features(pass, model, in.videos, nullptr);
+  out.video_features = in.videos.patches.defined()
+                           ? picture_features(pass, model, in.videos, nullptr)
+                           : in.video_features;
   Tensor embeds = model.text->embed.forward(pass, ids);
   place_features(model, "image", features, image_places, embeds);
   place_features(model, "video", out.video_features, video_places, embeds);

@@ -79,8 +79,10 @@ struct TextInputs {
   at::Tensor ids;                  // int32 [T]
   std::vector<int32_t> positions;  // [T], or [3, T] from mrope_positions
   Bounds bounds;                   // sequences of the rows
-  at::Tensor pixels;             // [I, 3, H, W]: images in the order of their tokens; or undefined
-  at::Tensor image_features;     // [I*P, C] instead of pixels, when a cache holds them
+  at::Tensor pixels;  // [I, 3, H, W]: images in the order of their tokens; or undefined
+  // Instead of the tower's run over pixels or patches, whose grids stay: [I*P, C], of Qwen-VL
+  // [M, C]; or undefined.
+  at::Tensor image_features, video_features;
   PatchBatch images, videos;     // the pictures of Qwen-VL, in the order of their tokens
   std::vector<KvCache*> caches;  // one a sequence, or empty
   bool keep_states = false;
@@ -104,6 +106,14 @@ TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& inputs);
 
 // pixels [I, 3, H, W] -> features as they enter the text [I, P, C] (llava).
 at::Tensor image_features_of(Pass& pass, const Model& model, const at::Tensor& pixels);
+
+// The two halves of that, for who runs a tower that does not train only once: what the tower makes
+// of pixels, rows [I*P, C of the tower] (llava), or of patches, rows [patches, C of the tower]
+// (Qwen-VL, in the order of the patches); and what projector or merger make of such rows, features
+// [M, C] as they enter the text. Throw what the whole throws.
+at::Tensor tower_rows_of(Pass& pass, const Model& model, const at::Tensor& pixels);
+at::Tensor tower_rows_of(Pass& pass, const Model& model, const PatchBatch& pictures);
+at::Tensor project(Pass& pass, const Model& model, const at::Tensor& rows);
 
 // hidden [N, C] -> logits [N, V] in the model's type.
 at::Tensor logits_of(Pass& pass, const Model& model, const at::Tensor& hidden);

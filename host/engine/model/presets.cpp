@@ -23,7 +23,7 @@ struct Preset {
 };
 
 // Shapes as config.json in the older spelling, which every release of transformers reads.
-constexpr std::array<Preset, 8> kPresets = {{
+constexpr std::array<Preset, 9> kPresets = {{
     {"llama-tiny", R"({"architectures":["LlamaForCausalLM"],"model_type":"llama",
       "vocab_size":2048,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2,
       "num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":1024,
@@ -96,6 +96,20 @@ constexpr std::array<Preset, 8> kPresets = {{
       "vision_config":{"model_type":"qwen2_vl","depth":2,"embed_dim":32,"hidden_size":64,
         "mlp_ratio":2,"num_heads":2,"in_channels":3,"hidden_act":"quick_gelu","patch_size":14,
         "spatial_merge_size":2,"temporal_patch_size":2},
+      "torch_dtype":"float32"})"},
+    {"qwen2_5_vl-tiny", R"({"architectures":["Qwen2_5_VLForConditionalGeneration"],
+      "model_type":"qwen2_5_vl","image_token_id":2044,"video_token_id":2045,
+      "vision_start_token_id":2046,"vision_end_token_id":2047,"vocab_size":2048,"hidden_size":64,
+      "intermediate_size":160,"num_hidden_layers":2,"num_attention_heads":4,
+      "num_key_value_heads":2,"max_position_embeddings":32768,"rms_norm_eps":1e-6,
+      "rope_theta":1000000.0,"rope_scaling":{"type":"mrope","mrope_section":[2,3,3]},
+      "hidden_act":"silu","sliding_window":null,"use_sliding_window":false,
+      "tie_word_embeddings":true,"initializer_range":0.02,"bos_token_id":null,
+      "eos_token_id":null,"pad_token_id":null,
+      "vision_config":{"model_type":"qwen2_5_vl","depth":2,"hidden_size":32,"out_hidden_size":64,
+        "intermediate_size":64,"num_heads":2,"in_channels":3,"hidden_act":"silu","patch_size":14,
+        "spatial_merge_size":2,"temporal_patch_size":2,"window_size":56,
+        "fullatt_block_indexes":[1],"tokens_per_second":4},
       "torch_dtype":"float32"})"},
 }};
 

@@ -150,7 +150,10 @@ struct TowerPlan {
   Bounds frames, windows;
 };
 
-TowerPlan plan_of(const QwenVisionConfig& config, const std::vector<PatchGrid>& grids) {
+// Throws as run_qwen_vision for pictures that do not fit.
+TowerPlan plan_of(const QwenVisionConfig& config, const PatchBatch& pictures) {
+  check_pictures(config, pictures);
+  const std::vector<PatchGrid>& grids = pictures.grids;
   TowerPlan plan;
   plan.frames = frame_bounds(grids);
   Places places = places_of(config, grids);
@@ -174,6 +177,26 @@ TowerPlan plan_of(const QwenVisionConfig& config, const std::vector<PatchGrid>& 
   }
   plan.rotation = rotation_of(config, places);
   return plan;
+}
+
+// Rows after the last block [P, C], in the order of the plan. `states`: those after each, or
+// nullptr.
+Tensor run_blocks(Pass& pass, const QwenTower& tower, const PatchBatch& pictures,
+                  const TowerPlan& plan, std::vector<Tensor>* states) {
+  const QwenVisionConfig& config = tower.config;
+  const Tensor weight = tower.patch_weight.reshape({config.hidden_size, -1});
+  Tensor x = linear(*pass.device, pictures.patches.to(weight.scalar_type()), weight, Tensor());
+  if (config.window > 0) x = at::index_select(x, 0, index_tensor(plan.patch_order));  // [P, C]
+  if (states != nullptr) states->push_back(x);
+  for (size_t i = 0; i < tower.blocks.size(); ++i) {
+    const QwenBlock& block = tower.blocks[i];
+    const bool is_full = config.window == 0 || config.full_layers[i];
+    x = x + tower_attention(pass, tower, block, block_norm(pass, x, block.norm1), plan.rotation,
+                            is_full ? plan.frames : plan.windows);
+    x = x + tower_mlp(pass, tower, block, block_norm(pass, x, block.norm2));
+    if (states != nullptr) states->push_back(x);
+  }
+  return x;
 }
 
 // The next grid of one kind, for the placeholders that begin at token t.
@@ -273,28 +296,31 @@ WindowOrder window_order(const QwenVisionConfig& config, const std::vector<Patch
   return order;
 }
 
-QwenFeatures run_qwen_vision(Pass& pass, const QwenTower& tower, const PatchBatch& pictures) {
+Tensor merge_rows(Pass& pass, const QwenTower& tower, const Tensor& rows) {
   const QwenVisionConfig& config = tower.config;
-  check_pictures(config, pictures);
-  const TowerPlan plan = plan_of(config, pictures.grids);
-  const Tensor weight = tower.patch_weight.reshape({config.hidden_size, -1});
-  Tensor x = linear(*pass.device, pictures.patches.to(weight.scalar_type()), weight, Tensor());
-  if (config.window > 0) x = at::index_select(x, 0, index_tensor(plan.patch_order));  // [P, C]
-  QwenFeatures out;
-  out.states.push_back(x);
-  for (size_t i = 0; i < tower.blocks.size(); ++i) {
-    const QwenBlock& block = tower.blocks[i];
-    const bool is_full = config.window == 0 || config.full_layers[i];
-    x = x + tower_attention(pass, tower, block, block_norm(pass, x, block.norm1), plan.rotation,
-                            is_full ? plan.frames : plan.windows);
-    x = x + tower_mlp(pass, tower, block, block_norm(pass, x, block.norm2));
-    out.states.push_back(x);
-  }
   const int64_t merged = config.hidden_size * config.merge_size * config.merge_size;
-  const Tensor cells = block_norm(pass, x, tower.merger_norm).view({-1, merged});  // [M, C * m^2]
+  const Tensor cells =
+      block_norm(pass, rows, tower.merger_norm).view({-1, merged});  // [M, C * m^2]
   const Tensor inner = gelu(*pass.device, tower.merger_1.forward(pass, cells), Gelu::kErf);
-  out.features = tower.merger_2.forward(pass, inner);  // [M, out_size]
-  if (config.window > 0) {
+  return tower.merger_2.forward(pass, inner);  // [M, out_size]
+}
+
+Tensor qwen_tower_rows(Pass& pass, const QwenTower& tower, const PatchBatch& pictures) {
+  const TowerPlan plan = plan_of(tower.config, pictures);
+  const Tensor rows = run_blocks(pass, tower, pictures, plan, nullptr);
+  if (plan.patch_order.empty()) return rows;
+  std::vector<int64_t> inverse(plan.patch_order.size());
+  for (size_t i = 0; i < inverse.size(); ++i) {
+    inverse[static_cast<size_t>(plan.patch_order[i])] = static_cast<int64_t>(i);
+  }
+  return at::index_select(rows, 0, index_tensor(inverse));
+}
+
+QwenFeatures run_qwen_vision(Pass& pass, const QwenTower& tower, const PatchBatch& pictures) {
+  const TowerPlan plan = plan_of(tower.config, pictures);
+  QwenFeatures out;
+  out.features = merge_rows(pass, tower, run_blocks(pass, tower, pictures, plan, &out.states));
+  if (tower.config.window > 0) {
     out.features = at::index_select(out.features, 0, index_tensor(plan.cell_inverse));
   }
   return out;

@@ -58,6 +58,11 @@ struct QwenFeatures {
 // other or the tower; what engine/op throws.
 QwenFeatures run_qwen_vision(Pass& pass, const QwenTower& tower, const PatchBatch& pictures);
 
+// The two halves of it: rows [P, C] after the last block, in the order of the patches; and the
+// merger's features [M, out_size] of such rows. Throw as the whole.
+at::Tensor qwen_tower_rows(Pass& pass, const QwenTower& tower, const PatchBatch& pictures);
+at::Tensor merge_rows(Pass& pass, const QwenTower& tower, const at::Tensor& rows);
+
 // The merged cells of all frames in the order of the windows, and where each window ends (in cells,
 // from 0): inside a frame row by row, edge windows smaller.
 struct WindowOrder {

@@ -20,24 +20,10 @@ using at::Tensor;
 using base::Code;
 using base::Error;
 
-Tensor pixel_tensor(const PixelValues& pixels) {
-  Tensor out = at::empty({1, 3, pixels.height, pixels.width}, at::TensorOptions(at::kFloat));
-  std::copy(pixels.values.begin(), pixels.values.end(), out.mutable_data_ptr<float>());
-  return out;
-}
-
-// What an image becomes, as far as the options fix it.
-uint64_t prepared_bytes(const ImageOptions& options) {
-  const int64_t side = options.shortest_edge;
-  const int64_t height =
-      options.do_center_crop ? options.crop_height : std::max(side, options.height);
-  const int64_t width = options.do_center_crop ? options.crop_width : std::max(side, options.width);
-  return static_cast<uint64_t>(height * width * 3) * sizeof(float);
-}
-
 uint64_t pixel_bytes(const LoadedRow& row) {
   uint64_t bytes = 0;
-  for (const Tensor* pixels : {&row.pixels, &row.images.patches, &row.videos.patches}) {
+  const PictureTensors& all = row.pictures;
+  for (const Tensor* pixels : {&all.pixels, &all.images.patches, &all.videos.patches}) {
     if (pixels->defined()) bytes += pixels->nbytes();
   }
   return bytes;
@@ -46,6 +32,10 @@ uint64_t pixel_bytes(const LoadedRow& row) {
 constexpr std::array<std::string_view, 5> kRowTensors = {"pixel_values", "image_grid_thw",
                                                          "pixel_values_videos", "video_grid_thw",
                                                          "second_per_grid_ts"};
+
+void name_pictures(const std::string& prefix, int64_t count, std::vector<std::string>& keys) {
+  for (int64_t i = 0; i < count; ++i) keys.push_back(prefix + std::to_string(i));
+}
 
 // The tensors of a "tokens" row: pixel_values [I, 3, H, W], or those of Qwen-VL with their grids.
 base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
@@ -63,34 +53,28 @@ base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
     }
     MORTISE_ASSIGN(tensors[tensor], file.tensor(tensor));
   }
+  PictureTensors& pictures = row.pictures;
   if (tensors.size() == 1 && tensors.contains("pixel_values")) {
     const Tensor& pixels = tensors.at("pixel_values");
-    row.pixels = pixels.dim() == 3 ? pixels.unsqueeze(0) : pixels;
-    for (int64_t i = 0; i < row.pixels.size(0); ++i) {
-      row.image_keys.push_back(name + "#" + std::to_string(i));
-    }
+    pictures.pixels = pixels.dim() == 3 ? pixels.unsqueeze(0) : pixels;
+    name_pictures(name + "#", pictures.pixels.size(0), row.image_keys);
     return {};
   }
   auto status = guarded([&]() -> base::Status {
-    std::tie(row.images, row.videos) = pictures_of(tensors);
+    std::tie(pictures.images, pictures.videos) = pictures_of(tensors);
     return {};
   });
   if (!status.ok()) return std::move(status.error().at_file(path));
+  name_pictures(name + "#image", std::ssize(pictures.images.grids), row.image_keys);
+  name_pictures(name + "#video", std::ssize(pictures.videos.grids), row.video_keys);
   return {};
 }
 
-// The opened pictures of a row as one tensor [I, 3, H, W].
-base::Status load_images(std::vector<ingest::OpenMedium>& opened, const ImageOptions& options,
-                         LoadedRow& row) {
-  std::vector<Tensor> all;
-  for (size_t i = 0; i < opened.size(); ++i) {
-    MORTISE_ASSIGN(const ingest::Medium medium, opened[i].decode());
-    auto pixels = prepare_image(std::get<ingest::Image>(medium), options);
-    if (!pixels.ok()) return std::move(pixels.error().at_file(row.tokens.images[i]));
-    all.push_back(pixel_tensor(*pixels));
-  }
-  row.pixels = at::cat(all, 0);
-  return {};
+// Names under which pictures of one row are the same: a film of several files has all of them.
+std::string key_of(const MediaField& medium) {
+  std::string key;
+  for (const std::string& name : medium.names) key += (key.empty() ? "" : "\n") + name;
+  return key;
 }
 
 }  // namespace
@@ -104,6 +88,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   PassBatch pass;
   std::vector<int32_t> ids, bounds = {0}, labelled_rows, labels;
   std::vector<Tensor> pixels;
+  std::vector<const PatchBatch*> images, videos;
   for (const LoadedRow* row : rows) {
     const EncodedRow& tokens = row->tokens;
     const auto offset = static_cast<int32_t>(ids.size());
@@ -116,13 +101,16 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
       labels.push_back(tokens.labels[t + 1]);
     }
     bounds.push_back(static_cast<int32_t>(ids.size()));
-    if (row->pixels.defined()) pixels.push_back(row->pixels);
-    append_pictures(row->images, pass.inputs.images);
-    append_pictures(row->videos, pass.inputs.videos);
+    if (row->pictures.pixels.defined()) pixels.push_back(row->pictures.pixels);
+    images.push_back(&row->pictures.images);
+    videos.push_back(&row->pictures.videos);
     pass.image_keys.insert(pass.image_keys.end(), row->image_keys.begin(), row->image_keys.end());
+    pass.video_keys.insert(pass.video_keys.end(), row->video_keys.begin(), row->video_keys.end());
   }
   pass.tokens = static_cast<int64_t>(ids.size());
   pass.labelled = static_cast<int64_t>(labels.size());
+  pass.inputs.images = joined(images);
+  pass.inputs.videos = joined(videos);
   pass.inputs.ids = int_tensor(ids);
   pass.inputs.bounds = Bounds::of(std::move(bounds));
   if (!pixels.empty()) pass.inputs.pixels = at::cat(pixels, 0);  // [I, 3, H, W]
@@ -132,11 +120,11 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
 }
 
 StepLoader::StepLoader(const Dataset& dataset, const RowEncoder& encoder,
-                       std::optional<ImageOptions> images, std::vector<uint64_t> chosen,
+                       const PictureProcessor& pictures, std::vector<uint64_t> chosen,
                        Sampler sampler, LoaderOptions options)
-    : dataset_(dataset, {}),
+    : dataset_(dataset, pictures.media_options()),
       encoder_(encoder),
-      images_(std::move(images)),
+      pictures_(pictures),
       chosen_(std::move(chosen)),
       rows_per_step_(options.rows_per_step),
       count_(sampler.count()),
@@ -156,50 +144,68 @@ base::Result<StepRows> StepLoader::next() {
   return step;
 }
 
+// Opens the media of a row; the rest is done where their bytes are free: decoded, prepared and
+// counted, then the text around them is encoded.
 base::Result<PoolWork<LoadedRow>> StepLoader::open(uint64_t index) const {
-  const auto at_row = [index](Error error) {
-    return error.row >= 0 ? error : error.at_row(static_cast<int64_t>(index) + 1);
+  MORTISE_ASSIGN(base::Json json, dataset_.row(index).json());
+  struct Opened {
+    base::Json row;
+    std::vector<ingest::OpenMedium> media;
   };
-  MORTISE_ASSIGN(const base::Json json, dataset_.row(index).json());
-  LoadedRow row;
-  auto tokens = encoder_.encode(json);
-  if (!tokens.ok()) return at_row(std::move(tokens).error());
-  row.tokens = std::move(tokens).value();
-  auto work = open_images(std::move(row), media_fields(json), index);
-  if (!work.ok()) return at_row(std::move(work).error());
-  work->make = [make = std::move(work->make), at_row]() -> base::Result<LoadedRow> {
-    auto made = guarded(make);
-    if (!made.ok()) return at_row(std::move(made).error());
-    return made;
+  const auto opened = std::make_shared<Opened>();
+  PoolWork<LoadedRow> work;
+  for (const MediaField& field : media_fields(json)) {
+    MORTISE_ASSIGN(ingest::OpenMedium medium, dataset_.open_medium(field, index));
+    // Prepared, then once more as a tensor.
+    work.bytes_max += medium.bytes_max() + 2 * pictures_.bytes_max(field.kind, medium.shape());
+    opened->media.push_back(std::move(medium));
+  }
+  opened->row = std::move(json);
+  work.make = [this, opened, index]() -> base::Result<LoadedRow> {
+    auto made = guarded([&] { return make(opened->row, opened->media); });
+    if (made.ok() || made.error().row >= 0) return made;
+    return std::move(made.error().at_row(static_cast<int64_t>(index) + 1));
   };
   return work;
 }
 
-base::Result<PoolWork<LoadedRow>> StepLoader::open_images(LoadedRow row,
-                                                          const std::vector<MediaField>& fields,
-                                                          uint64_t index) const {
-  PoolWork<LoadedRow> work;
-  const auto shared = std::make_shared<LoadedRow>(std::move(row));
-  if (!shared->tokens.tensors.empty()) {
-    work.make = [this, shared]() -> base::Result<LoadedRow> {
-      MORTISE_TRY(load_tensors(dataset_.rows(), *shared));
-      return std::move(*shared);
-    };
-    return work;
-  }
-  shared->image_keys = shared->tokens.images;
-  const auto opened = std::make_shared<std::vector<ingest::OpenMedium>>();
-  for (const std::string& name : shared->tokens.images) {
-    const auto field = std::ranges::find(fields, std::vector{name}, &MediaField::names);
-    MORTISE_ASSIGN(ingest::OpenMedium medium, dataset_.open_medium(*field, index));
-    work.bytes_max += medium.bytes_max() + prepared_bytes(*images_);
-    opened->push_back(std::move(medium));
-  }
-  work.make = [this, shared, opened]() -> base::Result<LoadedRow> {
-    if (!opened->empty()) MORTISE_TRY(load_images(*opened, *images_, *shared));
-    return std::move(*shared);
+base::Result<LoadedRow> StepLoader::make(const base::Json& json,
+                                         std::vector<ingest::OpenMedium>& opened) const {
+  std::vector<PreparedPicture> prepared;
+  std::vector<MediaField> fields;
+  const MediaTokens tokens =
+      [&](const std::vector<MediaField>& media) -> base::Result<std::vector<int64_t>> {
+    std::vector<int64_t> counts;
+    for (size_t i = 0; i < media.size(); ++i) {  // as media_fields() has them: in the same order
+      const auto at_medium = [&](Error error) {
+        if (error.file.empty()) error.at_file(media[i].names.front());
+        return error.field.empty() ? std::move(error.at_field(media[i].field)) : error;
+      };
+      const auto medium = opened[i].decode();
+      if (!medium.ok()) return at_medium(medium.error());
+      auto picture = pictures_.prepare(*medium);
+      if (!picture.ok()) return at_medium(std::move(picture).error());
+      counts.push_back(picture->tokens);
+      prepared.push_back(std::move(*picture));
+    }
+    fields = media;
+    return counts;
   };
-  return work;
+  LoadedRow row;
+  MORTISE_ASSIGN(row.tokens, encoder_.encode(json, tokens));
+  if (!row.tokens.tensors.empty()) {
+    MORTISE_TRY(load_tensors(dataset_.rows(), row));
+    return row;
+  }
+  std::vector<const PreparedPicture*> placed;
+  for (const PicturePlace& place : row.tokens.pictures) {
+    const PreparedPicture& picture = prepared[place.medium];
+    placed.push_back(&picture);
+    auto& keys = picture.kind == ingest::MediaKind::kVideo ? row.video_keys : row.image_keys;
+    keys.push_back(key_of(fields[place.medium]));
+  }
+  MORTISE_ASSIGN(row.pictures, tensors_of(placed));
+  return row;
 }
 
 }  // namespace mortise::engine

@@ -7,7 +7,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,19 +14,19 @@
 #include "base/file_ops.h"
 #include "base/result.h"
 #include "engine/data/dataset.h"
-#include "engine/data/image_prepare.h"
 #include "engine/data/multimodal_dataset.h"
+#include "engine/data/picture_prepare.h"
 #include "engine/data/row_encoder.h"
 #include "engine/data/sampler.h"
+#include "engine/infer/pictures.h"
 #include "engine/model/model.h"
 
 namespace mortise::engine {
 
 struct LoadedRow {
   EncodedRow tokens;
-  at::Tensor pixels;                    // [I, 3, H, W]; undefined without images
-  std::vector<std::string> image_keys;  // one an image: equal keys, equal pixels
-  PatchBatch images, videos;            // of Qwen-VL, instead of both
+  PictureTensors pictures;
+  std::vector<std::string> image_keys, video_keys;  // one a picture: equal keys, equal values
 };
 
 struct StepRows {
@@ -39,7 +38,7 @@ struct StepRows {
 struct PassBatch {
   TextInputs inputs;
   at::Tensor rows, labels;  // int32 [L]: position t predicts labels
-  std::vector<std::string> image_keys;
+  std::vector<std::string> image_keys, video_keys;
   int64_t tokens = 0, labelled = 0;
 };
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows);
@@ -55,23 +54,22 @@ struct LoaderOptions {
 class StepLoader {
  public:
   // All are kept by the caller and outlive this. chosen: indices of the rows to train on; sampler
-  // counts through it. images: absent when the model takes none.
-  StepLoader(const Dataset& dataset, const RowEncoder& encoder, std::optional<ImageOptions> images,
+  // counts through it.
+  StepLoader(const Dataset& dataset, const RowEncoder& encoder, const PictureProcessor& pictures,
              std::vector<uint64_t> chosen, Sampler sampler, LoaderOptions options);
 
-  // The next step. Errors: those of MultiModalDataset, RowEncoder and prepare_image, with file and
-  // row.
+  // The next step. Errors: those of MultiModalDataset, RowEncoder and PictureProcessor, with file
+  // and row.
   base::Result<StepRows> next();
 
  private:
   base::Result<PoolWork<LoadedRow>> open(uint64_t index) const;
-  base::Result<PoolWork<LoadedRow>> open_images(LoadedRow row,
-                                                const std::vector<MediaField>& fields,
-                                                uint64_t index) const;
+  base::Result<LoadedRow> make(const base::Json& json,
+                               std::vector<ingest::OpenMedium>& opened) const;
 
   MultiModalDataset dataset_;
   const RowEncoder& encoder_;
-  std::optional<ImageOptions> images_;
+  const PictureProcessor& pictures_;
   std::vector<uint64_t> chosen_;
   int64_t rows_per_step_;
   uint64_t count_;

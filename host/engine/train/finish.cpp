@@ -13,7 +13,7 @@ namespace {
 using base::Json;
 
 // Files of a model folder that belong to the text and image side: they stay as they are.
-constexpr std::array<const char*, 15> kCompanions = {"config.json",
+constexpr std::array<const char*, 16> kCompanions = {"config.json",
                                                      "generation_config.json",
                                                      "tokenizer.json",
                                                      "tokenizer_config.json",
@@ -26,6 +26,7 @@ constexpr std::array<const char*, 15> kCompanions = {"config.json",
                                                      "chat_template.jinja",
                                                      "chat_template.json",
                                                      "preprocessor_config.json",
+                                                     "video_preprocessor_config.json",
                                                      "processor_config.json",
                                                      "README.md"};
 
@@ -77,7 +78,8 @@ base::Status write_results(base::FileOps& files, const TrainRequest& request, co
                            TrainResult& result) {
   if (setup.adapter) {
     result.adapter_folder = base::join_path(request.output_folder, "adapter");
-    return setup.adapter->save(files, result.adapter_folder, request.base_model_name);
+    MORTISE_TRY(setup.adapter->save(files, result.adapter_folder, request.base_model_name));
+    return setup.pictures.save(files, result.adapter_folder);
   }
   const NoRecord quiet;
   result.model_folder = base::join_path(request.output_folder, "model");
@@ -85,7 +87,8 @@ base::Status write_results(base::FileOps& files, const TrainRequest& request, co
   NamedTensors tensors = tensors_on_disk(*setup.model);
   for (auto& [name, tensor] : tensors) tensor = tensor.detach();
   MORTISE_TRY(save_checkpoint(files, result.model_folder, tensors));
-  return copy_companions(files, request.model_folder, result.model_folder);
+  MORTISE_TRY(copy_companions(files, request.model_folder, result.model_folder));
+  return setup.pictures.save(files, result.model_folder);
 }
 
 Json TrainResult::to_json() const {
@@ -105,6 +108,7 @@ Json TrainResult::to_json() const {
                        {"trained_parameters", trained_parameters},
                        {"train_rows", train_rows},
                        {"held_out_rows", held_out_rows},
+                       {"tower_runs", tower_runs},
                        {"ops", std::move(counts)}});
 }
 

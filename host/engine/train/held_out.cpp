@@ -12,12 +12,12 @@
 namespace mortise::engine {
 
 base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup& setup,
-                                        int64_t rows_max) {
+                                        FeatureCache& features, int64_t rows_max) {
   const NoRecord quiet;
   std::vector<uint64_t> chosen = setup.split.held_out;
   chosen.resize(std::min(chosen.size(), static_cast<size_t>(rows_max)));
   const auto count = static_cast<int64_t>(chosen.size());
-  StepLoader loader(*setup.dataset, *setup.encoder, setup.images, std::move(chosen),
+  StepLoader loader(*setup.dataset, *setup.encoder, setup.pictures, std::move(chosen),
                     Sampler(static_cast<uint64_t>(count), 0, /*shuffle=*/false),
                     {.rows_per_step = setup.settings.batch_size, .threads = 0});
   HeldOutLoss out;
@@ -27,8 +27,9 @@ base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup
     std::vector<const LoadedRow*> rows;
     for (const LoadedRow& row : step.rows) rows.push_back(&row);
     PassBatch batch = make_pass(rows);
-    place_pictures(*setup.model, batch.inputs);
     Pass pass{.device = request.device};
+    place_pictures(*setup.model, batch.inputs);
+    features.place(pass, *setup.model, batch);
     const TextOutputs states = run_text(pass, *setup.model, batch.inputs);
     sum += loss_of(pass, *setup.model, states.last, batch.rows, batch.labels, request.loss)
                .item<double>();

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "engine/train/feature_cache.h"
 #include "engine/train/setup.h"
 #include "engine/train/train.h"
 
@@ -16,10 +17,10 @@ struct HeldOutLoss {
 };
 
 // Over the first rows_max held-out rows, without dropout and without gradients; the numbers of the
-// training do not depend on it. There must be a held-out row. Errors: those of the rows and the
-// model.
+// training do not depend on it; `features` may learn pictures. There must be a held-out row.
+// Errors: those of the rows and the model.
 base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup& setup,
-                                        int64_t rows_max);
+                                        FeatureCache& features, int64_t rows_max);
 
 // A line of eval.jsonl: step, eval_loss, rows, labelled_tokens.
 std::string held_out_line(int64_t step, const HeldOutLoss& loss);

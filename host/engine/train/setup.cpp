@@ -105,6 +105,7 @@ class NoEncoder : public Encoder {
   base::Result<std::vector<int32_t>> special_among(const std::vector<int32_t>&) const override {
     return std::vector<int32_t>();
   }
+  base::Result<std::string> token_text(int32_t) const override { return std::string(); }
   int32_t eos_id() const override { return -1; }
   int32_t bos_id() const override { return -1; }
 };
@@ -112,18 +113,19 @@ const NoEncoder kNoEncoder;
 
 base::Status make_encoder(base::FileOps& files, const TrainRequest& request, Setup& setup) {
   MORTISE_ASSIGN(setup.chat, read_chat_setup(files, request.model_folder));
-  RowSettings rows{.task_type = setup.dataset->task_type(),
-                   .length_max = setup.settings.max_length,
-                   .truncation = setup.settings.truncation,
-                   .image_token_id = -1,
-                   .image_token = {},
-                   .tokens_per_image = 0};
+  const ModelConfig& config = setup.model->config;
   const Encoder& encoder = request.encoder != nullptr ? *request.encoder : kNoEncoder;
-  MORTISE_ASSIGN(setup.encoder, row_encoder_for(files, *setup.model, request.model_folder, encoder,
-                                                *setup.chat, std::move(rows)));
-  if (!setup.model->config.has_fixed_images()) return {};
-  MORTISE_ASSIGN(setup.images, read_image_options(files, request.model_folder,
-                                                  setup.model->config.vision->image_size));
+  RowSettings rows;
+  if (setup.dataset->task_type() != "tokens" && request.encoder != nullptr) {
+    MORTISE_ASSIGN(rows, row_settings_of(config, encoder));
+  }
+  rows.task_type = setup.dataset->task_type();
+  rows.length_max = setup.settings.max_length;
+  rows.truncation = setup.settings.truncation;
+  MORTISE_ASSIGN(setup.encoder, RowEncoder::create(encoder, *setup.chat, std::move(rows)));
+  MORTISE_ASSIGN(setup.pictures,
+                 PictureProcessor::read(files, {request.adapter_folder, request.model_folder},
+                                        config, request.manifest["media"]));
   return {};
 }
 
@@ -144,7 +146,7 @@ base::Result<Json> digests_of(base::FileOps& files, const std::string& folder) {
 // Everything but the places of files: equal facts give equal runs.
 base::Result<Json> facts_of(base::FileOps& files, const TrainRequest& request, const Setup& setup) {
   Json facts = request.facts.is_object() ? request.facts : Json::object();
-  for (const char* part : {"method", "train", "holdout", "plugins", "fusion"}) {
+  for (const char* part : {"method", "train", "holdout", "plugins", "fusion", "media"}) {
     facts[part] = request.manifest[part];
   }
   facts["train"].erase("save_steps");
@@ -158,33 +160,7 @@ base::Result<Json> facts_of(base::FileOps& files, const TrainRequest& request, c
   return facts;
 }
 
-// The text of the image token: processor_config.json names it, else the tokenizer's config.
-base::Result<std::string> image_token_text(base::FileOps& files, const std::string& folder,
-                                           const ChatSetup& chat) {
-  const std::string path = base::join_path(folder, "processor_config.json");
-  MORTISE_ASSIGN(const bool exists, files.exists(path));
-  if (exists) {
-    MORTISE_ASSIGN(const std::string text, base::read_file(files, path, 1 << 20));
-    auto json = base::parse_json(text);
-    if (!json.ok()) return std::move(json.error().at_file(path));
-    if ((*json)["image_token"].is_string()) return (*json)["image_token"].as_string();
-  }
-  const Json& token = chat.variables["image_token"];
-  return token.is_string() ? token.as_string() : std::string("<image>");
-}
-
 }  // namespace
-
-base::Result<RowEncoder> row_encoder_for(base::FileOps& files, const Model& model,
-                                         const std::string& model_folder, const Encoder& encoder,
-                                         const ChatSetup& chat, RowSettings settings) {
-  if (model.config.has_fixed_images()) {
-    settings.image_token_id = static_cast<int32_t>(model.config.image_token_id);
-    settings.tokens_per_image = model.config.tokens_per_image();
-    MORTISE_ASSIGN(settings.image_token, image_token_text(files, model_folder, chat));
-  }
-  return RowEncoder::create(encoder, chat, std::move(settings));
-}
 
 base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files,
                                                  const TrainRequest& request) {

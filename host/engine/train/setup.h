@@ -10,7 +10,8 @@
 #include "base/file_ops.h"
 #include "base/result.h"
 #include "engine/data/dataset.h"
-#include "engine/data/image_prepare.h"
+#include "engine/data/picture_prepare.h"
+#include "engine/data/row_encoder.h"
 #include "engine/lora/adapter.h"
 #include "engine/model/model.h"
 #include "engine/template/chat_setup.h"
@@ -26,7 +27,7 @@ struct Setup {
   std::vector<Parameter> trained;
   std::optional<Dataset> dataset;
   Split split;
-  std::optional<ImageOptions> images;
+  PictureProcessor pictures;
   std::optional<ChatSetup> chat;
   std::optional<RowEncoder> encoder;
   base::Json facts;  // all that the numbers of the run depend on: equal facts, equal runs
@@ -34,11 +35,5 @@ struct Setup {
 
 // Errors: those that run_training lists.
 base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files, const TrainRequest& request);
-
-// The encoder of rows for a model: image token, its text and count from the model's configuration.
-// Also what evaluation and serving use for their prompts. encoder and chat outlive it.
-base::Result<RowEncoder> row_encoder_for(base::FileOps& files, const Model& model,
-                                         const std::string& model_folder, const Encoder& encoder,
-                                         const ChatSetup& chat, RowSettings settings);
 
 }  // namespace mortise::engine

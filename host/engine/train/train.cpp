@@ -42,6 +42,7 @@ class Trainer {
     MORTISE_TRY(train());
     MORTISE_TRY(write_results(files_, request_, *setup_, result_));
     result_.seconds = seconds_since(begin);
+    result_.tower_runs = features_->tower_runs();
     result_.ops = request_.device->counts();
     return std::move(result_);
   }
@@ -62,14 +63,15 @@ class Trainer {
                                                     .beta2 = s.beta2,
                                                     .epsilon = s.epsilon,
                                                     .weight_decay = s.weight_decay});
-    keeps_features_ = keeps_image_features(*setup_->model, setup_->trained);
+    features_.emplace(frozen_part(*setup_->model, setup_->trained));
     state_.facts = setup_->facts;
     MORTISE_TRY(base::make_folders(files_, request_.output_folder));
     MORTISE_TRY(resume());
     Sampler sampler(rows, s.seed, s.shuffle);
     MORTISE_TRY(sampler.seek(state_.cursor));
     loader_.emplace(
-        *setup_->dataset, *setup_->encoder, setup_->images, setup_->split.train, std::move(sampler),
+        *setup_->dataset, *setup_->encoder, setup_->pictures, setup_->split.train,
+        std::move(sampler),
         LoaderOptions{.rows_per_step = s.batch_size * s.accumulation, .threads = s.loader_threads});
     pass_ = {.device = request_.device,
              .training = true,
@@ -172,12 +174,8 @@ class Trainer {
 
   // One pass; its part of the step's loss. N: labelled tokens of the whole step.
   double forward_backward(PassBatch& batch, int64_t n) {
-    if (keeps_features_ && batch.inputs.pixels.defined()) {
-      batch.inputs.image_features = features_.features(*request_.device, *setup_->model,
-                                                       batch.inputs.pixels, batch.image_keys);
-      batch.inputs.pixels = at::Tensor();
-    }
     place_pictures(*setup_->model, batch.inputs);
+    features_->place(pass_, *setup_->model, batch);
     const TextOutputs out = run_text(pass_, *setup_->model, batch.inputs);
     const at::Tensor sum =
         loss_of(pass_, *setup_->model, out.last, batch.rows, batch.labels, request_.loss);  // [1]
@@ -194,7 +192,8 @@ class Trainer {
   base::Status evaluate() {
     const bool last = state_.step == steps_total_;
     if (!evaluates() || (state_.step % setup_->settings.eval_steps != 0 && !last)) return {};
-    MORTISE_ASSIGN(const HeldOutLoss loss, held_out_loss(request_, *setup_, kHeldOutRowsMax));
+    MORTISE_ASSIGN(const HeldOutLoss loss,
+                   held_out_loss(request_, *setup_, *features_, kHeldOutRowsMax));
     result_.eval_loss = loss.loss;
     return held_out_->write(base::as_bytes(held_out_line(state_.step, loss)));
   }
@@ -248,8 +247,7 @@ class Trainer {
   std::optional<FlatAdamW> optimizer_;
   std::optional<StepLoader> loader_;
   std::unique_ptr<base::File> metrics_, held_out_;
-  FeatureCache features_;
-  bool keeps_features_ = false;
+  std::optional<FeatureCache> features_;
   Pass pass_;
   RunState state_;
   TrainResult result_;

@@ -30,17 +30,20 @@ class PlainPrompt : public ::testing::Test {
     chat_.emplace(ChatSetup{.chat_template = *Template::parse(source),
                             .variables = Json::object(),
                             .is_default = false});
-    MORTISE_ASSIGN(const RowEncoder rows, RowEncoder::create(bytes_, *chat_,
-                                                             {.task_type = {},
-                                                              .image_token_id = image_token_id,
-                                                              .image_token = "<image>",
-                                                              .tokens_per_image = 2}));
+    RowSettings settings;
+    if (image_token_id >= 0) settings.image = {image_token_id, "<image>", "<image>"};
+    MORTISE_ASSIGN(const RowEncoder rows, RowEncoder::create(bytes_, *chat_, settings));
     RowMessages conversation;
     conversation.messages = base::parse_json(messages).value();
     conversation.tools = base::parse_json(tools).value();
-    conversation.images = std::move(images);
+    for (std::string& image : images) {
+      conversation.media.push_back({ingest::MediaKind::kImage, "", {std::move(image)}});
+    }
     conversation.is_plain = true;
-    return rows.encode_prompt(conversation);
+    return rows.encode_prompt(conversation, two_each);
+  }
+  static base::Result<std::vector<int64_t>> two_each(const std::vector<MediaField>& media) {
+    return std::vector<int64_t>(media.size(), 2);
   }
   // "#" for an image's token, "$" for the end mark.
   static std::string text_of(const std::vector<int32_t>& ids) {
@@ -77,7 +80,8 @@ TEST_F(PlainPrompt, ImagesComeFromPartsInBothKindsOfTemplate) {
   const auto parts = prompt(messages, {"x"}, kPartsTemplate);
   ASSERT_TRUE(parts.ok()) << parts.error().text();
   EXPECT_EQ(text_of(parts->ids), "u:##is <image> there?$a:");
-  EXPECT_EQ(parts->images, std::vector<std::string>{"x"});
+  ASSERT_EQ(parts->pictures.size(), 1u);
+  EXPECT_EQ(parts->pictures[0].begin, 2);
 }
 
 TEST_F(PlainPrompt, GuardsToolsHoweverTheTemplateWritesThem) {

@@ -32,24 +32,38 @@ class Encoding : public ::testing::Test {
     auto encoder = RowEncoder::create(bytes_, *chat_, std::move(settings));
     if (!encoder.ok()) return std::move(encoder).error();
     const auto parsed = base::parse_json(row);
-    return encoder->encode(*parsed);
+    return encoder->encode(*parsed, [this](const std::vector<MediaField>& media) {
+      asked_ = media;
+      std::vector<int64_t> counts;
+      for (size_t i = 0; i < media.size(); ++i) counts.push_back(counts_.at(i));
+      return base::Result<std::vector<int64_t>>(std::move(counts));
+    });
   }
   static RowSettings settings(const char* task, int64_t length = 100) {
     return {.task_type = task,
             .length_max = length,
             .truncation = Truncation::kRefuse,
-            .image_token_id = kImage,
-            .image_token = "<image>",
-            .tokens_per_image = 3};
+            .image = {kImage, "<image>", "<image>"},
+            .video = {}};
   }
-  // Ids as text: "#" for a placeholder, "$" for the end mark.
+  // Qwen-VL's: pictures stand between marks, films too.
+  static RowSettings qwen(const char* task, int64_t length = 100) {
+    RowSettings out = settings(task, length);
+    out.image = {kPad, "<|image_pad|>", "<|vision_start|><|image_pad|><|vision_end|>"};
+    out.video = {kFilm, "<|video_pad|>", "<|vision_start|><|video_pad|><|vision_end|>"};
+    return out;
+  }
+  // Ids as text: "#" for a placeholder, "%" of a film, "[" and "]" around them, "$" the end mark.
   static std::string text_of(const std::vector<int32_t>& ids) {
     std::string text;
     for (const int32_t id : ids) {
-      text += id == kImage ? '#' : id == kEnd ? '$' : id == kNoLabel ? '_' : static_cast<char>(id);
+      text += id == kNoLabel ? '_' : id < kImage ? static_cast<char>(id) : "#$#%[]"[id - kImage];
     }
     return text;
   }
+
+  std::vector<int64_t> counts_ = {3, 3, 3};  // tokens of a row's media
+  std::vector<MediaField> asked_;            // the media that were asked about
 
   ByteEncoder bytes_;
   std::optional<ChatSetup> chat_;
@@ -69,7 +83,10 @@ TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {
   const auto text = encode(question, settings("vqa"));
   ASSERT_TRUE(text.ok()) << text.error().text();
   EXPECT_EQ(text_of(text->ids), "u:###\nwhat?\na:ok$\n");
-  EXPECT_EQ(text->images, std::vector<std::string>{"a.png"});
+  ASSERT_EQ(text->pictures.size(), 1u);
+  EXPECT_EQ(text->pictures[0].begin, 2);
+  EXPECT_EQ(asked_,
+            (std::vector<MediaField>{{ingest::MediaKind::kImage, "/image_path", {"a.png"}}}));
   const auto parts = encode(question, settings("vqa"), kRowPartsTemplate);
   ASSERT_TRUE(parts.ok()) << parts.error().text();
   EXPECT_EQ(text_of(parts->ids), "u:###what?\na:ok$\n");
@@ -109,13 +126,13 @@ TEST_F(Encoding, NeverCutsInsideAnImage) {
   const auto cut = encode(row, left);
   ASSERT_TRUE(cut.ok()) << cut.error().text();
   EXPECT_EQ(text_of(cut->ids), "\nq\na:answer$\n");
-  EXPECT_TRUE(cut->images.empty());
+  EXPECT_TRUE(cut->pictures.empty());
   RowSettings right = settings("vqa", 12);
   right.truncation = Truncation::kRight;
   const auto kept = encode(row, right);
   ASSERT_TRUE(kept.ok()) << kept.error().text();
   EXPECT_EQ(text_of(kept->ids), "u:###\nq\na:an");
-  EXPECT_EQ(kept->images.size(), 1u);
+  EXPECT_EQ(kept->pictures.size(), 1u);
 }
 
 TEST_F(Encoding, RefusesWhatCannotBeLearned) {
@@ -134,15 +151,116 @@ TEST_F(Encoding, RefusesWhatCannotBeLearned) {
   EXPECT_EQ(encode(R"({"input_ids": [1, 2], "labels": [1]})", settings("tokens")).error().field,
             "/labels");
   RowSettings no_images = settings("vqa");
-  no_images.image_token_id = -1;
+  no_images.image = {};
   EXPECT_EQ(
       encode(R"({"image_path": "a", "question": "q", "output": "x"})", no_images).error().code,
       Code::kInvalidArgument);
 }
 
+// The template of Qwen2-VL, shortened.
+constexpr const char* kQwenTemplate =
+    "{% for m in messages %}{{ m.role[0] }}:{% if m.content is string %}{{ m.content }}{% else %}"
+    "{% for p in m.content %}{% if p.type == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif p.type == 'video' %}<|vision_start|><|video_pad|><|vision_end|>"
+    "{% else %}{{ p.text }}{% endif %}{% endfor %}{% endif %}"
+    "{{ '</s>' if m.role == 'assistant' }}\n{% endfor %}"
+    "{% if add_generation_prompt %}a:{% endif %}";
+
+TEST_F(Encoding, EachPictureTakesItsOwnNumberOfTokens) {
+  counts_ = {1, 4, 2};
+  const char* row = R"({"images": ["a", "b"], "videos": ["f"], "question": "x<video>y<image>",
+                        "output": "z"})";
+  for (const char* source : {kQwenTemplate, kRowTextTemplate}) {
+    const auto encoded = encode(row, qwen("vqa"), source);
+    ASSERT_TRUE(encoded.ok()) << encoded.error().text();
+    // The image without a place comes to the front; the n-th place is that of the n-th image.
+    EXPECT_EQ(text_of(encoded->ids), "u:[#]x[%%]y[####]\na:z$\n");
+    EXPECT_EQ(text_of(encoded->labels), "____________________z$_");
+    ASSERT_EQ(encoded->pictures.size(), 3u);
+    EXPECT_EQ(encoded->pictures[0].medium, 0u);
+    EXPECT_EQ(encoded->pictures[1].medium, 2u) << "the film stands before the second image";
+    EXPECT_EQ(encoded->pictures[1].begin, 7);
+    EXPECT_EQ(encoded->pictures[2].tokens, 4);
+  }
+}
+
+TEST_F(Encoding, FilmsOfATemplateWithoutThemStandBetweenTheirMarks) {
+  counts_ = {2};
+  const auto row = encode(R"({"video": ["1.png", "2.png"], "question": "q", "output": "z"})",
+                          qwen("video_qa"), kRowPartsTemplate);
+  ASSERT_TRUE(row.ok()) << row.error().text();
+  EXPECT_EQ(text_of(row->ids), "u:[%%]q\na:z$\n");
+  EXPECT_EQ(asked_,
+            (std::vector<MediaField>{{ingest::MediaKind::kVideo, "/video", {"1.png", "2.png"}}}));
+}
+
+TEST_F(Encoding, TakesPartsOfAMessageAsTheirMarks) {
+  counts_ = {2};
+  const auto row = encode(R"({"images": ["a"], "messages": [{"role": "user", "content": [
+      {"type": "text", "text": "x"}, {"type": "image"}]}, {"role": "assistant", "content": "z"}]})",
+                          qwen("sft"), kQwenTemplate);
+  ASSERT_TRUE(row.ok()) << row.error().text();
+  EXPECT_EQ(text_of(row->ids), "u:x[##]\na:z$\n");
+  const auto sound = encode(R"({"messages": [{"role": "user", "content": [{"type": "sound"}]},
+                                             {"role": "assistant", "content": "z"}]})",
+                            qwen("sft"), kQwenTemplate);
+  EXPECT_EQ(sound.error().field, "/messages/0/content");
+}
+
+TEST_F(Encoding, RefusesMediaOfAKindThatTheModelDoesNotTake) {
+  const char* film = R"({"video": "f.mp4", "question": "q", "output": "z"})";
+  const auto no_films = encode(film, settings("video_qa"));
+  ASSERT_FALSE(no_films.ok());
+  EXPECT_NE(no_films.error().message.find("1 videos, but the model takes none"), std::string::npos);
+  EXPECT_EQ(no_films.error().field, "/video");
+  EXPECT_TRUE(asked_.empty()) << "nothing is decoded for it";
+  const auto sound = encode(R"({"messages": [{"role": "assistant", "content": "z"}],
+                                "audios": ["s.wav"]})",
+                            qwen("sft"));
+  EXPECT_EQ(sound.error().field, "/audios/0");
+}
+
+TEST_F(Encoding, RefusesPlacesThatAreNotThoseOfThePictures) {
+  const auto more = encode(R"({"videos": ["f"], "images": ["a"], "question": "<video><video>",
+                               "output": "z"})",
+                           qwen("vqa"));
+  ASSERT_FALSE(more.ok());
+  EXPECT_NE(more.error().message.find("1 videos, but the text has 2 places"), std::string::npos);
+}
+
+TEST_F(Encoding, SaysWhatThePicturesOfATooLongRowTake) {
+  counts_ = {60, 50};
+  const auto row = encode(R"({"images": ["a", "b"], "question": "q", "output": "z"})", qwen("vqa"));
+  ASSERT_FALSE(row.ok());
+  EXPECT_NE(row.error().message.find("123 tokens (110 of them of 2 pictures), max_length is 100"),
+            std::string::npos)
+      << row.error().text();
+  EXPECT_NE(row.error().hint.find("media.max_pixels"), std::string::npos);
+}
+
+TEST_F(Encoding, FindsTheMarksOfAModel) {
+  ModelConfig config;
+  config.text.emplace();
+  config.qwen_vision.emplace();
+  config.image_token_id = kPad;
+  config.video_token_id = kFilm;
+  config.vision_start_id = kStart;
+  config.vision_end_id = kStop;
+  const auto marks = row_settings_of(config, bytes_);
+  ASSERT_TRUE(marks.ok()) << marks.error().text();
+  EXPECT_EQ(marks->image.text, "<|vision_start|><|image_pad|><|vision_end|>");
+  EXPECT_EQ(marks->video.text, "<|vision_start|><|video_pad|><|vision_end|>");
+  config.vision_end_id = 999;  // of no token: the bare mark
+  EXPECT_EQ(row_settings_of(config, bytes_)->image.text, "<|image_pad|>");
+  config.image_token_id = 999;
+  EXPECT_EQ(row_settings_of(config, bytes_).error().code, Code::kInvalidArgument);
+  config.qwen_vision.reset();
+  EXPECT_EQ(row_settings_of(config, bytes_)->image.token_id, -1) << "a model of text";
+}
+
 TEST_F(Encoding, RefusesAnImageTokenThatTheTokenizerDoesNotKnow) {
   RowSettings wrong = settings("vqa");
-  wrong.image_token = "<picture>";
+  wrong.image.token = "<picture>";
   EXPECT_EQ(encode(R"({"image_path": "a", "question": "q", "output": "x"})", wrong).error().code,
             Code::kInvalidArgument);
 }

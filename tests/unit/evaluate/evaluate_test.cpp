@@ -21,7 +21,9 @@ TEST(Question, IsTheRowUpToItsAnswer) {
   ASSERT_TRUE(question.ok()) << question.error().text();
   EXPECT_EQ(question->reference, "a cat");
   EXPECT_EQ(question->conversation.messages.dump(), R"([{"role":"user","content":"what?"}])");
-  EXPECT_EQ(question->conversation.images, std::vector<std::string>{"a.png"});
+  EXPECT_EQ(
+      question->conversation.media,
+      (std::vector<engine::MediaField>{{ingest::MediaKind::kImage, "/image_path", {"a.png"}}}));
   EXPECT_FALSE(question->conversation.is_plain) << "in rows <image> is a tag";
 }
 

@@ -89,6 +89,18 @@ TEST_F(ExportTest, TheBaseWithTheAdapterFoldedIn) {
   EXPECT_TRUE(merged->find_parameter(name)->tensor->allclose(want, 1e-5, 1e-6));
 }
 
+TEST_F(ExportTest, PicturesArePreparedAsTheAdapterWasTrained) {
+  make_adapter();
+  request_.format = "hf";
+  std::ofstream(folder_ / "model/preprocessor_config.json") << R"({"max_pixels": 9000})";
+  ASSERT_TRUE(export_model(posix_file_ops(), request_).ok());
+  EXPECT_EQ(bytes_of("out/preprocessor_config.json"), R"({"max_pixels": 9000})");
+  std::ofstream(folder_ / "adapter/preprocessor_config.json") << R"({"max_pixels": 4000})";
+  request_.output_folder = folder_ / "narrow";
+  ASSERT_TRUE(export_model(posix_file_ops(), request_).ok());
+  EXPECT_EQ(bytes_of("narrow/preprocessor_config.json"), R"({"max_pixels": 4000})");
+}
+
 TEST_F(ExportTest, RefusesWhatItCannotWrite) {
   request_.format = "peft";
   EXPECT_EQ(export_model(posix_file_ops(), request_).error().code, Code::kInvalidArgument);

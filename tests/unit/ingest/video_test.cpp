@@ -84,6 +84,23 @@ TEST(Video, LargeFramesFitTheBudget) {
   EXPECT_EQ(film->sample({.frames_max = 0}).error().code, Code::kInvalidArgument);
 }
 
+TEST(Video, FramesAreTakenByTheSecondWithinTheirBounds) {
+  const FrameBudget budget{.frames_max = 32, .fps = 2, .frames_min = 4};
+  EXPECT_EQ(frames_wanted(budget, 250, 25), 20) << "ten seconds";
+  EXPECT_EQ(frames_wanted(budget, 25, 25), 4) << "one second: the least";
+  EXPECT_EQ(frames_wanted(budget, 3, 25), 3) << "no more than there are";
+  EXPECT_EQ(frames_wanted(budget, 90'000, 25), 32) << "an hour: the most";
+  EXPECT_EQ(frames_wanted(budget, 250, 0), 32) << "its time is not known";
+  EXPECT_EQ(frames_wanted({.frames_max = 8}, 250, 25), 8) << "nobody asks for a rate";
+  const std::string file = film_file("mp4", "mpeg4", ramp(40), 64, 48, 4);
+  auto film = open(file);
+  ASSERT_TRUE(film.ok()) << film.error().text();
+  const auto frames = film->sample(budget);
+  ASSERT_TRUE(frames.ok()) << frames.error().text();
+  EXPECT_EQ(frames->size(), 20u);
+  EXPECT_EQ(frames->back().index, 39);
+}
+
 TEST(Video, RefusesWhatIsNoFilm) {
   for (const std::string& bytes :
        {std::string(), std::string("#EXTM3U\nfile:///etc/passwd\n"), std::string(4096, 'x'),

@@ -22,7 +22,8 @@ TEST(Conversation, KeepsTextsAsTextAndImagesAsParts) {
   EXPECT_TRUE(made->is_plain);
   EXPECT_EQ(made->messages.at(0)["content"].dump(),
             R"([{"type":"text","text":"<image>"},{"type":"image"},{"type":"text","text":"?"}])");
-  EXPECT_EQ(made->images, std::vector<std::string>{"data:image/png;base64,AA=="});
+  EXPECT_EQ(made->media, (std::vector<engine::MediaField>{
+                             {ingest::MediaKind::kImage, "", {"data:image/png;base64,AA=="}}}));
 }
 
 TEST(Conversation, GivesTemplatesArgumentsAsValues) {
