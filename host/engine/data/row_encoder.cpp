@@ -40,8 +40,11 @@ Json parts_of(std::string_view text) {
   }
 }
 
-// What a token contributes is learned when it begins inside a span.
-void label_spans(const EncodedText& text, const std::vector<ByteSpan>& spans, EncodedRow& row) {
+// What a token contributes is learned when it begins inside a span, with the weight of that span.
+void label_spans(const EncodedText& text, const ChatText& chat, EncodedRow& row) {
+  const std::vector<ByteSpan>& spans = chat.train_spans;
+  const bool weighs = std::ranges::any_of(chat.weights, [](double weight) { return weight != 1; });
+  if (weighs) row.weights.assign(text.ids.size(), 0);
   size_t span = 0;
   for (size_t i = 0; i < text.ids.size(); ++i) {
     const auto [begin, end] = text.offsets[i];
@@ -49,6 +52,7 @@ void label_spans(const EncodedText& text, const std::vector<ByteSpan>& spans, En
     while (span < spans.size() && at >= spans[span].end) ++span;
     if (span < spans.size() && at >= spans[span].begin && end > begin) {
       row.labels[i] = text.ids[i];
+      if (weighs) row.weights[i] = chat.weights[span];
     }
   }
 }
@@ -173,7 +177,7 @@ base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row) const {
   EncodedRow out;
   out.images = std::move(conversation.images);
   out.labels.assign(text.ids.size(), kNoLabel);
-  label_spans(text, chat.train_spans, out);
+  label_spans(text, chat, out);
   out.ids = std::move(text.ids);
   return out;
 }
@@ -266,9 +270,11 @@ base::Status RowEncoder::expand_images(EncodedRow& row) const {
     const auto times = static_cast<size_t>(place ? settings_.tokens_per_image : 1);
     wide.ids.insert(wide.ids.end(), times, row.ids[i]);
     wide.labels.insert(wide.labels.end(), times, place ? kNoLabel : row.labels[i]);
+    if (!row.weights.empty()) wide.weights.insert(wide.weights.end(), times, row.weights[i]);
   }
   row.ids = std::move(wide.ids);
   row.labels = std::move(wide.labels);
+  row.weights = std::move(wide.weights);
   return {};
 }
 
@@ -298,11 +304,14 @@ base::Status RowEncoder::truncate(EncodedRow& row) const {
     ++image;
     i += run - 1;
   }
-  const auto cut = [&](std::vector<int32_t>& values) {
-    values = std::vector<int32_t>(values.begin() + begin, values.begin() + std::max(begin, end));
+  const auto cut = [&](auto& values) {
+    if (values.empty()) return;
+    values.erase(values.begin() + std::max(begin, end), values.end());
+    values.erase(values.begin(), values.begin() + begin);
   };
   cut(row.ids);
   cut(row.labels);
+  cut(row.weights);
   row.images = std::move(images);
   return {};
 }

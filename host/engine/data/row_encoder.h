@@ -31,8 +31,13 @@ struct RowSettings {
 struct EncodedRow {
   std::vector<int32_t> ids;
   std::vector<int32_t> labels;  // as long as ids; kNoLabel where nothing is learned; not shifted
+  std::vector<double> weights;  // of the labels, as long as ids; empty: each counts 1
   std::vector<std::string> images;  // names, in the order of their placeholders
   std::string tensors;              // of a "tokens" row: a .safetensors with pixel_values
+  // A preference row is two sequences end to end: from here on the one with the worse answer; its
+  // images follow those of the first. 0: one sequence.
+  int64_t split = 0;
+  bool is_wanted = true;  // "label" of a kto row
 };
 
 // A conversation to render; also what evaluation asks the model.

@@ -163,6 +163,29 @@ base::Status Adapter::attach() {
   return {};
 }
 
+base::Status Adapter::check_patterns() const {
+  const auto find_unused = [&](const auto& patterns, const char* field) -> base::Status {
+    for (const auto& [text, value] : patterns) {
+      AdapterConfig alone;
+      alone.rank_pattern = {{text, 2}};  // r is 8 where it does not match
+      bool is_used = false;
+      for (const auto& layer : layers_) {
+        MORTISE_ASSIGN(const ModuleRank rank, rank_of(alone, layer->name()));
+        is_used = is_used || rank.rank == 2;
+      }
+      if (is_used) continue;
+      return Error(Code::kInvalidArgument,
+                   "\"" + text + "\" of " + field + " matches no module that the adapter takes.",
+                   "It is a regular expression of the end of a module's name; the adapter takes " +
+                       layers_.front()->name() + ", ...")
+          .at_field(std::string("/method/") + field);
+    }
+    return {};
+  };
+  MORTISE_TRY(find_unused(config_.rank_pattern, "rank_pattern"));
+  return find_unused(config_.alpha_pattern, "alpha_pattern");
+}
+
 void Adapter::list_factors() {
   for (const auto& layer : layers_) {
     LoraFactors& f = layer->factors;
@@ -222,8 +245,7 @@ void Adapter::list_biases() {
 void Adapter::initialise(uint64_t seed) {
   for (const auto& layer : layers_) {
     LoraFactors& f = layer->factors;
-    const std::string& module =
-        layer->linear != nullptr ? layer->linear->name : layer->embedding->name;
+    const std::string& module = layer->name();
     if (layer->embedding != nullptr) {
       fill_normal(f.b, seed, module + ".lora_embedding_B", 1);
     } else if (config_.gaussian_init) {
@@ -239,6 +261,7 @@ base::Result<std::unique_ptr<Adapter>> Adapter::create(Model& model, AdapterConf
   return guarded([&]() -> base::Result<std::unique_ptr<Adapter>> {
     std::unique_ptr<Adapter> adapter(new Adapter(model, std::move(config)));
     MORTISE_TRY(adapter->attach());
+    MORTISE_TRY(adapter->check_patterns());
     adapter->initialise(seed);
     return adapter;
   });

@@ -27,8 +27,9 @@ class Adapter {
  public:
   // A new one: A uniform in +-1/sqrt(K) (Kaiming with a = sqrt 5), B zero, so the model computes
   // what it did; numbers come from (seed, name of the tensor). Errors: INVALID_ARGUMENT when no
-  // module matches, naming those there are; FAILED_PRECONDITION when the model carries an adapter;
-  // UNIMPLEMENTED for modules_to_save of a tied head.
+  // module matches, naming those there are, or a rank_pattern or alpha_pattern matches none;
+  // FAILED_PRECONDITION when the model carries an adapter; UNIMPLEMENTED for modules_to_save of a
+  // tied head.
   static base::Result<std::unique_ptr<Adapter>> create(Model& model, AdapterConfig config,
                                                        uint64_t seed);
 
@@ -62,11 +63,14 @@ class Adapter {
     Linear* linear = nullptr;  // one of the two
     Embedding* embedding = nullptr;
     LoraFactors factors;
+
+    const std::string& name() const { return linear != nullptr ? linear->name : embedding->name; }
   };
   Adapter(Model& model, AdapterConfig config) : model_(model), config_(std::move(config)) {}
 
   base::Status attach();
   base::Status attach_layer(const std::string& module, Linear* linear, Embedding* embedding);
+  base::Status check_patterns() const;
   void list_factors();
   base::Status list_whole_modules();
   void list_biases();

@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 #include <string>
 
 #include "engine/model/clip.h"
+#include "engine/model/recompute.h"
 #include "engine/op/failure.h"
 
 namespace mortise::engine {
@@ -176,6 +178,19 @@ TowerPlan plan_of(const QwenVisionConfig& config, const std::vector<PatchGrid>& 
   return plan;
 }
 
+// x [P, C] -> [P, C]
+Tensor tower_block(Pass& pass, const QwenTower& tower, const QwenBlock& block, const Tensor& x,
+                   const TowerPlan& plan, bool is_full) {
+  const Tensor h = x + tower_attention(pass, tower, block, block_norm(pass, x, block.norm1),
+                                       plan.rotation, is_full ? plan.frames : plan.windows);
+  return h + tower_mlp(pass, tower, block, block_norm(pass, h, block.norm2));
+}
+
+std::vector<Tensor> trained_of(const QwenBlock& b) {
+  return trained_tensors({&b.qkv, &b.proj, &b.fc1, &b.fc2, &b.gate, &b.up, &b.down},
+                         {&b.norm1, &b.norm2});
+}
+
 // The next grid of one kind, for the placeholders that begin at token t.
 struct GridCursor {
   const PatchBatch& pictures;
@@ -276,7 +291,8 @@ WindowOrder window_order(const QwenVisionConfig& config, const std::vector<Patch
 QwenFeatures run_qwen_vision(Pass& pass, const QwenTower& tower, const PatchBatch& pictures) {
   const QwenVisionConfig& config = tower.config;
   check_pictures(config, pictures);
-  const TowerPlan plan = plan_of(config, pictures.grids);
+  const auto kept = std::make_shared<const TowerPlan>(plan_of(config, pictures.grids));
+  const TowerPlan& plan = *kept;
   const Tensor weight = tower.patch_weight.reshape({config.hidden_size, -1});
   Tensor x = linear(*pass.device, pictures.patches.to(weight.scalar_type()), weight, Tensor());
   if (config.window > 0) x = at::index_select(x, 0, index_tensor(plan.patch_order));  // [P, C]
@@ -285,9 +301,10 @@ QwenFeatures run_qwen_vision(Pass& pass, const QwenTower& tower, const PatchBatc
   for (size_t i = 0; i < tower.blocks.size(); ++i) {
     const QwenBlock& block = tower.blocks[i];
     const bool is_full = config.window == 0 || config.full_layers[i];
-    x = x + tower_attention(pass, tower, block, block_norm(pass, x, block.norm1), plan.rotation,
-                            is_full ? plan.frames : plan.windows);
-    x = x + tower_mlp(pass, tower, block, block_norm(pass, x, block.norm2));
+    x = run_layer(pass, {x}, trained_of(block),
+                  [&tower, &block, kept, is_full](Pass& now, const std::vector<Tensor>& in) {
+                    return std::vector{tower_block(now, tower, block, in[0], *kept, is_full)};
+                  })[0];
     out.states.push_back(x);
   }
   const int64_t merged = config.hidden_size * config.merge_size * config.merge_size;

@@ -100,6 +100,15 @@ int64_t labelled_count(const EncodedRow& row) {
                        [](int32_t label) { return label != kNoLabel; });
 }
 
+double labelled_weight(const EncodedRow& row) {
+  if (row.weights.empty()) return static_cast<double>(labelled_count(row));
+  double sum = 0;
+  for (size_t t = 1; t < row.ids.size(); ++t) {
+    if (row.labels[t] != kNoLabel) sum += row.weights[t];
+  }
+  return sum;
+}
+
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   PassBatch pass;
   std::vector<int32_t> ids, bounds = {0}, labelled_rows, labels;
@@ -107,15 +116,21 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   for (const LoadedRow* row : rows) {
     const EncodedRow& tokens = row->tokens;
     const auto offset = static_cast<int32_t>(ids.size());
+    const auto split = static_cast<size_t>(tokens.split);
     ids.insert(ids.end(), tokens.ids.begin(), tokens.ids.end());
     for (size_t t = 0; t < tokens.ids.size(); ++t) {
-      const auto position = static_cast<int32_t>(t);
-      pass.inputs.positions.push_back(position);
+      const bool is_worse = split > 0 && t >= split;
+      if (is_worse && t == split) bounds.push_back(offset + static_cast<int32_t>(split));
+      pass.inputs.positions.push_back(static_cast<int32_t>(is_worse ? t - split : t));
       if (t + 1 == tokens.ids.size() || tokens.labels[t + 1] == kNoLabel) continue;
-      labelled_rows.push_back(offset + position);
+      labelled_rows.push_back(offset + static_cast<int32_t>(t));
       labels.push_back(tokens.labels[t + 1]);
+      pass.weights.push_back(tokens.weights.empty() ? 1 : tokens.weights[t + 1]);
+      pass.answers.push_back(static_cast<int32_t>(bounds.size()) - 1);
     }
     bounds.push_back(static_cast<int32_t>(ids.size()));
+    pass.wanted.push_back(tokens.is_wanted ? 1 : 0);
+    if (split > 0) pass.wanted.push_back(0);
     if (row->pixels.defined()) pixels.push_back(row->pixels);
     append_pictures(row->images, pass.inputs.images);
     append_pictures(row->videos, pass.inputs.videos);
@@ -123,6 +138,9 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   }
   pass.tokens = static_cast<int64_t>(ids.size());
   pass.labelled = static_cast<int64_t>(labels.size());
+  if (std::ranges::all_of(pass.weights, [](double weight) { return weight == 1; })) {
+    pass.weights.clear();
+  }
   pass.inputs.ids = int_tensor(ids);
   pass.inputs.bounds = Bounds::of(std::move(bounds));
   if (!pixels.empty()) pass.inputs.pixels = at::cat(pixels, 0);  // [I, 3, H, W]

@@ -14,6 +14,7 @@
 #include "engine/lora/adapter.h"
 #include "engine/model/model.h"
 #include "engine/template/chat_setup.h"
+#include "engine/train/optimizer.h"
 #include "engine/train/settings.h"
 #include "engine/train/train.h"
 
@@ -24,6 +25,7 @@ struct Setup {
   std::unique_ptr<Model> model;
   std::unique_ptr<Adapter> adapter;  // nullptr when all weights train; dies before the model
   std::vector<Parameter> trained;
+  std::vector<ParameterRate> rates;  // one of each that trains
   std::optional<Dataset> dataset;
   Split split;
   std::optional<ImageOptions> images;

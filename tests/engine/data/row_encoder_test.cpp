@@ -64,6 +64,23 @@ TEST_F(Encoding, LearnsTheAnswerAndItsEndAlone) {
   EXPECT_EQ(text_of(row->labels), "_______yo$_");
 }
 
+TEST_F(Encoding, KeepsTheWeightOfEachMessageThroughImagesAndCuts) {
+  const char* messages = R"({"image_path": "a.png", "messages": [
+      {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo", "loss_scale": 0.5},
+      {"role": "assistant", "content": "so"}]})";
+  const auto row = encode(messages, settings("chat"));
+  ASSERT_TRUE(row.ok()) << row.error().text();
+  EXPECT_EQ(text_of(row->ids), "u:###\nhi\na:yo$\na:so$\n");
+  EXPECT_EQ(row->weights, (std::vector<double>{0,   0,   0,   0, 0, 0, 0, 0, 0, 0, 0,
+                                               0.5, 0.5, 0.5, 0, 0, 0, 1, 1, 1, 0}));
+  RowSettings left = settings("chat", 8);
+  left.truncation = Truncation::kLeft;
+  EXPECT_EQ(encode(messages, left)->weights, (std::vector<double>{0.5, 0, 0, 0, 1, 1, 1, 0}));
+  EXPECT_TRUE(encode(R"({"messages": [{"role": "assistant", "content": "yo", "loss_scale": 1}]})",
+                     settings("chat"))
+                  ->weights.empty());
+}
+
 TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {
   const char* question = R"({"image_path": "a.png", "question": "what?", "output": "ok"})";
   const auto text = encode(question, settings("vqa"));
