@@ -120,6 +120,12 @@ Json RowEncoder::with_images(const RowMessages& row) const {
 }
 
 base::Result<EncodedRow> RowEncoder::encode(const Json& row) const {
+  if (settings_.task_type == "preference") return encode_pair(row);
+  if (settings_.task_type == "kto") return encode_judged(row);
+  return encode_one(row);
+}
+
+base::Result<EncodedRow> RowEncoder::encode_one(const Json& row) const {
   auto encoded = settings_.task_type == "tokens"     ? encode_tokens(row)
                  : settings_.task_type == "pretrain" ? encode_text(row)
                                                      : encode_chat(row);

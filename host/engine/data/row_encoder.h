@@ -79,6 +79,9 @@ class RowEncoder {  // [parallel]
   base::Json with_image_parts(const base::Json& messages) const;
   base::Status check_images(const RowMessages& row) const;
   base::Result<std::vector<int32_t>> plain_prompt(const RowMessages& conversation) const;
+  base::Result<EncodedRow> encode_one(const base::Json& row) const;
+  base::Result<EncodedRow> encode_pair(const base::Json& row) const;    // preference_rows.cpp
+  base::Result<EncodedRow> encode_judged(const base::Json& row) const;  // the same
   base::Result<EncodedRow> encode_tokens(const base::Json& row) const;
   base::Result<EncodedRow> encode_text(const base::Json& row) const;
   base::Result<EncodedRow> encode_chat(const base::Json& row) const;

@@ -73,7 +73,8 @@ base::Result<Json> report_text(const Json& row) {
 base::Result<RowMessages> messages_of(const Json& row, const std::string& task_type) {
   RowMessages out;
   out.images = images_of(row);
-  if (task_type == "sft" || task_type == "chat") {
+  if (task_type == "sft" || task_type == "chat" || task_type == "preference" ||
+      task_type == "kto") {
     MORTISE_ASSIGN(out.messages, conversation(row));
     MORTISE_ASSIGN(out.tools, tools_of(row));
     return out;
@@ -95,7 +96,8 @@ base::Result<RowMessages> messages_of(const Json& row, const std::string& task_t
   } else {
     return Error(Code::kUnimplemented,
                  "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
-                 "sft, chat, vqa, caption, ocr, report, classification, pretrain and tokens can.");
+                 "sft, chat, preference, kto, vqa, caption, ocr, report, classification, pretrain "
+                 "and tokens can.");
   }
   out.messages.push_back(message("user", question));
   out.messages.push_back(message("assistant", std::move(answer)));

@@ -163,6 +163,16 @@ base::Status Adapter::attach() {
   return {};
 }
 
+// Off: the factors leave their layers, and tensors that train whole change places with the base's.
+void Adapter::attach_factors(bool on) {
+  for (const auto& layer : layers_) {
+    LoraFactors* factors = on ? &layer->factors : nullptr;
+    if (layer->linear != nullptr) layer->linear->lora = factors;
+    if (layer->embedding != nullptr) layer->embedding->lora = factors;
+  }
+  for (auto& [slot, other] : originals_) std::swap(*slot, other);
+}
+
 base::Status Adapter::check_patterns() const {
   const auto find_unused = [&](const auto& patterns, const char* field) -> base::Status {
     for (const auto& [text, value] : patterns) {

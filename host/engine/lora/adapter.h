@@ -55,6 +55,18 @@ class Adapter {
   base::Status save(base::FileOps& files, const std::string& folder,
                     const std::string& base_model) const;
 
+  // While one lives, the model computes as the base did before the adapter came. [serial]
+  class Off {
+   public:
+    explicit Off(Adapter& adapter) : adapter_(adapter) { adapter_.attach_factors(false); }
+    ~Off() { adapter_.attach_factors(true); }
+    Off(const Off&) = delete;
+    Off& operator=(const Off&) = delete;
+
+   private:
+    Adapter& adapter_;
+  };
+
   // Folds the adapter into the model's own weights, for good; the adapter is empty afterwards.
   base::Status merge();
 
@@ -71,6 +83,7 @@ class Adapter {
   base::Status attach();
   base::Status attach_layer(const std::string& module, Linear* linear, Embedding* embedding);
   base::Status check_patterns() const;
+  void attach_factors(bool on);
   void list_factors();
   base::Status list_whole_modules();
   void list_biases();

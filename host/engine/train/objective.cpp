@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/op/op.h"
+#include "engine/train/preference.h"
 
 namespace mortise::engine {
 namespace {
@@ -70,7 +71,20 @@ base::Status check_metric(const BestSettings& best, const Objective& objective) 
 
 base::Result<std::unique_ptr<Objective>> make_objective(const TrainRequest& request,
                                                         const Setup& setup) {
-  std::unique_ptr<Objective> objective = std::make_unique<TokenMean>(request, setup);
+  std::unique_ptr<Objective> objective;
+  const std::string& task = setup.dataset->task_type();
+  if (request.preference != nullptr) {
+    MORTISE_ASSIGN(objective, make_preference(request, setup));
+  } else if (task == "preference" || task == "kto") {
+    return base::Error(
+               base::Code::kInvalidArgument,
+               "The loss learns from tokens, but the rows are of the task type " + task + ".",
+               "Set plugins.loss to mortise.loss_" + std::string(task == "kto" ? "kto" : "dpo") +
+                   ".")
+        .at_field("/plugins/loss");
+  } else {
+    objective = std::make_unique<TokenMean>(request, setup);
+  }
   MORTISE_TRY(check_metric(setup.settings.best, *objective));
   return objective;
 }

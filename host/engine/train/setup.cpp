@@ -204,6 +204,9 @@ base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files,
     return Error(Code::kUnimplemented, "A " + setup->model->config.model_type +
                                            " model has no decoder and cannot be trained yet.");
   }
+  if (setup->settings.full && request.preference != nullptr) {
+    MORTISE_ASSIGN(setup->reference, load_model(files, request.model_folder, {.dtype = dtype}));
+  }
   MORTISE_TRY(choose_trained(files, request, *setup));
   MORTISE_ASSIGN(setup->rates, take_groups(setup->settings, setup->trained));
   MORTISE_TRY(open_rows(files, request, *setup));

@@ -24,6 +24,8 @@ struct Setup {
   TrainSettings settings;
   std::unique_ptr<Model> model;
   std::unique_ptr<Adapter> adapter;  // nullptr when all weights train; dies before the model
+  // All weights train on preferences: what they began as, mapped from the same files.
+  std::unique_ptr<Model> reference;
   std::vector<Parameter> trained;
   std::vector<ParameterRate> rates;  // one of each that trains
   std::optional<Dataset> dataset;

@@ -10,7 +10,6 @@
 #include <cmath>
 
 #include "base/crypto.h"
-#include "engine/data/packing.h"
 #include "engine/op/failure.h"
 #include "engine/op/node.h"
 #include "engine/train/batch.h"
@@ -18,6 +17,7 @@
 #include "engine/train/finish.h"
 #include "engine/train/held_out.h"
 #include "engine/train/objective.h"
+#include "engine/train/passes.h"
 #include "engine/train/run_state.h"
 #include "engine/train/schedule.h"
 #include "engine/train/setup.h"
@@ -129,7 +129,7 @@ class Trainer {
 
     optimizer_->begin_step();
     const double n = objective_->begin_step(pass_, step);
-    for (PassBatch& batch : passes_of(step)) {
+    for (PassBatch& batch : passes_of(step.rows, setup_->settings)) {
       m.loss += forward_backward(batch, n);
       m.tokens += batch.tokens;
     }
@@ -150,31 +150,6 @@ class Trainer {
               static_cast<double>(state_.cursor.position) / static_cast<double>(result_.train_rows);
     m.seconds = seconds_since(begin);
     return report(m);
-  }
-
-  // The rows of a step as passes: a micro-batch each, or as few as max_length allows.
-  std::vector<PassBatch> passes_of(const StepRows& step) const {
-    std::vector<std::vector<size_t>> groups;
-    if (setup_->settings.packing) {
-      std::vector<int64_t> lengths;
-      for (const LoadedRow& row : step.rows) {
-        lengths.push_back(static_cast<int64_t>(row.tokens.ids.size()));
-      }
-      groups = pack_best_fit(lengths, setup_->settings.max_length);
-    } else {
-      const auto size = static_cast<size_t>(setup_->settings.batch_size);
-      for (size_t i = 0; i < step.rows.size(); ++i) {
-        if (i % size == 0) groups.emplace_back();
-        groups.back().push_back(i);
-      }
-    }
-    std::vector<PassBatch> passes;
-    for (const auto& group : groups) {
-      std::vector<const LoadedRow*> rows;
-      for (const size_t i : group) rows.push_back(&step.rows[i]);
-      passes.push_back(make_pass(rows));
-    }
-    return passes;
   }
 
   // One pass; its part of the step's loss. N: of the whole step.
@@ -204,6 +179,7 @@ class Trainer {
     MORTISE_TRY(held_out_->write(base::as_bytes(line.dump() + "\n")));
     const BestSettings& best = setup_->settings.best;
     if (!best.is_used()) return {};
+    if (!line[best.metric].is_number()) return unjudged(best.metric);
     state_.verdict = judge(best, state_.verdict, state_.step, line[best.metric].as_double());
     const bool is_best = state_.verdict.best_step == state_.step;
     return best.load_at_end && is_best ? save_checkpoint() : base::Status();
@@ -232,6 +208,13 @@ class Trainer {
                        .learning_rate = m.learning_rate});
     }
     return {};
+  }
+
+  static Error unjudged(const std::string& metric) {
+    return Error(Code::kFailedPrecondition,
+                 "The held-out rows give no \"" + metric + "\": they lack a kind of answer.",
+                 "Raise holdout.ratio, or judge by eval_loss.")
+        .at_field("/train/metric_for_best_model");
   }
 
   Error diverged(const StepMetrics& m) const {

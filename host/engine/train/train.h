@@ -16,6 +16,10 @@
 #include "engine/op/device.h"
 #include "store/domain.h"
 
+namespace mortise::plugin {
+class PreferenceLoss;
+}
+
 namespace mortise::engine {
 
 class Loss;  // engine/op/op.h
@@ -30,8 +34,9 @@ struct TrainRequest {
   std::shared_ptr<store::Domain> domain;  // of the data set; null for plain files
   Device* device = nullptr;               // required
   Loss* loss = nullptr;                   // a pack's; nullptr: the host's cross entropy
-  const Encoder* encoder = nullptr;       // may be nullptr for rows of the task type "tokens"
-  int32_t threads = 0;                    // of the host's compute; 0: as it is
+  const plugin::PreferenceLoss* preference = nullptr;  // instead: rows of preference or kto
+  const Encoder* encoder = nullptr;  // may be nullptr for rows of the task type "tokens"
+  int32_t threads = 0;               // of the host's compute; 0: as it is
   base::Json facts;  // object or null: what else the numbers depend on ("packs", "tokenizer"); a
                      // checkpoint with other facts is not gone on from
 };

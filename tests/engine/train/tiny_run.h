@@ -113,6 +113,7 @@ class TinyRun : public ::testing::Test {
     request.device = &device;
     request.facts = facts_;
     request.encoder = encoder_;
+    request.preference = preference_;
     auto result = run_training(files, base::system_clock(), request, hooks);
     counts_ = device.counts();
     return result;
@@ -172,7 +173,8 @@ class TinyRun : public ::testing::Test {
   }
 
   int64_t vocabulary_ = 40;
-  const Encoder* encoder_ = nullptr;  // of rows of text
+  const Encoder* encoder_ = nullptr;                    // of rows of text
+  const plugin::PreferenceLoss* preference_ = nullptr;  // of rows of preference or kto
   std::string folder_;
   base::Json facts_;                         // of the worker: packs and tokenizer
   const mortise_device_ops* ops_ = nullptr;  // of the device; none: libtorch composes
