@@ -1,5 +1,7 @@
 // Rows of the task types preference and kto: of a conversation the last answer alone is learned
 // from.
+#include <algorithm>
+
 #include "engine/data/row_encoder.h"
 #include "engine/template/chat.h"
 
@@ -49,6 +51,22 @@ base::Result<Json> rejected_of(const Json& row) {
       .at_field("/rejected_response");
 }
 
+// How many tokens both conversations begin with before anything is learned, but one: it predicts
+// the first token of either answer, and a row of hidden states carries one label. 0 when an image
+// would be left.
+int64_t shared_beginning(const EncodedRow& a, const EncodedRow& b, int32_t image_token_id) {
+  size_t count = 0;
+  while (count < a.ids.size() && count < b.ids.size() && a.ids[count] == b.ids[count] &&
+         a.labels[count] == kNoLabel && b.labels[count] == kNoLabel) {
+    ++count;
+  }
+  if (count < 2) return 0;
+  const auto rest = b.ids.begin() + static_cast<std::ptrdiff_t>(count - 1);
+  const bool has_image =
+      image_token_id >= 0 && std::find(rest, b.ids.end(), image_token_id) != b.ids.end();
+  return has_image ? 0 : static_cast<int64_t>(count - 1);
+}
+
 }  // namespace
 
 base::Result<EncodedRow> RowEncoder::encode_pair(const Json& row) const {
@@ -59,12 +77,17 @@ base::Result<EncodedRow> RowEncoder::encode_pair(const Json& row) const {
   MORTISE_ASSIGN(EncodedRow second, encode_one(worse));
   pair.split = static_cast<int64_t>(pair.ids.size());
   second.labels[0] = kNoLabel;  // nothing of its own conversation predicts it
-  const auto append = [](auto& to, const auto& from) {
-    to.insert(to.end(), from.begin(), from.end());
+  if (settings_.shares_beginnings) {
+    pair.shared = shared_beginning(pair, second, settings_.image_token_id);
+  }
+  const auto append = [&](std::vector<int32_t>& to, const std::vector<int32_t>& from) {
+    to.insert(to.end(), from.begin() + pair.shared, from.end());
   };
   append(pair.ids, second.ids);
   append(pair.labels, second.labels);
-  append(pair.images, second.images);
+  if (pair.shared == 0) {
+    pair.images.insert(pair.images.end(), second.images.begin(), second.images.end());
+  }
   return pair;
 }
 

@@ -26,6 +26,7 @@ struct RowSettings {
   int32_t image_token_id = -1;  // -1: the model takes no images
   std::string image_token;      // its text, "<image>"
   int64_t tokens_per_image = 0;
+  bool shares_beginnings = false;  // of preference pairs: positions must be those of the tokens
 };
 
 struct EncodedRow {
@@ -37,6 +38,9 @@ struct EncodedRow {
   // A preference row is two sequences end to end: from here on the one with the worse answer; its
   // images follow those of the first. 0: one sequence.
   int64_t split = 0;
+  // So many tokens begin both and are left out of the second; the keys of its attention begin with
+  // theirs. None of what is left is a placeholder of an image.
+  int64_t shared = 0;
   bool is_wanted = true;  // "label" of a kto row
 };
 

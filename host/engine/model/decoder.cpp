@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/mm.h>
 
 #include <algorithm>
@@ -97,8 +98,15 @@ Tensor self_attention(Pass& pass, const Decoder& decoder, size_t index, const Te
   q = rope(*pass.device, q, rotation.cos, rotation.sin);
   k = rope(*pass.device, k, rotation.cos, rotation.sin);
   const AttentionShape shape{1 / std::sqrt(static_cast<double>(head_dim)), true, layer.window};
-  const Tensor o = in.caches.empty() ? attention(*pass.device, q, k, v, in.bounds, in.bounds, shape)
-                                     : attend_cached(pass, index, q, k, v, in, shape);
+  Tensor o;
+  if (!in.caches.empty()) {
+    o = attend_cached(pass, index, q, k, v, in, shape);
+  } else if (in.key_rows.defined()) {
+    o = attention(*pass.device, q, at::index_select(k, 0, in.key_rows),
+                  at::index_select(v, 0, in.key_rows), in.bounds, in.key_bounds, shape);
+  } else {
+    o = attention(*pass.device, q, k, v, in.bounds, in.bounds, shape);
+  }
   return layer.o.forward(pass, o.view({x.size(0), -1}));
 }
 
@@ -197,8 +205,13 @@ DecoderOutputs run_decoder(Pass& pass, const Decoder& decoder, const DecoderInpu
   const int64_t axes = in.positions.size() == 3 * rows ? 3 : 1;
   const auto [cos, sin] = rotary_table(decoder.config, in.positions, axes);
   const Rotation rotation{cos.to(in.embeds.options()), sin.to(in.embeds.options())};
-  const auto shared = std::make_shared<const DecoderInputs>(
-      DecoderInputs{.embeds = {}, .positions = {}, .bounds = in.bounds, .caches = in.caches});
+  const auto shared =
+      std::make_shared<const DecoderInputs>(DecoderInputs{.embeds = {},
+                                                          .positions = {},
+                                                          .bounds = in.bounds,
+                                                          .key_rows = in.key_rows,
+                                                          .key_bounds = in.key_bounds,
+                                                          .caches = in.caches});
   std::vector<Tensor> flow = {in.embeds};
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
     if (in.keep_states) out.states.push_back(stream_of(flow));

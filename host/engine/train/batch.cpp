@@ -93,6 +93,36 @@ base::Status load_images(std::vector<ingest::OpenMedium>& opened, const ImageOpt
   return {};
 }
 
+// Which rows of the pass are the keys of each sequence: its own, and before them the beginning that
+// the worse answer of a pair shares with the better one.
+class KeyRows {
+ public:
+  // The row whose tokens begin at `offset` of the pass.
+  void add(int32_t offset, const EncodedRow& tokens) {
+    const auto size = static_cast<int32_t>(tokens.ids.size());
+    const auto split = tokens.split > 0 ? static_cast<int32_t>(tokens.split) : size;
+    append(offset, split);
+    if (split == size) return;
+    for (int32_t t = 0; t < tokens.shared; ++t) rows_.push_back(offset + t);
+    append(offset + split, size - split);
+    shares_ = shares_ || tokens.shared > 0;
+  }
+  // Into `inputs`, when there is anything to say.
+  void give(TextInputs& inputs) {
+    if (!shares_) return;
+    inputs.key_rows = int_tensor(rows_);
+    inputs.key_bounds = Bounds::of(std::move(bounds_));
+  }
+
+ private:
+  void append(int32_t begin, int32_t count) {
+    for (int32_t t = 0; t < count; ++t) rows_.push_back(begin + t);
+    bounds_.push_back(static_cast<int32_t>(rows_.size()));
+  }
+  std::vector<int32_t> rows_, bounds_ = {0};
+  bool shares_ = false;
+};
+
 }  // namespace
 
 int64_t labelled_count(const EncodedRow& row) {
@@ -113,6 +143,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   PassBatch pass;
   std::vector<int32_t> ids, bounds = {0}, labelled_rows, labels;
   std::vector<Tensor> pixels;
+  KeyRows keys;
   for (const LoadedRow* row : rows) {
     const EncodedRow& tokens = row->tokens;
     const auto offset = static_cast<int32_t>(ids.size());
@@ -121,7 +152,8 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
     for (size_t t = 0; t < tokens.ids.size(); ++t) {
       const bool is_worse = split > 0 && t >= split;
       if (is_worse && t == split) bounds.push_back(offset + static_cast<int32_t>(split));
-      pass.inputs.positions.push_back(static_cast<int32_t>(is_worse ? t - split : t));
+      const size_t position = is_worse ? t - split + static_cast<size_t>(tokens.shared) : t;
+      pass.inputs.positions.push_back(static_cast<int32_t>(position));
       if (t + 1 == tokens.ids.size() || tokens.labels[t + 1] == kNoLabel) continue;
       labelled_rows.push_back(offset + static_cast<int32_t>(t));
       labels.push_back(tokens.labels[t + 1]);
@@ -129,6 +161,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
       pass.answers.push_back(static_cast<int32_t>(bounds.size()) - 1);
     }
     bounds.push_back(static_cast<int32_t>(ids.size()));
+    keys.add(offset, tokens);
     pass.wanted.push_back(tokens.is_wanted ? 1 : 0);
     if (split > 0) pass.wanted.push_back(0);
     if (row->pixels.defined()) pixels.push_back(row->pixels);
@@ -141,6 +174,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   if (std::ranges::all_of(pass.weights, [](double weight) { return weight == 1; })) {
     pass.weights.clear();
   }
+  keys.give(pass.inputs);
   pass.inputs.ids = int_tensor(ids);
   pass.inputs.bounds = Bounds::of(std::move(bounds));
   if (!pixels.empty()) pass.inputs.pixels = at::cat(pixels, 0);  // [I, 3, H, W]

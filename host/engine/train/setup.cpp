@@ -191,6 +191,7 @@ base::Result<RowEncoder> row_encoder_for(base::FileOps& files, const Model& mode
     settings.tokens_per_image = model.config.tokens_per_image();
     MORTISE_ASSIGN(settings.image_token, image_token_text(files, model_folder, chat));
   }
+  settings.shares_beginnings = !model.qwen_vision;  // whose positions come from whole sequences
   return RowEncoder::create(encoder, chat, std::move(settings));
 }
 

@@ -81,6 +81,26 @@ TEST_F(Encoding, KeepsTheWeightOfEachMessageThroughImagesAndCuts) {
                   ->weights.empty());
 }
 
+TEST_F(Encoding, PutsThePairOfAPreferenceRowEndToEnd) {
+  const char* row = R"({"image_path": "a.png", "rejected_response": "no",
+      "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so"},
+                   {"role": "user", "content": "?"}, {"role": "assistant", "content": "yes"}]})";
+  const auto whole = encode(row, settings("preference"));
+  ASSERT_TRUE(whole.ok()) << whole.error().text();
+  EXPECT_EQ(text_of(whole->ids), "u:###\nhi\na:so$\nu:?\na:yes$\nu:###\nhi\na:so$\nu:?\na:no$\n");
+  EXPECT_EQ(text_of(whole->labels), "_____________________yes$______________________no$_");
+  EXPECT_EQ(whole->split, 26);
+  EXPECT_EQ(whole->images, (std::vector<std::string>{"a.png", "a.png"}));
+  RowSettings sharing = settings("preference");
+  sharing.shares_beginnings = true;
+  const auto once = encode(row, sharing);
+  ASSERT_TRUE(once.ok()) << once.error().text();
+  EXPECT_EQ(text_of(once->ids), "u:###\nhi\na:so$\nu:?\na:yes$\n:no$\n");
+  EXPECT_EQ(text_of(once->labels), "_____________________yes$__no$_");
+  EXPECT_EQ(once->shared, 20);
+  EXPECT_EQ(once->images, std::vector<std::string>{"a.png"});
+}
+
 TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {
   const char* question = R"({"image_path": "a.png", "question": "what?", "output": "ok"})";
   const auto text = encode(question, settings("vqa"));

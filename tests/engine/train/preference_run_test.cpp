@@ -177,6 +177,17 @@ TEST_F(PreferenceRun, DpoComputesItsFormula) {
   }
 }
 
+TEST_F(PreferenceRun, TheBeginningOfAPairIsComputedOnce) {
+  use("mortise.loss_dpo", "{}");
+  write_talk("preference", {pair_row("one?", "yes", "never"), pair_row("two?", "a b", "c")});
+  ASSERT_TRUE(run(whole_steps(1), "out").ok());
+  // "u:one?\na:" has 9 tokens, of which the last is computed for either answer; behind an answer
+  // stand its end mark and "\n".
+  EXPECT_EQ(metrics_of("out")[0]["tokens"].as_int(),
+            (9 + 3 + 2) + (1 + 5 + 2) + (9 + 3 + 2) + (1 + 1 + 2));
+  EXPECT_EQ(metrics_of("out")[0]["labelled_tokens"].as_int(), 4 + 6 + 4 + 2);
+}
+
 TEST_F(PreferenceRun, KtoComputesItsFormula) {
   use("mortise.loss_kto", R"({"beta": 0.7, "undesirable_weight": 2})");
   write_judged();
@@ -204,6 +215,7 @@ TEST_F(PreferenceRun, KtoComputesItsFormula) {
     const Tensor one = (1 - x.sigmoid()) * (is_wanted ? 1 : 2) / 4;
     loss = loss.defined() ? loss + one : one;
   }
+  EXPECT_GT(kl, 0.01);
   EXPECT_NEAR(step["kl"].as_double(), kl, 1e-5);
   expect_step(step, loss, *m.adapter);
   EXPECT_FALSE(step.contains("rewards/accuracies"));

@@ -140,8 +140,7 @@ TEST_F(VisionRun, AdaptersOnTheTowerLearnAlsoWithLayersThatAreRecomputed) {
     return *base::read_file(base::posix_file_ops(),
                             folder_ + "/" + output + "/adapter/adapter_model.safetensors");
   };
-  EXPECT_NE(adapter("plain").find("encoder.layers.0.mlp.fc1.lora_A"),
-            std::string::npos);
+  EXPECT_NE(adapter("plain").find("encoder.layers.0.mlp.fc1.lora_A"), std::string::npos);
   EXPECT_TRUE(adapter("plain") == adapter("recomputed"));
 }
 
