@@ -28,10 +28,10 @@ class Dpo : public sdk::PreferenceLoss {
 
   uint32_t facts() const override { return MORTISE_PREFERENCE_PAIRED; }
 
-  double evaluate(const sdk::PreferenceAnswers& a, std::span<double> grad_policy,
-                  std::span<double> rewards) const override {
+  double evaluate(const sdk::PreferenceAnswers& a, double* grad_policy,
+                  double* rewards) const override {
     double sum = 0;
-    for (size_t c = 0; c < a.policy.size(); c += 2) {
+    for (size_t c = 0; c < a.count; c += 2) {
       const size_t r = c + 1;
       const double better = gain(a, c), worse = gain(a, r);
       const auto [loss, slope] = at(better - worse);

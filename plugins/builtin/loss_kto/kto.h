@@ -21,10 +21,10 @@ class Kto : public sdk::PreferenceLoss {
 
   uint32_t facts() const override { return MORTISE_PREFERENCE_READS_KL; }
 
-  double evaluate(const sdk::PreferenceAnswers& a, std::span<double> grad_policy,
-                  std::span<double> rewards) const override {
+  double evaluate(const sdk::PreferenceAnswers& a, double* grad_policy,
+                  double* rewards) const override {
     double sum = 0;
-    for (size_t s = 0; s < a.policy.size(); ++s) {
+    for (size_t s = 0; s < a.count; ++s) {
       const bool is_wanted = a.wanted[s] == 1;
       const double weight = is_wanted ? wanted_ : unwanted_, sign = is_wanted ? 1 : -1;
       const double g = a.policy[s] - a.reference[s];

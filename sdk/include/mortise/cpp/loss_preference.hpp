@@ -11,15 +11,17 @@
 #include <mortise/cpp/view.hpp>
 
 #include <cmath>
-#include <span>
 #include <string>
 
 namespace mortise::sdk {
 
-// S answers; spans of the host's arrays.
+// S answers; the arrays are the host's.
 struct PreferenceAnswers {
-  std::span<const double> policy, reference;  // [S], log-probabilities
-  std::span<const int32_t> tokens, wanted;    // [S]
+  size_t count = 0;                   // S
+  const double* policy = nullptr;     // [S], log-probabilities
+  const double* reference = nullptr;  // [S]
+  const int32_t* tokens = nullptr;    // [S]
+  const int32_t* wanted = nullptr;    // [S]
   double kl = 0;
 };
 
@@ -29,8 +31,8 @@ class PreferenceLoss {
   // MORTISE_PREFERENCE_... [any]
   virtual uint32_t facts() const = 0;
   // The sum; writes its slope and the rewards, both [S]. The answers are checked. [serial]
-  virtual double evaluate(const PreferenceAnswers& answers, std::span<double> grad_policy,
-                          std::span<double> rewards) const = 0;
+  virtual double evaluate(const PreferenceAnswers& answers, double* grad_policy,
+                          double* rewards) const = 0;
 };
 
 // log(sigmoid(x)) without overflow, and sigmoid.
@@ -46,7 +48,7 @@ namespace detail {
 inline void check_answer(const PreferenceAnswers& a, size_t s, bool is_paired) {
   const auto refuse = [s](const std::string& what) {
     throw invalid_argument("Answer " + std::to_string(s) + ": " + what)
-        .at("", int64_t(s) + 1, -1, "");
+        .at("", static_cast<int64_t>(s) + 1, -1, "");
   };
   if (!std::isfinite(a.policy[s])) refuse("policy is not finite.");
   if (!std::isfinite(a.reference[s])) refuse("reference is not finite.");
@@ -74,13 +76,10 @@ inline void evaluate_preference(const PreferenceLoss& loss, const mortise_prefer
   if (!std::isfinite(call.kl) || call.kl < 0) {
     throw invalid_argument("kl is " + std::to_string(call.kl) + ", expected a number from 0 on.");
   }
-  const PreferenceAnswers answers{{call.policy, count},
-                                  {call.reference, count},
-                                  {call.tokens, count},
-                                  {call.wanted, count},
-                                  call.kl};
+  const PreferenceAnswers answers{count,       call.policy, call.reference,
+                                  call.tokens, call.wanted, call.kl};
   for (size_t s = 0; s < count; ++s) check_answer(answers, s, is_paired);
-  *call.loss = loss.evaluate(answers, {call.grad_policy, count}, {call.rewards, count});
+  *call.loss = loss.evaluate(answers, call.grad_policy, call.rewards);
 }
 
 }  // namespace detail
