@@ -228,6 +228,21 @@ Status fold_preference(Json& row, Media& media) {
   return {};
 }
 
+// query and output of conversations, as TRL writes them, end as messages.
+Status fold_judged(Json& row, Media& media) {
+  if (const Json* query = row.find("query"); query != nullptr && query->is_array()) {
+    MORTISE_ASSIGN(row["messages"], canonical_messages(take(row, "query"), "/query", media));
+  }
+  if (!row.contains("output") || row["output"].is_string()) return {};
+  MORTISE_ASSIGN(const Json answer, turns_of(take(row, "output"), "/output", media));
+  if (!row.contains("messages")) {
+    if (answer.size() > 0) row["output"] = answer.items().back()["content"];
+    return {};  // query and output are folded later
+  }
+  for (const Json& one : answer.items()) row["messages"].push_back(one);
+  return {};
+}
+
 bool is_image_task(const std::string& task) {
   return task == "vqa" || task == "caption" || task == "ocr" || task == "report" ||
          task == "grounding" || task == "classification";
@@ -264,7 +279,10 @@ Status shape_row(Json& row, const std::string& task_type) {
     row["messages"] = std::move(canonical);
   }
   if (task_type == "preference") MORTISE_TRY(fold_preference(row, media));
-  if (task_type == "sft" || task_type == "preference") fold_into_messages(row);
+  if (task_type == "kto") MORTISE_TRY(fold_judged(row, media));
+  if (task_type == "sft" || task_type == "preference" || task_type == "kto") {
+    fold_into_messages(row);
+  }
   flatten_media(row, task_type);
   if (Json* messages = row.find("messages")) {
     for (Json& message : messages->items()) {

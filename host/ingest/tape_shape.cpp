@@ -42,8 +42,8 @@ TapeShape::TapeShape(const FieldMap& map) : map_(map) {
               std::none_of(map.columns.begin(), map.columns.end(), [](const auto& column) {
                 return column.second.find('.') != std::string::npos;
               });
-  folds_ = map.task_type == "sft" || map.task_type == "preference";
-  is_preference_ = map.task_type == "preference";
+  is_preference_ = map.task_type == "preference" || map.task_type == "kto";
+  folds_ = map.task_type == "sft" || is_preference_;
 }
 
 std::string_view TapeShape::target_of(std::string_view column) const {

@@ -23,9 +23,9 @@ constexpr bool is_handle =
     std::is_same_v<T, mortise_metric_instance> || std::is_same_v<T, mortise_tokenizer_instance> ||
     std::is_same_v<T, mortise_decoder> || std::is_same_v<T, mortise_format_instance> ||
     std::is_same_v<T, mortise_format_writer_instance> || std::is_same_v<T, mortise_loss_instance> ||
-    std::is_same_v<T, mortise_loss_plan> || std::is_same_v<T, mortise_op> ||
-    std::is_same_v<T, mortise_event> || std::is_same_v<T, mortise_lease> ||
-    std::is_same_v<T, mortise_communicator> ||
+    std::is_same_v<T, mortise_preference_instance> || std::is_same_v<T, mortise_loss_plan> ||
+    std::is_same_v<T, mortise_op> || std::is_same_v<T, mortise_event> ||
+    std::is_same_v<T, mortise_lease> || std::is_same_v<T, mortise_communicator> ||
     std::is_same_v<T, mortise_tokenizer_trainer_instance>;
 
 template <class T>

@@ -131,6 +131,13 @@ Result<Loss> Registry::open_loss(std::string_view plugin_id, const Json& config,
   return Loss::create(std::move(plugin), config, want_fused);
 }
 
+Result<PreferenceLoss> Registry::open_preference_loss(std::string_view plugin_id,
+                                                      const Json& config) {
+  MORTISE_ASSIGN(auto plugin, load(plugin_id));
+  MORTISE_TRY(check_config(*plugin, config));
+  return PreferenceLoss::create(std::move(plugin), config);
+}
+
 Result<DeviceOps> Registry::open_device_ops(std::string_view plugin_id) {
   MORTISE_ASSIGN(auto plugin, load(plugin_id));
   return DeviceOps::create(std::move(plugin));

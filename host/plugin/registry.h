@@ -18,6 +18,7 @@
 #include "plugin/loss.h"
 #include "plugin/metric.h"
 #include "plugin/plugin.h"
+#include "plugin/preference_loss.h"
 #include "plugin/tokenizer.h"
 #include "plugin/tokenizer_trainer.h"
 
@@ -52,6 +53,8 @@ class Registry {  // [any], but the order of used() is that of first use
                                                 const base::Json& config = {});
   base::Result<Loss> open_loss(std::string_view plugin_id, const base::Json& config = {},
                                bool want_fused = true);
+  base::Result<PreferenceLoss> open_preference_loss(std::string_view plugin_id,
+                                                    const base::Json& config = {});
   base::Result<DeviceOps> open_device_ops(std::string_view plugin_id);
 
   struct Detected {

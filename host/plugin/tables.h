@@ -13,6 +13,7 @@
 #include <mortise/draft/device_telemetry.h>
 #include <mortise/draft/device_torch_bridge.h>
 #include <mortise/draft/loss.h>
+#include <mortise/draft/loss_preference.h>
 #include <mortise/draft/tokenizer_trainer.h>
 #include <mortise/kind/format.h>
 #include <mortise/kind/format_writer.h>
@@ -125,6 +126,16 @@ struct TableFacts<mortise_loss> {
                       MORTISE_SLOT(mortise_loss, plan_destroy, Word::kSerial, Role::kEnds, true),
                       MORTISE_SLOT(mortise_loss, forward, Word::kSerial, Role::kPlain, true),
                       MORTISE_SLOT(mortise_loss, backward, Word::kSerial, Role::kPlain, true));
+};
+
+template <>
+struct TableFacts<mortise_preference_loss> {
+  static constexpr std::string_view kIds[] = {MORTISE_KIND_LOSS_PREFERENCE};
+  static constexpr size_t kSeats = 8;
+  static constexpr auto kSlots = std::make_tuple(
+      MORTISE_SLOT(mortise_preference_loss, create, Word::kAny, Role::kMakes, true),
+      MORTISE_SLOT(mortise_preference_loss, destroy, Word::kSerial, Role::kEnds, true),
+      MORTISE_SLOT(mortise_preference_loss, evaluate, Word::kSerial, Role::kPlain, true));
 };
 
 template <>

@@ -17,6 +17,8 @@ wrap_table<mortise_dataset_format_writer>(const void*, const std::string&, const
                                           bool);
 template base::Result<const mortise_loss*> wrap_table<mortise_loss>(const void*, const std::string&,
                                                                     const std::string&, bool);
+template base::Result<const mortise_preference_loss*> wrap_table<mortise_preference_loss>(
+    const void*, const std::string&, const std::string&, bool);
 template base::Result<const mortise_tokenizer_trainer*> wrap_table<mortise_tokenizer_trainer>(
     const void*, const std::string&, const std::string&, bool);
 

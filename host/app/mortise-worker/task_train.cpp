@@ -7,6 +7,7 @@
 #include "engine/op/op.h"
 #include "engine/train/train.h"
 #include "plugin/loss.h"
+#include "plugin/preference_loss.h"
 
 namespace mortise::worker {
 namespace {
@@ -48,6 +49,7 @@ struct Plugins {
   std::unique_ptr<TaskDevice> device;
   std::optional<plugin::Loss> loss_pack;
   std::unique_ptr<engine::Loss> loss;
+  std::optional<plugin::PreferenceLoss> preference;  // instead of both
   std::optional<plugin::Tokenizer> tokenizer;
   std::unique_ptr<engine::PluginEncoder> encoder;
 };
@@ -56,6 +58,11 @@ Status open_loss(Context& context, Plugins& plugins) {
   const Json& use = context.task.manifest["plugins"]["loss"];
   std::string id = use.is_object() ? use["id"].as_string() : use.as_string();
   if (id.empty()) id = "mortise.loss_cross_entropy";
+  MORTISE_ASSIGN(const auto plugin, context.registry.load(id));
+  if (plugin->has_interface(MORTISE_KIND_LOSS_PREFERENCE)) {
+    MORTISE_ASSIGN(plugins.preference, context.registry.open_preference_loss(id, use["config"]));
+    return {};
+  }
   MORTISE_ASSIGN(plugins.loss_pack, context.registry.open_loss(id, use["config"]));
   plugins.loss = std::make_unique<engine::Loss>(
       plugins.loss_pack->table(), plugins.loss_pack->instance(),
@@ -127,6 +134,7 @@ engine::TrainRequest request_of(Context& context, Plugins& plugins) {
   request.domain = context.domain_or_null();
   request.device = &plugins.device->device;
   request.loss = plugins.loss.get();
+  request.preference = plugins.preference ? &*plugins.preference : nullptr;
   request.encoder = plugins.encoder.get();
   request.threads = context.task.threads;
   request.facts = facts_of(context, plugins);

@@ -44,8 +44,11 @@ const char* gap_after(const PictureMark& mark) {
   return mark.text == mark.token ? "\n" : "";
 }
 
-// What a token contributes is learned when it begins inside a span.
-void label_spans(const EncodedText& text, const std::vector<ByteSpan>& spans, EncodedRow& row) {
+// What a token contributes is learned when it begins inside a span, with the weight of that span.
+void label_spans(const EncodedText& text, const ChatText& chat, EncodedRow& row) {
+  const std::vector<ByteSpan>& spans = chat.train_spans;
+  const bool weighs = std::ranges::any_of(chat.weights, [](double weight) { return weight != 1; });
+  if (weighs) row.weights.assign(text.ids.size(), 0);
   size_t span = 0;
   for (size_t i = 0; i < text.ids.size(); ++i) {
     const auto [begin, end] = text.offsets[i];
@@ -53,6 +56,7 @@ void label_spans(const EncodedText& text, const std::vector<ByteSpan>& spans, En
     while (span < spans.size() && at >= spans[span].end) ++span;
     if (span < spans.size() && at >= spans[span].begin && end > begin) {
       row.labels[i] = text.ids[i];
+      if (weighs) row.weights[i] = chat.weights[span];
     }
   }
 }
@@ -158,6 +162,12 @@ Json RowEncoder::with_marks(const RowMessages& row) const {
 }
 
 base::Result<EncodedRow> RowEncoder::encode(const Json& row, const MediaTokens& tokens) const {
+  if (settings_.task_type == "preference") return encode_pair(row, tokens);
+  if (settings_.task_type == "kto") return encode_judged(row, tokens);
+  return encode_one(row, tokens);
+}
+
+base::Result<EncodedRow> RowEncoder::encode_one(const Json& row, const MediaTokens& tokens) const {
   auto encoded = settings_.task_type == "tokens"     ? encode_tokens(row)
                  : settings_.task_type == "pretrain" ? encode_text(row)
                                                      : encode_chat(row, tokens);
@@ -214,7 +224,7 @@ base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row, const MediaTok
   MORTISE_ASSIGN(EncodedText text, encoder_->encode(chat.text));
   EncodedRow out;
   out.labels.assign(text.ids.size(), kNoLabel);
-  label_spans(text, chat.train_spans, out);
+  label_spans(text, chat, out);
   out.ids = std::move(text.ids);
   MORTISE_TRY(expand(conversation.media, counts, out));
   return out;
@@ -332,15 +342,16 @@ base::Status RowEncoder::expand(const std::vector<MediaField>& media,
   size_t next[2] = {0, 0};
   for (size_t i = 0; i < row.ids.size(); ++i) {
     const size_t k = row.ids[i] == kinds[0].token_id ? 0 : row.ids[i] == kinds[1].token_id ? 1 : 2;
-    int64_t times = 1;
+    int64_t count = 1;
     if (k < 2) {
       const size_t medium = order[k][next[k]++];
-      times = counts[medium];
-      wide.pictures.push_back({medium, static_cast<int64_t>(wide.ids.size()), times});
+      count = counts[medium];
+      wide.pictures.push_back({medium, static_cast<int64_t>(wide.ids.size()), count});
     }
-    wide.ids.insert(wide.ids.end(), static_cast<size_t>(times), row.ids[i]);
-    wide.labels.insert(wide.labels.end(), static_cast<size_t>(times),
-                       k < 2 ? kNoLabel : row.labels[i]);
+    const auto times = static_cast<size_t>(count);
+    wide.ids.insert(wide.ids.end(), times, row.ids[i]);
+    wide.labels.insert(wide.labels.end(), times, k < 2 ? kNoLabel : row.labels[i]);
+    if (!row.weights.empty()) wide.weights.insert(wide.weights.end(), times, row.weights[i]);
   }
   row = std::move(wide);
   return {};
@@ -379,11 +390,14 @@ base::Status RowEncoder::truncate(EncodedRow& row) const {
     return place.begin < begin || place.begin + place.tokens > end;
   });
   for (PicturePlace& place : row.pictures) place.begin -= begin;
-  const auto cut = [&](std::vector<int32_t>& values) {
-    values = std::vector<int32_t>(values.begin() + begin, values.begin() + end);
+  const auto cut = [&](auto& values) {
+    if (values.empty()) return;
+    values.erase(values.begin() + end, values.end());
+    values.erase(values.begin(), values.begin() + begin);
   };
   cut(row.ids);
   cut(row.labels);
+  cut(row.weights);
   return {};
 }
 

@@ -37,6 +37,7 @@ struct RowSettings {
   int64_t length_max = 2048;  // tokens of a row, placeholders repeated
   Truncation truncation = Truncation::kRefuse;
   PictureMark image, video;
+  bool shares_beginnings = false;  // of preference pairs: positions must be those of the tokens
 };
 // The marks of a model, as its configuration names them and its tokenizer spells them; length_max
 // is the model's. Errors: INVALID_ARGUMENT for an id that the tokenizer does not have.
@@ -51,8 +52,16 @@ struct PicturePlace {
 struct EncodedRow {
   std::vector<int32_t> ids;
   std::vector<int32_t> labels;  // as long as ids; kNoLabel where nothing is learned; not shifted
+  std::vector<double> weights;  // of the labels, as long as ids; empty: each counts 1
   std::vector<PicturePlace> pictures;  // those that stand in ids, in order
   std::string tensors;                 // of a "tokens" row: a .safetensors with pixel_values
+  // A preference row is two sequences end to end: from here on the one with the worse answer. 0:
+  // one sequence.
+  int64_t split = 0;
+  // So many tokens begin both and are left out of the second; the keys of its attention begin with
+  // theirs. None of what is left is a placeholder of a picture.
+  int64_t shared = 0;
+  bool is_wanted = true;  // "label" of a kto row
 };
 
 // A conversation to render; also what evaluation asks the model.
@@ -104,6 +113,10 @@ class RowEncoder {  // [parallel]
   base::Result<std::vector<int64_t>> counted(const RowMessages& row,
                                              const MediaTokens& tokens) const;
   base::Result<std::vector<int32_t>> plain_prompt(const RowMessages& conversation) const;
+  base::Result<EncodedRow> encode_one(const base::Json& row, const MediaTokens& tokens) const;
+  // In preference_rows.cpp. The media of a pair are asked for twice.
+  base::Result<EncodedRow> encode_pair(const base::Json& row, const MediaTokens& tokens) const;
+  base::Result<EncodedRow> encode_judged(const base::Json& row, const MediaTokens& tokens) const;
   base::Result<EncodedRow> encode_tokens(const base::Json& row) const;
   base::Result<EncodedRow> encode_text(const base::Json& row) const;
   base::Result<EncodedRow> encode_chat(const base::Json& row, const MediaTokens& tokens) const;

@@ -92,7 +92,8 @@ base::Result<Json> report_text(const Json& row) {
 base::Result<RowMessages> messages_of(const Json& row, const std::string& task_type) {
   RowMessages out;
   out.media = media_fields(row);
-  if (task_type == "sft" || task_type == "chat") {
+  if (task_type == "sft" || task_type == "chat" || task_type == "preference" ||
+      task_type == "kto") {
     MORTISE_ASSIGN(out.messages, conversation(row));
     MORTISE_ASSIGN(out.tools, tools_of(row));
     return out;
@@ -112,10 +113,10 @@ base::Result<RowMessages> messages_of(const Json& row, const std::string& task_t
     if (row["text"].is_string()) question = row["text"].as_string();
     MORTISE_ASSIGN(answer, want_text(row, "label"));
   } else {
-    return Error(
-        Code::kUnimplemented,
-        "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
-        "sft, chat, vqa, video_qa, caption, ocr, report, classification, pretrain and tokens can.");
+    return Error(Code::kUnimplemented,
+                 "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
+                 "sft, chat, preference, kto, vqa, video_qa, caption, ocr, report, classification, "
+                 "pretrain and tokens can.");
   }
   out.messages.push_back(message("user", question));
   out.messages.push_back(message("assistant", std::move(answer)));

@@ -163,6 +163,39 @@ base::Status Adapter::attach() {
   return {};
 }
 
+// Off: the factors leave their layers, and tensors that train whole change places with the base's.
+void Adapter::attach_factors(bool on) {
+  for (const auto& layer : layers_) {
+    LoraFactors* factors = on ? &layer->factors : nullptr;
+    if (layer->linear != nullptr) layer->linear->lora = factors;
+    if (layer->embedding != nullptr) layer->embedding->lora = factors;
+  }
+  for (auto& [slot, other] : originals_) std::swap(*slot, other);
+}
+
+base::Status Adapter::check_patterns() const {
+  const auto find_unused = [&](const auto& patterns, const char* field) -> base::Status {
+    for (const auto& [text, value] : patterns) {
+      AdapterConfig alone;
+      alone.rank_pattern = {{text, 2}};  // r is 8 where it does not match
+      bool is_used = false;
+      for (const auto& layer : layers_) {
+        MORTISE_ASSIGN(const ModuleRank rank, rank_of(alone, layer->name()));
+        is_used = is_used || rank.rank == 2;
+      }
+      if (is_used) continue;
+      return Error(Code::kInvalidArgument,
+                   "\"" + text + "\" of " + field + " matches no module that the adapter takes.",
+                   "It is a regular expression of the end of a module's name; the adapter takes " +
+                       layers_.front()->name() + ", ...")
+          .at_field(std::string("/method/") + field);
+    }
+    return {};
+  };
+  MORTISE_TRY(find_unused(config_.rank_pattern, "rank_pattern"));
+  return find_unused(config_.alpha_pattern, "alpha_pattern");
+}
+
 void Adapter::list_factors() {
   for (const auto& layer : layers_) {
     LoraFactors& f = layer->factors;
@@ -222,8 +255,7 @@ void Adapter::list_biases() {
 void Adapter::initialise(uint64_t seed) {
   for (const auto& layer : layers_) {
     LoraFactors& f = layer->factors;
-    const std::string& module =
-        layer->linear != nullptr ? layer->linear->name : layer->embedding->name;
+    const std::string& module = layer->name();
     if (layer->embedding != nullptr) {
       fill_normal(f.b, seed, module + ".lora_embedding_B", 1);
     } else if (config_.gaussian_init) {
@@ -239,6 +271,7 @@ base::Result<std::unique_ptr<Adapter>> Adapter::create(Model& model, AdapterConf
   return guarded([&]() -> base::Result<std::unique_ptr<Adapter>> {
     std::unique_ptr<Adapter> adapter(new Adapter(model, std::move(config)));
     MORTISE_TRY(adapter->attach());
+    MORTISE_TRY(adapter->check_patterns());
     adapter->initialise(seed);
     return adapter;
   });

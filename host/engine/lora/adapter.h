@@ -27,8 +27,9 @@ class Adapter {
  public:
   // A new one: A uniform in +-1/sqrt(K) (Kaiming with a = sqrt 5), B zero, so the model computes
   // what it did; numbers come from (seed, name of the tensor). Errors: INVALID_ARGUMENT when no
-  // module matches, naming those there are; FAILED_PRECONDITION when the model carries an adapter;
-  // UNIMPLEMENTED for modules_to_save of a tied head.
+  // module matches, naming those there are, or a rank_pattern or alpha_pattern matches none;
+  // FAILED_PRECONDITION when the model carries an adapter; UNIMPLEMENTED for modules_to_save of a
+  // tied head.
   static base::Result<std::unique_ptr<Adapter>> create(Model& model, AdapterConfig config,
                                                        uint64_t seed);
 
@@ -54,6 +55,18 @@ class Adapter {
   base::Status save(base::FileOps& files, const std::string& folder,
                     const std::string& base_model) const;
 
+  // While one lives, the model computes as the base did before the adapter came. [serial]
+  class Off {
+   public:
+    explicit Off(Adapter& adapter) : adapter_(adapter) { adapter_.attach_factors(false); }
+    ~Off() { adapter_.attach_factors(true); }
+    Off(const Off&) = delete;
+    Off& operator=(const Off&) = delete;
+
+   private:
+    Adapter& adapter_;
+  };
+
   // Folds the adapter into the model's own weights, for good; the adapter is empty afterwards.
   base::Status merge();
 
@@ -62,11 +75,15 @@ class Adapter {
     Linear* linear = nullptr;  // one of the two
     Embedding* embedding = nullptr;
     LoraFactors factors;
+
+    const std::string& name() const { return linear != nullptr ? linear->name : embedding->name; }
   };
   Adapter(Model& model, AdapterConfig config) : model_(model), config_(std::move(config)) {}
 
   base::Status attach();
   base::Status attach_layer(const std::string& module, Linear* linear, Embedding* embedding);
+  base::Status check_patterns() const;
+  void attach_factors(bool on);
   void list_factors();
   base::Status list_whole_modules();
   void list_biases();

@@ -3,13 +3,16 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/index_select.h>
 #include <ATen/ops/mm.h>
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <numbers>
 #include <string>
 
+#include "engine/model/recompute.h"
 #include "engine/op/failure.h"
 
 namespace mortise::engine {
@@ -95,8 +98,15 @@ Tensor self_attention(Pass& pass, const Decoder& decoder, size_t index, const Te
   q = rope(*pass.device, q, rotation.cos, rotation.sin);
   k = rope(*pass.device, k, rotation.cos, rotation.sin);
   const AttentionShape shape{1 / std::sqrt(static_cast<double>(head_dim)), true, layer.window};
-  const Tensor o = in.caches.empty() ? attention(*pass.device, q, k, v, in.bounds, in.bounds, shape)
-                                     : attend_cached(pass, index, q, k, v, in, shape);
+  Tensor o;
+  if (!in.caches.empty()) {
+    o = attend_cached(pass, index, q, k, v, in, shape);
+  } else if (in.key_rows.defined()) {
+    o = attention(*pass.device, q, at::index_select(k, 0, in.key_rows),
+                  at::index_select(v, 0, in.key_rows), in.bounds, in.key_bounds, shape);
+  } else {
+    o = attention(*pass.device, q, k, v, in.bounds, in.bounds, shape);
+  }
   return layer.o.forward(pass, o.view({x.size(0), -1}));
 }
 
@@ -105,6 +115,32 @@ Tensor mlp(Pass& pass, const DecoderLayer& layer, const Tensor& x) {
   const Tensor gate = layer.gate.forward(pass, x);  // [T, F]
   const Tensor up = layer.up.forward(pass, x);      // [T, F]
   return layer.down.forward(pass, swiglu(*pass.device, gate, up));
+}
+
+// Between layers flow {the stream [T, C], what the last layer adds to it [T, C]}; before the first
+// layer the stream alone. {norm of the sum, the sum}.
+std::pair<Tensor, Tensor> next_norm(Pass& pass, const std::vector<Tensor>& flow, const Norm& norm) {
+  if (flow.size() == 1) return {rms_norm(*pass.device, flow[0], norm.weight, norm.eps), flow[0]};
+  return rms_norm_residual(*pass.device, flow[1], flow[0], norm.weight, norm.eps);
+}
+
+Tensor stream_of(const std::vector<Tensor>& flow) {
+  return flow.size() == 1 ? flow[0] : flow[0] + flow[1];
+}
+
+std::vector<Tensor> decoder_layer(Pass& pass, const Decoder& decoder, size_t index,
+                                  const std::vector<Tensor>& flow, const Rotation& rotation,
+                                  const DecoderInputs& in) {
+  const DecoderLayer& layer = decoder.layers[index];
+  const auto [x, stream] = next_norm(pass, flow, layer.input_norm);
+  const Tensor delta = self_attention(pass, decoder, index, x, rotation, in);
+  const auto [y, sum] = next_norm(pass, {stream, delta}, layer.post_norm);
+  return {sum, mlp(pass, layer, y)};
+}
+
+std::vector<Tensor> trained_of(const DecoderLayer& l) {
+  return trained_tensors({&l.q, &l.k, &l.v, &l.o, &l.gate, &l.up, &l.down},
+                         {&l.input_norm, &l.post_norm, &l.q_norm, &l.k_norm});
 }
 
 void check_room(const DecoderInputs& in) {
@@ -169,29 +205,27 @@ DecoderOutputs run_decoder(Pass& pass, const Decoder& decoder, const DecoderInpu
   const int64_t axes = in.positions.size() == 3 * rows ? 3 : 1;
   const auto [cos, sin] = rotary_table(decoder.config, in.positions, axes);
   const Rotation rotation{cos.to(in.embeds.options()), sin.to(in.embeds.options())};
-  Tensor stream = in.embeds, normed, delta;  // [T, C]; delta: what the last block adds
-  const auto next_norm = [&](const Norm& norm) {
-    if (!delta.defined()) {
-      normed = rms_norm(*pass.device, stream, norm.weight, norm.eps);
-    } else {
-      std::tie(normed, stream) =
-          rms_norm_residual(*pass.device, delta, stream, norm.weight, norm.eps);
-    }
-  };
+  const auto shared =
+      std::make_shared<const DecoderInputs>(DecoderInputs{.embeds = {},
+                                                          .positions = {},
+                                                          .bounds = in.bounds,
+                                                          .key_rows = in.key_rows,
+                                                          .key_bounds = in.key_bounds,
+                                                          .caches = in.caches});
+  std::vector<Tensor> flow = {in.embeds};
   for (size_t i = 0; i < decoder.layers.size(); ++i) {
-    const DecoderLayer& layer = decoder.layers[i];
-    next_norm(layer.input_norm);
-    if (in.keep_states) out.states.push_back(stream);
-    delta = self_attention(pass, decoder, i, normed, rotation, in);
-    next_norm(layer.post_norm);
-    delta = mlp(pass, layer, normed);
+    if (in.keep_states) out.states.push_back(stream_of(flow));
+    flow = run_layer(pass, flow, trained_of(decoder.layers[i]),
+                     [&decoder, i, rotation, shared](Pass& now, const std::vector<Tensor>& x) {
+                       return decoder_layer(now, decoder, i, x, rotation, *shared);
+                     });
   }
-  next_norm(decoder.norm);
+  auto [last, stream] = next_norm(pass, flow, decoder.norm);
   if (in.keep_states) out.states.push_back(stream);
   for (size_t s = 0; s < in.caches.size(); ++s) {
     in.caches[s]->advance(in.bounds.host[s + 1] - in.bounds.host[s]);
   }
-  out.last = normed;
+  out.last = last;
   return out;
 }
 

@@ -63,6 +63,8 @@ struct DecoderInputs {
   at::Tensor embeds;               // [T, C]
   std::vector<int32_t> positions;  // [T], or [3, T] with rope.sections
   Bounds bounds;                   // sequences of the rows
+  at::Tensor key_rows;             // int32 [M]: keys of all sequences by row; undefined: their own
+  Bounds key_bounds;               // of key_rows, one sequence a sequence
   std::vector<KvCache*> caches;    // one a sequence, or empty; advanced by the call
   bool keep_states = false;
 };

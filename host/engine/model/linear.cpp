@@ -49,11 +49,31 @@ Tensor dora_factor(const Tensor& weight, const LoraFactors& lora) {
   return lora.magnitude / norm;
 }
 
-// scale * B A dropout(x), in fp32. [N, O]
-Tensor dropped_part(Pass& pass, const Tensor& x, const LoraFactors& lora) {
-  const Tensor dropped = x.to(at::kFloat) * dropout_mask(pass, x, lora.dropout);  // [N, K]
-  const Tensor xa = linear(*pass.device, dropped, lora.a, Tensor());              // [N, R]
+// scale * B A x, in fp32. [N, O]
+Tensor low_rank_part(Pass& pass, const Tensor& x, const LoraFactors& lora) {
+  const Tensor xa = linear(*pass.device, x, lora.a, Tensor());  // [N, R]
   return linear(*pass.device, xa, lora.b, Tensor()) * lora.scale;
+}
+
+// DoRA in fp32: with m = magnitude / norm, and x' = dropout(x),
+//   y = W x + bias + (m - 1) W x' + m scale B A x',
+// which without dropout is m (W x + scale B A x) + bias. PEFT drops the input of the second product
+// of W too.
+Tensor dora_forward(Pass& pass, const Linear& l, const Tensor& x, bool drops) {
+  const LoraFactors& lora = *l.lora;
+  const Tensor m = dora_factor(l.weight, lora);  // [O]
+  Tensor y;
+  if (drops) {
+    const Tensor base = linear(*pass.device, x, l.weight, Tensor()).to(at::kFloat);
+    const Tensor dropped = x.to(at::kFloat) * dropout_mask(pass, x, lora.dropout);  // [N, K]
+    const Tensor again = linear(*pass.device, dropped.to(x.scalar_type()), l.weight, Tensor());
+    y = base + again.to(at::kFloat) * (m - 1) + low_rank_part(pass, dropped, lora) * m;
+  } else {
+    y = linear_lora(*pass.device, x, l.weight, Tensor(), lora.a, lora.b, lora.scale)
+            .to(at::kFloat) *
+        m;
+  }
+  return l.bias.defined() ? y + l.bias.to(at::kFloat) : y;
 }
 
 }  // namespace
@@ -61,22 +81,11 @@ Tensor dropped_part(Pass& pass, const Tensor& x, const LoraFactors& lora) {
 Tensor Linear::forward(Pass& pass, const Tensor& x) const {
   if (lora == nullptr) return linear(*pass.device, x, weight, bias);
   const bool drops = pass.training && lora->dropout > 0;
-  if (!drops && !lora->magnitude.defined()) {
-    return linear_lora(*pass.device, x, weight, bias, lora->a, lora->b, lora->scale);
-  }
-  const Tensor base_bias = lora->magnitude.defined() ? Tensor() : bias;
-  Tensor y;
-  if (drops) {
-    y = linear(*pass.device, x, weight, base_bias).to(at::kFloat) + dropped_part(pass, x, *lora);
-  } else {
-    y = linear_lora(*pass.device, x, weight, base_bias, lora->a, lora->b, lora->scale)
-            .to(at::kFloat);
-  }
-  if (lora->magnitude.defined()) {
-    y = y * dora_factor(weight, *lora);
-    if (bias.defined()) y = y + bias.to(at::kFloat);
-  }
-  return y.to(x.scalar_type());
+  if (lora->magnitude.defined()) return dora_forward(pass, *this, x, drops).to(x.scalar_type());
+  if (!drops) return linear_lora(*pass.device, x, weight, bias, lora->a, lora->b, lora->scale);
+  const Tensor base = linear(*pass.device, x, weight, bias).to(at::kFloat);
+  const Tensor dropped = x.to(at::kFloat) * dropout_mask(pass, x, lora->dropout);  // [N, K]
+  return (base + low_rank_part(pass, dropped, *lora)).to(x.scalar_type());
 }
 
 Tensor Embedding::forward(Pass& pass, const Tensor& ids) const {

@@ -21,6 +21,7 @@ struct Pass {
   bool training = false;       // dropout is on
   uint64_t dropout_seed = 0;   // a mask is a function of this seed and of the number of the call
   uint64_t dropout_calls = 0;  // counts up; the train loop stores nothing else to resume exactly
+  bool recompute = false;      // layers run again in the backward pass: model/recompute.h
 };
 
 // Low-rank factors of one layer (Hu et al. 2021, equation 3), fp32 whatever the base is. Owned by

@@ -432,6 +432,8 @@ TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
                                        {.embeds = embeds,
                                         .positions = in.positions,
                                         .bounds = in.bounds,
+                                        .key_rows = in.key_rows,
+                                        .key_bounds = in.key_bounds,
                                         .caches = in.caches,
                                         .keep_states = in.keep_states});
   out.last = std::move(decoded.last);

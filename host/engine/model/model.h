@@ -79,6 +79,8 @@ struct TextInputs {
   at::Tensor ids;                  // int32 [T]
   std::vector<int32_t> positions;  // [T], or [3, T] from mrope_positions
   Bounds bounds;                   // sequences of the rows
+  at::Tensor key_rows;             // as DecoderInputs: sequences that share a beginning
+  Bounds key_bounds;
   at::Tensor pixels;  // [I, 3, H, W]: images in the order of their tokens; or undefined
   // Instead of the tower's run over pixels or patches, whose grids stay: [I*P, C], of Qwen-VL
   // [M, C]; or undefined.

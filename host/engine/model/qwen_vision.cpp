@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <memory>
 #include <string>
 
 #include "engine/model/clip.h"
+#include "engine/model/recompute.h"
 #include "engine/op/failure.h"
 
 namespace mortise::engine {
@@ -179,21 +181,35 @@ TowerPlan plan_of(const QwenVisionConfig& config, const PatchBatch& pictures) {
   return plan;
 }
 
+// x [P, C] -> [P, C]
+Tensor tower_block(Pass& pass, const QwenTower& tower, const QwenBlock& block, const Tensor& x,
+                   const TowerPlan& plan, bool is_full) {
+  const Tensor h = x + tower_attention(pass, tower, block, block_norm(pass, x, block.norm1),
+                                       plan.rotation, is_full ? plan.frames : plan.windows);
+  return h + tower_mlp(pass, tower, block, block_norm(pass, h, block.norm2));
+}
+
+std::vector<Tensor> trained_of(const QwenBlock& b) {
+  return trained_tensors({&b.qkv, &b.proj, &b.fc1, &b.fc2, &b.gate, &b.up, &b.down},
+                         {&b.norm1, &b.norm2});
+}
+
 // Rows after the last block [P, C], in the order of the plan. `states`: those after each, or
 // nullptr.
 Tensor run_blocks(Pass& pass, const QwenTower& tower, const PatchBatch& pictures,
-                  const TowerPlan& plan, std::vector<Tensor>* states) {
+                  const std::shared_ptr<const TowerPlan>& plan, std::vector<Tensor>* states) {
   const QwenVisionConfig& config = tower.config;
   const Tensor weight = tower.patch_weight.reshape({config.hidden_size, -1});
   Tensor x = linear(*pass.device, pictures.patches.to(weight.scalar_type()), weight, Tensor());
-  if (config.window > 0) x = at::index_select(x, 0, index_tensor(plan.patch_order));  // [P, C]
+  if (config.window > 0) x = at::index_select(x, 0, index_tensor(plan->patch_order));  // [P, C]
   if (states != nullptr) states->push_back(x);
   for (size_t i = 0; i < tower.blocks.size(); ++i) {
     const QwenBlock& block = tower.blocks[i];
     const bool is_full = config.window == 0 || config.full_layers[i];
-    x = x + tower_attention(pass, tower, block, block_norm(pass, x, block.norm1), plan.rotation,
-                            is_full ? plan.frames : plan.windows);
-    x = x + tower_mlp(pass, tower, block, block_norm(pass, x, block.norm2));
+    x = run_layer(pass, {x}, trained_of(block),
+                  [&tower, &block, plan, is_full](Pass& now, const std::vector<Tensor>& in) {
+                    return std::vector{tower_block(now, tower, block, in[0], *plan, is_full)};
+                  })[0];
     if (states != nullptr) states->push_back(x);
   }
   return x;
@@ -306,22 +322,22 @@ Tensor merge_rows(Pass& pass, const QwenTower& tower, const Tensor& rows) {
 }
 
 Tensor qwen_tower_rows(Pass& pass, const QwenTower& tower, const PatchBatch& pictures) {
-  const TowerPlan plan = plan_of(tower.config, pictures);
+  const auto plan = std::make_shared<const TowerPlan>(plan_of(tower.config, pictures));
   const Tensor rows = run_blocks(pass, tower, pictures, plan, nullptr);
-  if (plan.patch_order.empty()) return rows;
-  std::vector<int64_t> inverse(plan.patch_order.size());
+  if (plan->patch_order.empty()) return rows;
+  std::vector<int64_t> inverse(plan->patch_order.size());
   for (size_t i = 0; i < inverse.size(); ++i) {
-    inverse[static_cast<size_t>(plan.patch_order[i])] = static_cast<int64_t>(i);
+    inverse[static_cast<size_t>(plan->patch_order[i])] = static_cast<int64_t>(i);
   }
   return at::index_select(rows, 0, index_tensor(inverse));
 }
 
 QwenFeatures run_qwen_vision(Pass& pass, const QwenTower& tower, const PatchBatch& pictures) {
-  const TowerPlan plan = plan_of(tower.config, pictures);
+  const auto plan = std::make_shared<const TowerPlan>(plan_of(tower.config, pictures));
   QwenFeatures out;
   out.features = merge_rows(pass, tower, run_blocks(pass, tower, pictures, plan, &out.states));
   if (tower.config.window > 0) {
-    out.features = at::index_select(out.features, 0, index_tensor(plan.cell_inverse));
+    out.features = at::index_select(out.features, 0, index_tensor(plan->cell_inverse));
   }
   return out;
 }

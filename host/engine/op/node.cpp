@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 
@@ -64,6 +65,60 @@ void record(const char* name, const std::vector<at::Tensor>& inputs,
   }
   node->set_next_edges(std::move(edges));
   for (at::Tensor* output : outputs) torch::autograd::set_history(*output, node);
+}
+
+namespace {
+
+// The gradients of `sources` (those that are wanted) from those of the outputs that were used.
+std::vector<at::Tensor> grads_of(const std::vector<at::Tensor>& outputs,
+                                 const std::vector<at::Tensor>& grads,
+                                 const std::vector<at::Tensor>& sources,
+                                 const std::vector<bool>& wanted) {
+  variable_list used, used_grads, asked;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!grads[i].defined() || !outputs[i].requires_grad()) continue;
+    used.push_back(outputs[i]);
+    used_grads.push_back(grads[i]);
+  }
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (wanted[i]) asked.push_back(sources[i]);
+  }
+  std::vector<at::Tensor> out(sources.size());
+  if (used.empty() || asked.empty()) return out;
+  const variable_list found = torch::autograd::grad(used, asked, used_grads, /*retain_graph=*/false,
+                                                    /*create_graph=*/false, /*allow_unused=*/true);
+  size_t next = 0;
+  for (size_t i = 0; i < sources.size(); ++i) {
+    if (wanted[i]) out[i] = found[next++];
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> recomputed(const std::vector<at::Tensor>& inputs,
+                                   const std::vector<at::Tensor>& parameters, Body body) {
+  std::vector<at::Tensor> outputs, kept, sources = inputs;
+  {
+    const NoRecord quiet;
+    outputs = body(inputs);
+  }
+  for (const at::Tensor& input : inputs) kept.push_back(input.detach());
+  sources.insert(sources.end(), parameters.begin(), parameters.end());
+  std::vector<at::Tensor*> slots;
+  for (at::Tensor& output : outputs) slots.push_back(&output);
+  record("recomputed", sources, slots,
+         [kept, parameters, body = std::move(body)](const auto& grads, const auto& wanted) {
+           std::vector<at::Tensor> again;
+           for (size_t i = 0; i < kept.size(); ++i) {
+             again.push_back(kept[i].detach().set_requires_grad(wanted[i]));
+           }
+           std::vector<at::Tensor> all = again;
+           all.insert(all.end(), parameters.begin(), parameters.end());
+           const at::AutoGradMode recording(true);
+           return grads_of(body(again), grads, all, wanted);
+         });
+  return outputs;
 }
 
 void set_compute_threads(int32_t count) {

@@ -29,6 +29,14 @@ void record(const char* name, const std::vector<at::Tensor>& inputs,
 // Whether record() would do anything.
 bool records(std::initializer_list<at::Tensor> inputs);
 
+// body(inputs), which runs once more in the backward pass instead of keeping what that pass needs
+// (Chen et al. 2016, "Training deep nets with sublinear memory cost"). parameters: the tensors that
+// body reads besides its inputs and that may train. body must compute the same bits both times from
+// what it holds, give fresh tensors, and outlive nothing that it refers to.
+using Body = std::function<std::vector<at::Tensor>(const std::vector<at::Tensor>& inputs)>;
+std::vector<at::Tensor> recomputed(const std::vector<at::Tensor>& inputs,
+                                   const std::vector<at::Tensor>& parameters, Body body);
+
 // Threads that libtorch and the composed operations use in this process; 1 or more. [init]
 void set_compute_threads(int32_t count);
 

@@ -83,6 +83,12 @@ at::Tensor embedding(Device& device, const at::Tensor& ids, const at::Tensor& ta
 at::Tensor linear_cross_entropy(Device& device, const at::Tensor& hidden, const at::Tensor& weight,
                                 const at::Tensor& rows, const at::Tensor& labels);
 
+// hidden [N, C], weight [V, C], rows and labels int32 [L] (a row at most once), answers [L] in
+// 0 .. count-1 -> fp64 [count]: the sum over the labels of each answer of log p(label).
+at::Tensor answer_log_probs(Device& device, const at::Tensor& hidden, const at::Tensor& weight,
+                            const at::Tensor& rows, const at::Tensor& labels,
+                            const std::vector<int32_t>& answers, int64_t count);
+
 // The loss of a pack. Plans are made for the largest batch seen and kept. [serial]
 class Loss {
  public:

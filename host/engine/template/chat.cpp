@@ -2,6 +2,7 @@
 #include "engine/template/chat.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/utf8.h"
 #include "engine/template/text.h"
@@ -170,32 +171,48 @@ base::Result<ByteSpan> span_by_marks(const Template& chat_template, const ChatRe
   return ByteSpan{begin, without_trailing_space(text, end, end + mark)};
 }
 
-base::Result<std::vector<ByteSpan>> spans_of_blocks(const Rendering& rendering,
-                                                    const Json& messages) {
-  std::vector<bool> trained;
+// The {% generation %} blocks into `out`, each with the weight of its message.
+base::Status take_blocks(const Rendering& rendering, const Json& messages, ChatText& out) {
+  std::vector<double> weights;
   for (const Json& message : messages.items()) {
-    if (message["role"].as_string() == "assistant") trained.push_back(is_trained(message));
+    if (message["role"].as_string() == "assistant") weights.push_back(loss_weight(message));
   }
-  bool all = true;
-  for (const bool one : trained) all = all && one;
-  if (rendering.generation_hidden || (!all && trained.size() != rendering.generation.size())) {
+  const bool all = std::ranges::all_of(weights, [](double weight) { return weight == 1; });
+  if (rendering.generation_hidden || (!all && weights.size() != rendering.generation.size())) {
     return Error(Code::kFailedPrecondition,
                  "The {% generation %} blocks of the chat template cannot be told apart: one runs "
                  "in a macro, or their number differs from that of the assistant's messages.");
   }
-  std::vector<ByteSpan> spans;
   for (size_t i = 0; i < rendering.generation.size(); ++i) {
     const ByteSpan span = rendering.generation[i];
-    if ((all || trained[i]) && span.end > span.begin) spans.push_back(span);
+    const double weight = all ? 1 : weights[i];
+    if (weight == 0 || span.end <= span.begin) continue;
+    out.train_spans.push_back(span);
+    out.weights.push_back(weight);
   }
-  return spans;
+  return {};
+}
+
+base::Status check_weights(const Json& messages) {
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const Json& message = messages.at(i);
+    const Json &loss = message["loss"], &scale = message["loss_scale"];
+    const bool is_scale = scale.is_null() || (scale.is_number() && scale.as_double(-1) >= 0 &&
+                                              std::isfinite(scale.as_double()));
+    if (is_scale && (loss.is_null() || loss.is_bool())) continue;
+    return Error(Code::kInvalidArgument,
+                 is_scale ? "\"loss\" of a message must be true or false."
+                          : "\"loss_scale\" of a message must be a number from 0 on.")
+        .at_field("/messages/" + std::to_string(i) + (is_scale ? "/loss" : "/loss_scale"));
+  }
+  return {};
 }
 
 }  // namespace
 
-bool is_trained(const Json& message) {
-  return message["loss"].as_bool(true) && message["loss_scale"].as_double(1) != 0 &&
-         message["weight"].as_double(1) != 0;
+double loss_weight(const Json& message) {
+  const bool is_left_out = !message["loss"].as_bool(true) || message["weight"].as_double(1) == 0;
+  return is_left_out ? 0 : message["loss_scale"].as_double(1);
 }
 
 base::Result<std::string> render_chat(const Template& chat_template, const ChatRequest& request) {
@@ -211,19 +228,20 @@ base::Result<std::string> render_chat(const Template& chat_template, const ChatR
 base::Result<ChatText> render_for_training(const Template& chat_template,
                                            const ChatRequest& request) {
   ChatText out;
+  MORTISE_TRY(check_weights(request.messages));
   if (request.continue_final_message || !chat_template.has_generation_blocks()) {
     MORTISE_ASSIGN(out.text, render_chat(chat_template, request));
   } else {
     MORTISE_ASSIGN(Rendering rendering,
                    render(chat_template, request, request.messages, request.add_generation_prompt));
-    MORTISE_ASSIGN(out.train_spans, spans_of_blocks(rendering, request.messages));
+    MORTISE_TRY(take_blocks(rendering, request.messages, out));
     out.text = std::move(rendering.text);
     return out;
   }
   size_t last_end = 0;
   for (size_t i = 0; i < request.messages.size(); ++i) {
     const Json& message = request.messages.at(i);
-    if (message["role"].as_string() != "assistant" || !is_trained(message)) continue;
+    if (message["role"].as_string() != "assistant" || loss_weight(message) == 0) continue;
     MORTISE_ASSIGN(std::optional<ByteSpan> found,
                    span_by_prefix(chat_template, request, out.text, i));
     if (!found) {
@@ -232,6 +250,7 @@ base::Result<ChatText> render_for_training(const Template& chat_template,
     const ByteSpan span{std::max(found->begin, last_end), std::min(found->end, out.text.size())};
     if (span.end <= span.begin) continue;
     out.train_spans.push_back(span);
+    out.weights.push_back(loss_weight(message));
     last_end = span.end;
   }
   return out;

@@ -26,6 +26,7 @@ struct ChatRequest {
 struct ChatText {
   std::string text;
   std::vector<ByteSpan> train_spans;  // rising, not overlapping, none empty
+  std::vector<double> weights;        // one a span: loss_weight of its message
 };
 
 // The text alone. Errors: those of Template::render; INVALID_ARGUMENT when continue_final_message
@@ -35,8 +36,8 @@ base::Result<std::string> render_chat(const Template& chat_template, const ChatR
 // The text with its train spans: the {% generation %} blocks where the template has them, else for
 // each assistant message what its rendering adds to the prompt before it, with the end-of-turn mark
 // and without white space after that. A message with "loss": false, "loss_scale": 0 or "weight": 0
-// is left out. Errors: those of render_chat; FAILED_PRECONDITION naming the message whose text
-// cannot be found again.
+// is left out. Errors: those of render_chat; INVALID_ARGUMENT naming a "loss" or "loss_scale" that
+// is none; FAILED_PRECONDITION naming the message whose text cannot be found again.
 base::Result<ChatText> render_for_training(const Template& chat_template,
                                            const ChatRequest& request);
 
@@ -44,7 +45,8 @@ base::Result<ChatText> render_for_training(const Template& chat_template,
 std::vector<std::pair<size_t, size_t>> in_characters(const std::string& text,
                                                      const std::vector<ByteSpan>& spans);
 
-// Whether a message of the role assistant is to be learned.
-bool is_trained(const base::Json& message);
+// What each token of a message of the role assistant counts: its "loss_scale", else 1; 0 where it
+// is not to be learned.
+double loss_weight(const base::Json& message);
 
 }  // namespace mortise::engine

@@ -77,6 +77,36 @@ std::string key_of(const MediaField& medium) {
   return key;
 }
 
+// Which rows of the pass are the keys of each sequence: its own, and before them the beginning that
+// the worse answer of a pair shares with the better one.
+class KeyRows {
+ public:
+  // The row whose tokens begin at `offset` of the pass.
+  void add(int32_t offset, const EncodedRow& tokens) {
+    const auto size = static_cast<int32_t>(tokens.ids.size());
+    const auto split = tokens.split > 0 ? static_cast<int32_t>(tokens.split) : size;
+    append(offset, split);
+    if (split == size) return;
+    for (int32_t t = 0; t < tokens.shared; ++t) rows_.push_back(offset + t);
+    append(offset + split, size - split);
+    shares_ = shares_ || tokens.shared > 0;
+  }
+  // Into `inputs`, when there is anything to say.
+  void give(TextInputs& inputs) {
+    if (!shares_) return;
+    inputs.key_rows = int_tensor(rows_);
+    inputs.key_bounds = Bounds::of(std::move(bounds_));
+  }
+
+ private:
+  void append(int32_t begin, int32_t count) {
+    for (int32_t t = 0; t < count; ++t) rows_.push_back(begin + t);
+    bounds_.push_back(static_cast<int32_t>(rows_.size()));
+  }
+  std::vector<int32_t> rows_, bounds_ = {0};
+  bool shares_ = false;
+};
+
 }  // namespace
 
 int64_t labelled_count(const EncodedRow& row) {
@@ -84,23 +114,41 @@ int64_t labelled_count(const EncodedRow& row) {
                        [](int32_t label) { return label != kNoLabel; });
 }
 
+double labelled_weight(const EncodedRow& row) {
+  if (row.weights.empty()) return static_cast<double>(labelled_count(row));
+  double sum = 0;
+  for (size_t t = 1; t < row.ids.size(); ++t) {
+    if (row.labels[t] != kNoLabel) sum += row.weights[t];
+  }
+  return sum;
+}
+
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   PassBatch pass;
   std::vector<int32_t> ids, bounds = {0}, labelled_rows, labels;
   std::vector<Tensor> pixels;
   std::vector<const PatchBatch*> images, videos;
+  KeyRows keys;
   for (const LoadedRow* row : rows) {
     const EncodedRow& tokens = row->tokens;
     const auto offset = static_cast<int32_t>(ids.size());
+    const auto split = static_cast<size_t>(tokens.split);
     ids.insert(ids.end(), tokens.ids.begin(), tokens.ids.end());
     for (size_t t = 0; t < tokens.ids.size(); ++t) {
-      const auto position = static_cast<int32_t>(t);
-      pass.inputs.positions.push_back(position);
+      const bool is_worse = split > 0 && t >= split;
+      if (is_worse && t == split) bounds.push_back(offset + static_cast<int32_t>(split));
+      const size_t position = is_worse ? t - split + static_cast<size_t>(tokens.shared) : t;
+      pass.inputs.positions.push_back(static_cast<int32_t>(position));
       if (t + 1 == tokens.ids.size() || tokens.labels[t + 1] == kNoLabel) continue;
-      labelled_rows.push_back(offset + position);
+      labelled_rows.push_back(offset + static_cast<int32_t>(t));
       labels.push_back(tokens.labels[t + 1]);
+      pass.weights.push_back(tokens.weights.empty() ? 1 : tokens.weights[t + 1]);
+      pass.answers.push_back(static_cast<int32_t>(bounds.size()) - 1);
     }
     bounds.push_back(static_cast<int32_t>(ids.size()));
+    keys.add(offset, tokens);
+    pass.wanted.push_back(tokens.is_wanted ? 1 : 0);
+    if (split > 0) pass.wanted.push_back(0);
     if (row->pictures.pixels.defined()) pixels.push_back(row->pictures.pixels);
     images.push_back(&row->pictures.images);
     videos.push_back(&row->pictures.videos);
@@ -109,6 +157,10 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   }
   pass.tokens = static_cast<int64_t>(ids.size());
   pass.labelled = static_cast<int64_t>(labels.size());
+  if (std::ranges::all_of(pass.weights, [](double weight) { return weight == 1; })) {
+    pass.weights.clear();
+  }
+  keys.give(pass.inputs);
   pass.inputs.images = joined(images);
   pass.inputs.videos = joined(videos);
   pass.inputs.ids = int_tensor(ids);
@@ -172,11 +224,11 @@ base::Result<PoolWork<LoadedRow>> StepLoader::open(uint64_t index) const {
 base::Result<LoadedRow> StepLoader::make(const base::Json& json,
                                          std::vector<ingest::OpenMedium>& opened) const {
   std::vector<PreparedPicture> prepared;
+  std::vector<int64_t> counts;  // beside prepared
   std::vector<MediaField> fields;
   const MediaTokens tokens =
       [&](const std::vector<MediaField>& media) -> base::Result<std::vector<int64_t>> {
-    std::vector<int64_t> counts;
-    for (size_t i = 0; i < media.size(); ++i) {  // as media_fields() has them: in the same order
+    for (size_t i = counts.size(); i < media.size(); ++i) {  // in the order of media_fields()
       const auto at_medium = [&](Error error) {
         if (error.file.empty()) error.at_file(media[i].names.front());
         return error.field.empty() ? std::move(error.at_field(media[i].field)) : error;

@@ -37,12 +37,16 @@ struct StepRows {
 // One pass of the model: rows end to end.
 struct PassBatch {
   TextInputs inputs;
-  at::Tensor rows, labels;  // int32 [L]: position t predicts labels
+  at::Tensor rows, labels;       // int32 [L]: position t predicts labels
+  std::vector<double> weights;   // [L]; empty: each counts 1
+  std::vector<int32_t> answers;  // [L]: the sequence of inputs.bounds that a label is in
+  std::vector<int32_t> wanted;   // a sequence each: 1, or 0 for an answer to be made less likely
   std::vector<std::string> image_keys, video_keys;
   int64_t tokens = 0, labelled = 0;
 };
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows);
 int64_t labelled_count(const EncodedRow& row);  // labels that have a token before them
+double labelled_weight(const EncodedRow& row);  // the sum of their weights
 
 struct LoaderOptions {
   int64_t rows_per_step = 1;

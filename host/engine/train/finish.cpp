@@ -44,18 +44,18 @@ base::Status copy_companions(base::FileOps& files, const std::string& from, cons
 }  // namespace
 
 std::string metrics_line(const StepMetrics& m) {
-  return Json::object({{"step", m.step},
-                       {"epoch", m.epoch},
-                       {"loss", m.loss},
-                       {"grad_norm", m.grad_norm},
-                       {"learning_rate", m.learning_rate},
-                       {"tokens", m.tokens},
-                       {"labelled_tokens", m.labelled_tokens},
-                       {"examples", m.examples},
-                       {"seconds", m.seconds},
-                       {"data_wait_seconds", m.data_wait_seconds}})
-             .dump() +
-         "\n";
+  Json line = Json::object({{"step", m.step},
+                            {"epoch", m.epoch},
+                            {"loss", m.loss},
+                            {"grad_norm", m.grad_norm},
+                            {"learning_rate", m.learning_rate},
+                            {"tokens", m.tokens},
+                            {"labelled_tokens", m.labelled_tokens},
+                            {"examples", m.examples},
+                            {"seconds", m.seconds},
+                            {"data_wait_seconds", m.data_wait_seconds}});
+  for (const auto& [name, value] : m.more.members()) line[name] = value;
+  return line.dump() + "\n";
 }
 
 base::Result<std::unique_ptr<base::File>> open_lines(base::FileOps& files, const std::string& path,
@@ -102,6 +102,9 @@ Json TrainResult::to_json() const {
                        {"first_loss", first_loss},
                        {"last_loss", last_loss},
                        {"eval_loss", eval_loss < 0 ? Json() : Json(eval_loss)},
+                       {"best_step", best_step > 0 ? Json(best_step) : Json()},
+                       {"best_metric", best_step > 0 ? Json(best_metric) : Json()},
+                       {"stopped_early", stopped_early},
                        {"seconds", seconds},
                        {"data_wait_seconds", data_wait_seconds},
                        {"tokens", tokens},

@@ -18,6 +18,7 @@ struct StepMetrics {
   double epoch = 0, loss = 0, grad_norm = 0, learning_rate = 0;
   int64_t tokens = 0, labelled_tokens = 0, examples = 0;
   double seconds = 0, data_wait_seconds = 0;
+  base::Json more;  // of the objective: an object
 };
 std::string metrics_line(const StepMetrics& metrics);  // with its newline
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 
 #include "engine/op/node.h"
-#include "engine/op/op.h"
 #include "engine/train/batch.h"
+#include "engine/train/objective.h"
 
 namespace mortise::engine {
 
@@ -20,8 +20,9 @@ base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup
   StepLoader loader(*setup.dataset, *setup.encoder, setup.pictures, std::move(chosen),
                     Sampler(static_cast<uint64_t>(count), 0, /*shuffle=*/false),
                     {.rows_per_step = setup.settings.batch_size, .threads = 0});
+  MORTISE_ASSIGN(const auto objective, make_objective(request, setup));
   HeldOutLoss out;
-  double sum = 0;
+  double sum = 0, n = 0;
   while (out.rows < count) {
     MORTISE_ASSIGN(const StepRows step, loader.next());
     std::vector<const LoadedRow*> rows;
@@ -30,23 +31,22 @@ base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup
     Pass pass{.device = request.device};
     place_pictures(*setup.model, batch.inputs);
     features.place(pass, *setup.model, batch);
-    const TextOutputs states = run_text(pass, *setup.model, batch.inputs);
-    sum += loss_of(pass, *setup.model, states.last, batch.rows, batch.labels, request.loss)
-               .item<double>();
+    n += objective->begin_step(pass, step);
+    sum += objective->sum_of(pass, batch).item<double>();
     out.rows += static_cast<int64_t>(step.rows.size());
     out.labelled_tokens += batch.labelled;
   }
-  out.loss = sum / static_cast<double>(out.labelled_tokens);
+  out.loss = sum / n;
+  out.metrics = objective->take_metrics();
   return out;
 }
 
-std::string held_out_line(int64_t step, const HeldOutLoss& loss) {
-  return base::Json::object({{"step", step},
-                             {"eval_loss", loss.loss},
-                             {"rows", loss.rows},
-                             {"labelled_tokens", loss.labelled_tokens}})
-             .dump() +
-         "\n";
+base::Json held_out_line(int64_t step, const HeldOutLoss& loss) {
+  base::Json line = base::Json::object({{"step", step}, {"eval_loss", loss.loss}});
+  for (const auto& [name, value] : loss.metrics.members()) line["eval_" + name] = value;
+  line["rows"] = loss.rows;
+  line["labelled_tokens"] = loss.labelled_tokens;
+  return line;
 }
 
 }  // namespace mortise::engine

@@ -12,8 +12,9 @@
 namespace mortise::engine {
 
 struct HeldOutLoss {
-  double loss = 0;  // mean over the labelled tokens
+  double loss = 0;  // mean over the labelled tokens, or of the preference loss
   int64_t rows = 0, labelled_tokens = 0;
+  base::Json metrics;  // of the objective, under the names it has in training
 };
 
 // Over the first rows_max held-out rows, without dropout and without gradients; the numbers of the
@@ -22,7 +23,8 @@ struct HeldOutLoss {
 base::Result<HeldOutLoss> held_out_loss(const TrainRequest& request, const Setup& setup,
                                         FeatureCache& features, int64_t rows_max);
 
-// A line of eval.jsonl: step, eval_loss, rows, labelled_tokens.
-std::string held_out_line(int64_t step, const HeldOutLoss& loss);
+// A line of eval.jsonl: step, eval_loss, "eval_" and the name of each metric, rows,
+// labelled_tokens.
+base::Json held_out_line(int64_t step, const HeldOutLoss& loss);
 
 }  // namespace mortise::engine

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <tuple>
 
 #include "engine/op/failure.h"
 #include "engine/op/node.h"
@@ -54,14 +55,18 @@ bool is_decayed(std::string_view name) {
   return true;
 }
 
-FlatAdamW::FlatAdamW(const std::vector<Parameter>& parameters, const AdamOptions& options)
+FlatAdamW::FlatAdamW(const std::vector<Parameter>& parameters,
+                     const std::vector<ParameterRate>& rates, const AdamOptions& options)
     : options_(options) {
   const NoRecord quiet;
-  for (const Parameter& parameter : parameters) {
-    segments_.push_back({.parameter = parameter, .decays = is_decayed(parameter.name)});
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    segments_.push_back({.parameter = parameters[i], .rate = rates[i]});
+    if (!is_decayed(parameters[i].name)) segments_.back().rate.weight_decay = 0;
   }
-  std::stable_partition(segments_.begin(), segments_.end(),
-                        [](const Segment& segment) { return segment.decays; });
+  std::stable_sort(segments_.begin(), segments_.end(), [](const Segment& a, const Segment& b) {
+    return std::tie(b.rate.learning_rate, b.rate.weight_decay) <
+           std::tie(a.rate.learning_rate, a.rate.weight_decay);
+  });
   int64_t total = 0;
   for (Segment& segment : segments_) {
     segment.begin = total;
@@ -112,7 +117,7 @@ double FlatAdamW::grad_norm(Device& device) const {
   return std::sqrt(sum.item<double>());
 }
 
-void FlatAdamW::step(Device& device, double learning_rate, double grad_scale) {
+void FlatAdamW::step(Device& device, double rate_factor, double grad_scale) {
   const NoRecord quiet;
   ++steps_;
   for (size_t i = 0; i < segments_.size();) {
@@ -120,17 +125,21 @@ void FlatAdamW::step(Device& device, double learning_rate, double grad_scale) {
       ++i;
       continue;
     }
-    const bool decays = segments_[i].decays;
+    const ParameterRate rate = segments_[i].rate;
     const int64_t begin = segments_[i].begin;
-    while (i < segments_.size() && segments_[i].reached && segments_[i].decays == decays) ++i;
+    const auto goes_on = [&](const Segment& next) {
+      return next.reached && next.rate.learning_rate == rate.learning_rate &&
+             next.rate.weight_decay == rate.weight_decay;
+    };
+    while (i < segments_.size() && goes_on(segments_[i])) ++i;
     const int64_t end = i < segments_.size() ? segments_[i].begin : param_.size(0);
     const auto cut = [&](const Tensor& flat) { return flat.narrow(0, begin, end - begin); };
     Tensor p = cut(param_), g = cut(grad_), m = cut(m_), v = cut(v_);
-    const std::array<double, 7> s = {learning_rate,
+    const std::array<double, 7> s = {rate.learning_rate * rate_factor,
                                      options_.beta1,
                                      options_.beta2,
                                      options_.epsilon,
-                                     decays ? options_.weight_decay : 0.0,
+                                     rate.weight_decay,
                                      static_cast<double>(steps_),
                                      grad_scale};
     if (!run_on(device, MORTISE_OP_ADAMW, p, p, {g}, {p, m, v},
@@ -165,9 +174,17 @@ NamedTensors FlatAdamW::state() const {
   return out;
 }
 
-base::Status FlatAdamW::restore(const Checkpoint& checkpoint, int64_t steps_done) {
+NamedTensors FlatAdamW::parameters() const {
+  NamedTensors out;
+  for (const Segment& segment : segments_) {
+    out.emplace_back("param." + segment.parameter.name, part(param_, segment));
+  }
+  return out;
+}
+
+base::Status FlatAdamW::take(const Checkpoint& checkpoint, const NamedTensors& places) {
   const NoRecord quiet;
-  for (auto& [name, place] : state()) {
+  for (const auto& [name, place] : places) {
     MORTISE_ASSIGN(const Tensor stored, checkpoint.tensor(name));
     if (stored.sizes() != place.sizes()) {
       return Error(Code::kInvalidArgument,
@@ -176,9 +193,17 @@ base::Status FlatAdamW::restore(const Checkpoint& checkpoint, int64_t steps_done
     }
     place.copy_(stored);
   }
-  steps_ = steps_done;
   publish();
   return {};
+}
+
+base::Status FlatAdamW::restore(const Checkpoint& checkpoint, int64_t steps_done) {
+  steps_ = steps_done;
+  return take(checkpoint, state());
+}
+
+base::Status FlatAdamW::restore_parameters(const Checkpoint& checkpoint) {
+  return take(checkpoint, parameters());
 }
 
 }  // namespace mortise::engine

@@ -20,7 +20,10 @@ namespace mortise::engine {
 
 struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double weight_decay = 0;
+};
+// Of one parameter: the rate that the schedule's factor multiplies, and its decay.
+struct ParameterRate {
+  double learning_rate = 0, weight_decay = 0;
 };
 
 // Names that are never decayed: biases and the weights of norms, as transformers' Trainer has it.
@@ -32,15 +35,16 @@ class FlatAdamW {
   // Takes the parameters over: each slot becomes a view of the buffer (fp32), or keeps its own
   // type and is written from the buffer after each step (bf16 with an fp32 master). All of them
   // train from now on.
-  FlatAdamW(const std::vector<Parameter>& parameters, const AdamOptions& options);
+  FlatAdamW(const std::vector<Parameter>& parameters, const std::vector<ParameterRate>& rates,
+            const AdamOptions& options);
 
   void begin_step();  // gradients are zero
   // Adds what the last backward pass left in the slots. A parameter that no pass of a step reached
   // is left alone by the step, moments and decay included.
   void collect();
   double grad_norm(Device& device) const;  // 2-norm over all of them
-  // grad_scale multiplies each gradient.
-  void step(Device& device, double learning_rate, double grad_scale);
+  // rate_factor multiplies each parameter's learning rate, grad_scale each gradient.
+  void step(Device& device, double rate_factor, double grad_scale);
 
   int64_t steps_done() const { return steps_; }
   int64_t parameter_count() const;
@@ -49,17 +53,22 @@ class FlatAdamW {
   NamedTensors state() const;
   // Errors: INVALID_ARGUMENT naming a tensor that is missing or of another shape.
   base::Status restore(const Checkpoint& checkpoint, int64_t steps_done);
+  // The parameters alone, "param.NAME", and their way back; errors as restore.
+  NamedTensors parameters() const;
+  base::Status restore_parameters(const Checkpoint& checkpoint);
 
  private:
   struct Segment {
     Parameter parameter;
+    ParameterRate rate;  // weight_decay 0 where is_decayed says so
     int64_t begin = 0, count = 0;
-    bool decays = false, reached = false;
+    bool reached = false;
   };
   at::Tensor part(const at::Tensor& flat, const Segment& segment) const;  // in its own shape
+  base::Status take(const Checkpoint& checkpoint, const NamedTensors& places);
   void publish();  // bf16 slots from the buffer
 
-  std::vector<Segment> segments_;  // decayed ones first
+  std::vector<Segment> segments_;  // those of one rate and decay side by side
   AdamOptions options_;
   at::Tensor param_, grad_, m_, v_;  // [P]
   int64_t steps_ = 0;

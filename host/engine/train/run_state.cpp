@@ -16,7 +16,8 @@ using base::Error;
 using base::Json;
 
 constexpr size_t kKept = 2;
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
+constexpr const char* kBestName = "best.safetensors";
 constexpr size_t kShownMax = 8;  // differing facts named in an error
 
 std::string name_of(int64_t step) {
@@ -44,6 +45,9 @@ Json state_json(const RunState& state) {
                        {"position", state.cursor.position},
                        {"accumulation_index", 0},
                        {"dropout_calls", state.dropout_calls},
+                       {"best_step", state.verdict.best_step},
+                       {"best_metric", state.verdict.best},
+                       {"evaluations_waited", state.verdict.waited},
                        {"facts", state.facts}});
 }
 
@@ -81,11 +85,23 @@ base::Status check_facts(const Json& was, const Json& is, const std::string& pat
       .at_file(path);
 }
 
+// The best parameters into `partial`: those of now, or those that the newest checkpoint holds.
+base::Status save_best(base::FileOps& files, const std::string& folder, const std::string& partial,
+                       const RunState& state, const FlatAdamW& optimizer) {
+  const std::string target = base::join_path(partial, kBestName);
+  if (state.verdict.best_step == state.step) {
+    return save_tensors(files, target, optimizer.parameters());
+  }
+  MORTISE_ASSIGN(const auto newest, latest_checkpoint(files, folder));
+  if (state.verdict.best_step == 0 || !newest) return {};
+  return files.link(base::join_path(*newest, kBestName), target);
+}
+
 }  // namespace
 
 base::Status save_run_state(base::FileOps& files, const std::string& folder, const RunState& state,
                             const FlatAdamW& optimizer, const Adapter* adapter,
-                            const std::string& base_model) {
+                            const std::string& base_model, bool keeps_best) {
   return guarded([&]() -> base::Status {
     const std::string partial = base::join_path(folder, "partial");
     const std::string final_path = base::join_path(folder, name_of(state.step));
@@ -93,6 +109,7 @@ base::Status save_run_state(base::FileOps& files, const std::string& folder, con
     MORTISE_TRY(base::make_folders(files, partial));
     MORTISE_TRY(
         save_tensors(files, base::join_path(partial, "state.safetensors"), optimizer.state()));
+    if (keeps_best) MORTISE_TRY(save_best(files, folder, partial, state, optimizer));
     if (adapter != nullptr) {
       MORTISE_TRY(adapter->save(files, base::join_path(partial, "adapter"), base_model));
     }
@@ -117,6 +134,15 @@ base::Result<std::optional<std::string>> latest_checkpoint(base::FileOps& files,
   return std::optional<std::string>(base::join_path(folder, names.back()));
 }
 
+base::Status load_best(base::FileOps& files, const std::string& folder, FlatAdamW& optimizer) {
+  return guarded([&]() -> base::Status {
+    MORTISE_ASSIGN(const auto newest, latest_checkpoint(files, folder));
+    const std::string path = base::join_path(newest.value_or(folder), kBestName);
+    MORTISE_ASSIGN(const Checkpoint stored, Checkpoint::open_file(files, path));
+    return optimizer.restore_parameters(stored);
+  });
+}
+
 base::Result<RunState> load_run_state(base::FileOps& files, const std::string& checkpoint,
                                       const Json& facts, FlatAdamW& optimizer) {
   return guarded([&]() -> base::Result<RunState> {
@@ -133,6 +159,9 @@ base::Result<RunState> load_run_state(base::FileOps& files, const std::string& c
     state.cursor.epoch = (*json)["epoch"].as_uint();
     state.cursor.position = (*json)["position"].as_uint();
     state.dropout_calls = (*json)["dropout_calls"].as_uint();
+    state.verdict = {.best_step = (*json)["best_step"].as_int(),
+                     .best = (*json)["best_metric"].as_double(),
+                     .waited = (*json)["evaluations_waited"].as_int()};
     state.facts = (*json)["facts"];
     MORTISE_TRY(check_facts(state.facts, facts, path));
     const std::string tensors = base::join_path(checkpoint, "state.safetensors");

@@ -24,7 +24,9 @@ class Schedule {  // [any]
   // reduce_lr_on_plateau, which needs evaluations.
   static base::Result<Schedule> create(const ScheduleOptions& options);
   // The rate of optimiser step `step`, from 0; also defined past training_steps.
-  double at(int64_t step) const { return learning_rate_ * factor_(static_cast<double>(step)); }
+  double at(int64_t step) const { return learning_rate_ * factor(step); }
+  // What it multiplies every parameter's own rate with.
+  double factor(int64_t step) const { return factor_(static_cast<double>(step)); }
 
  private:
   using Factor = std::function<double(double step)>;

@@ -22,9 +22,6 @@ base::Status refuse_unbuilt(const Json& manifest) {
   if (quantization.is_string() && quantization.as_string() != "none") {
     return not_built("/train/base_quantization", "Training on a quantised base");
   }
-  if (train["gradient_checkpointing"].as_bool()) {
-    return not_built("/train/gradient_checkpointing", "Gradient checkpointing");
-  }
   if (manifest["fusion"].is_string() && manifest["fusion"].as_string() != "early") {
     return not_built("/fusion", "Late fusion");
   }
@@ -36,6 +33,86 @@ base::Status refuse_unbuilt(const Json& manifest) {
     return not_built("/resources/slice", "Training on a slice of a device");
   }
   return {};
+}
+
+Error contradiction(const std::string& field, const std::string& what, const std::string& hint) {
+  return Error(Code::kInvalidArgument, what, hint).at_field(field);
+}
+
+// What only LoRA has, set away from its default beside full tuning.
+base::Status refuse_lora_words(const Json& method) {
+  for (const auto& [name, value] : method.members()) {
+    const bool counts = name == "use_dora" || name == "use_rslora" || name == "lora_dropout" ||
+                        name == "rank_pattern" || name == "alpha_pattern" ||
+                        name == "modules_to_save" || name == "layers_to_transform" ||
+                        name == "init_adapter";
+    const bool is_set = value.as_bool() || value.as_double() != 0 || value.size() > 0 ||
+                        (value.is_string() && !value.as_string().empty());
+    if (!counts || !is_set) continue;
+    return contradiction("/method/" + name,
+                         "\"" + name + "\" belongs to LoRA, but the method is full tuning.",
+                         "Leave it out, or set method.type to lora.");
+  }
+  return {};
+}
+
+base::Status refuse_contradictions(const Json& manifest, const TrainSettings& s) {
+  if (s.full) MORTISE_TRY(refuse_lora_words(s.method));
+  if (s.method["layers_pattern"].is_string() && s.method["layers_to_transform"].is_null()) {
+    return contradiction("/method/layers_pattern",
+                         "\"layers_pattern\" says where a layer's number stands, but "
+                         "\"layers_to_transform\" names no layer.",
+                         "Set layers_to_transform, or leave layers_pattern out.");
+  }
+  for (const ParameterGroup& group : s.groups) {
+    if (!group.frozen || (!group.learning_rate && !group.weight_decay)) continue;
+    return contradiction("/train/parameter_groups",
+                         "The group \"" + group.pattern + "\" is frozen and has a rate or a decay.",
+                         "Leave one of them out.");
+  }
+  const Json& train = manifest["train"];
+  if (!s.best.is_used()) {
+    const bool named = train["metric_for_best_model"].is_string();
+    if (!named && !train["greater_is_better"].is_bool()) return {};
+    return contradiction(named ? "/train/metric_for_best_model" : "/train/greater_is_better",
+                         "A metric is chosen, but nothing is decided by it.",
+                         "Set load_best_model_at_end or early_stopping_patience.");
+  }
+  const char* user =
+      s.best.load_at_end ? "/train/load_best_model_at_end" : "/train/early_stopping_patience";
+  if (s.eval_steps == 0) {
+    return contradiction(user, "The best checkpoint is found by evaluations, but eval_steps is 0.",
+                         "Set eval_steps.");
+  }
+  if (s.holdout_ratio > 0) return {};
+  return contradiction(user,
+                       "The best checkpoint is found on held-out rows, but holdout.ratio is 0.",
+                       "Set holdout.ratio.");
+}
+
+std::vector<ParameterGroup> groups_of(const Json& list) {
+  std::vector<ParameterGroup> out;
+  for (const Json& json : list.items()) {
+    ParameterGroup group{.pattern = json["pattern"].as_string(),
+                         .frozen = json["frozen"].as_bool(),
+                         .learning_rate = {},
+                         .weight_decay = {}};
+    if (json["learning_rate"].is_number()) group.learning_rate = json["learning_rate"].as_double();
+    if (json["weight_decay"].is_number()) group.weight_decay = json["weight_decay"].as_double();
+    out.push_back(std::move(group));
+  }
+  return out;
+}
+
+BestSettings best_of(const Json& train) {
+  BestSettings best;
+  const std::string& name = train["metric_for_best_model"].as_string();
+  if (!name.empty()) best.metric = name.starts_with("eval_") ? name : "eval_" + name;
+  best.greater_is_better = train["greater_is_better"].as_bool(!best.metric.ends_with("loss"));
+  best.load_at_end = train["load_best_model_at_end"].as_bool();
+  best.patience = train["early_stopping_patience"].as_int(0);
+  best.threshold = train["early_stopping_threshold"].as_double(0);
+  return best;
 }
 
 Truncation truncation_of(const Json& value) {
@@ -84,6 +161,10 @@ base::Result<TrainSettings> read_train_settings(const Json& manifest) {
   }
   s.holdout_ratio = manifest["holdout"]["ratio"].as_double(s.holdout_ratio);
   s.holdout_seed = manifest["holdout"]["seed"].as_uint(s.holdout_seed);
+  s.groups = groups_of(train["parameter_groups"]);
+  s.recompute = train["gradient_checkpointing"].as_bool();
+  s.best = best_of(train);
+  MORTISE_TRY(refuse_contradictions(manifest, s));
   return s;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,24 @@
 #include "engine/data/row_encoder.h"
 
 namespace mortise::engine {
+
+// Parameters whose names a pattern is found in, and how they train.
+struct ParameterGroup {
+  std::string pattern;
+  bool frozen = false;
+  std::optional<double> learning_rate, weight_decay;  // absent: as the run
+};
+
+// transformers' words for the choice of a checkpoint and for stopping early.
+struct BestSettings {
+  std::string metric = "eval_loss";  // a number of eval.jsonl
+  bool greater_is_better = false;
+  bool load_at_end = false;
+  int64_t patience = 0;  // evaluations that are not better; 0: never stops early
+  double threshold = 0;
+
+  bool is_used() const { return load_at_end || patience > 0; }
+};
 
 struct TrainSettings {
   bool full = false;  // all weights instead of LoRA
@@ -31,6 +50,9 @@ struct TrainSettings {
   int64_t save_steps = 100, eval_steps = 100;
   int64_t loader_threads = 2;
   std::vector<std::string> freeze = {"vision"};
+  std::vector<ParameterGroup> groups;
+  bool recompute = false;  // gradient_checkpointing
+  BestSettings best;
   double holdout_ratio = 0.1;
   uint64_t holdout_seed = 7;
 
@@ -41,7 +63,8 @@ struct TrainSettings {
 };
 
 // The manifest is valid by its schema already. Errors: UNIMPLEMENTED naming a setting that is not
-// built yet (base_quantization, gradient_checkpointing, late fusion, several devices).
+// built yet (base_quantization, late fusion, several devices); INVALID_ARGUMENT naming a setting
+// that contradicts another, with what to do.
 base::Result<TrainSettings> read_train_settings(const base::Json& manifest);
 
 }  // namespace mortise::engine

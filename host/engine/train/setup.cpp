@@ -6,6 +6,7 @@
 #include "base/file_digest.h"
 #include "engine/model/layout.h"
 #include "engine/op/failure.h"
+#include "engine/train/groups.h"
 
 namespace mortise::engine {
 namespace {
@@ -89,6 +90,12 @@ base::Status open_rows(base::FileOps& files, const TrainRequest& request, Setup&
   MORTISE_ASSIGN(setup.dataset, Dataset::open(files, request.dataset_file, request.domain));
   MORTISE_ASSIGN(setup.split, split_rows(*setup.dataset, setup.settings.holdout_ratio,
                                          setup.settings.holdout_seed));
+  if (setup.settings.best.is_used() && setup.split.held_out.empty()) {
+    return Error(Code::kFailedPrecondition,
+                 "The holdout leaves no row to find the best checkpoint on.",
+                 "Raise holdout.ratio, or add rows.")
+        .at_field("/holdout/ratio");
+  }
   if (!setup.split.train.empty()) return {};
   return Error(Code::kFailedPrecondition, "The holdout leaves no row to train on.",
                "Lower holdout.ratio, or add rows.")
@@ -122,6 +129,7 @@ base::Status make_encoder(base::FileOps& files, const TrainRequest& request, Set
   rows.task_type = setup.dataset->task_type();
   rows.length_max = setup.settings.max_length;
   rows.truncation = setup.settings.truncation;
+  rows.shares_beginnings = !setup.model->qwen_vision;  // whose positions come from whole sequences
   MORTISE_ASSIGN(setup.encoder, RowEncoder::create(encoder, *setup.chat, std::move(rows)));
   MORTISE_ASSIGN(setup.pictures,
                  PictureProcessor::read(files, {request.adapter_folder, request.model_folder},
@@ -150,7 +158,8 @@ base::Result<Json> facts_of(base::FileOps& files, const TrainRequest& request, c
     facts[part] = request.manifest[part];
   }
   facts["train"].erase("save_steps");
-  facts["train"].erase("eval_steps");
+  if (!setup.settings.best.is_used()) facts["train"].erase("eval_steps");
+  facts["train"].erase("gradient_checkpointing");  // the same numbers
   facts["train"].erase("dataloader_num_workers");
   MORTISE_ASSIGN(facts["model"], digests_of(files, request.model_folder));
   MORTISE_ASSIGN(facts["init_adapter"], digests_of(files, request.adapter_folder));
@@ -172,7 +181,11 @@ base::Result<std::unique_ptr<Setup>> prepare_run(base::FileOps& files,
     return Error(Code::kUnimplemented, "A " + setup->model->config.model_type +
                                            " model has no decoder and cannot be trained yet.");
   }
+  if (setup->settings.full && request.preference != nullptr) {
+    MORTISE_ASSIGN(setup->reference, load_model(files, request.model_folder, {.dtype = dtype}));
+  }
   MORTISE_TRY(choose_trained(files, request, *setup));
+  MORTISE_ASSIGN(setup->rates, take_groups(setup->settings, setup->trained));
   MORTISE_TRY(open_rows(files, request, *setup));
   MORTISE_TRY(make_encoder(files, request, *setup));
   MORTISE_ASSIGN(setup->facts, facts_of(files, request, *setup));

@@ -15,6 +15,7 @@
 #include "engine/lora/adapter.h"
 #include "engine/model/model.h"
 #include "engine/template/chat_setup.h"
+#include "engine/train/optimizer.h"
 #include "engine/train/settings.h"
 #include "engine/train/train.h"
 
@@ -24,7 +25,10 @@ struct Setup {
   TrainSettings settings;
   std::unique_ptr<Model> model;
   std::unique_ptr<Adapter> adapter;  // nullptr when all weights train; dies before the model
+  // All weights train on preferences: what they began as, mapped from the same files.
+  std::unique_ptr<Model> reference;
   std::vector<Parameter> trained;
+  std::vector<ParameterRate> rates;  // one of each that trains
   std::optional<Dataset> dataset;
   Split split;
   PictureProcessor pictures;

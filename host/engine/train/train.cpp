@@ -1,6 +1,6 @@
-// The loop. Loss of a step: the sum over all labelled tokens of the step divided by their number N,
-// whatever the cut into passes (transformers' num_items_in_batch). Then the gradient is clipped to
-// max_grad_norm by its 2-norm, AdamW moves, and the schedule goes on.
+// The loop. Loss of a step: the objective's sum over all its rows divided by their N (of labelled
+// tokens: their number), whatever the cut into passes (transformers' num_items_in_batch). Then the
+// gradient is clipped to max_grad_norm by its 2-norm, AdamW moves, and the schedule goes on.
 #include "engine/train/train.h"
 
 #include <ATen/TensorOperators.h>
@@ -10,14 +10,14 @@
 #include <cmath>
 
 #include "base/crypto.h"
-#include "engine/data/packing.h"
 #include "engine/op/failure.h"
 #include "engine/op/node.h"
-#include "engine/op/op.h"
 #include "engine/train/batch.h"
 #include "engine/train/feature_cache.h"
 #include "engine/train/finish.h"
 #include "engine/train/held_out.h"
+#include "engine/train/objective.h"
+#include "engine/train/passes.h"
 #include "engine/train/run_state.h"
 #include "engine/train/schedule.h"
 #include "engine/train/setup.h"
@@ -59,10 +59,9 @@ class Trainer {
                                                 .warmup_steps = s.warmup_of(steps_total_),
                                                 .training_steps = steps_total_,
                                                 .options = s.schedule_options}));
-    optimizer_.emplace(setup_->trained, AdamOptions{.beta1 = s.beta1,
-                                                    .beta2 = s.beta2,
-                                                    .epsilon = s.epsilon,
-                                                    .weight_decay = s.weight_decay});
+    optimizer_.emplace(setup_->trained, setup_->rates,
+                       AdamOptions{.beta1 = s.beta1, .beta2 = s.beta2, .epsilon = s.epsilon});
+    MORTISE_ASSIGN(objective_, make_objective(request_, *setup_));
     features_.emplace(frozen_part(*setup_->model, setup_->trained));
     state_.facts = setup_->facts;
     MORTISE_TRY(base::make_folders(files_, request_.output_folder));
@@ -76,7 +75,8 @@ class Trainer {
     pass_ = {.device = request_.device,
              .training = true,
              .dropout_seed = s.seed,
-             .dropout_calls = state_.dropout_calls};
+             .dropout_calls = state_.dropout_calls,
+             .recompute = s.recompute};
     result_.train_rows = static_cast<int64_t>(rows);
     result_.held_out_rows = static_cast<int64_t>(setup_->split.held_out.size());
     result_.trained_parameters = optimizer_->parameter_count();
@@ -100,7 +100,7 @@ class Trainer {
   }
 
   base::Status train() {
-    while (state_.step < steps_total_) {
+    while (state_.step < steps_total_ && !state_.verdict.stops(setup_->settings.best)) {
       const TrainWish wish = hooks_.wish ? hooks_.wish() : TrainWish::kNone;
       if (wish == TrainWish::kCancel) {
         return Error(Code::kCancelled,
@@ -114,7 +114,12 @@ class Trainer {
         MORTISE_TRY(save_checkpoint());
       }
     }
-    return save_checkpoint();
+    MORTISE_TRY(save_checkpoint());
+    result_.best_step = state_.verdict.best_step;
+    result_.best_metric = state_.verdict.best;
+    result_.stopped_early = state_.step < steps_total_;
+    if (!setup_->settings.best.load_at_end || state_.verdict.best_step == 0) return {};
+    return load_best(files_, checkpoints_folder(), *optimizer_);
   }
 
   base::Status train_step() {
@@ -125,16 +130,18 @@ class Trainer {
     for (const LoadedRow& row : step.rows) m.labelled_tokens += labelled_count(row.tokens);
 
     optimizer_->begin_step();
-    for (PassBatch& batch : passes_of(step)) {
-      m.loss += forward_backward(batch, m.labelled_tokens);
+    const double n = objective_->begin_step(pass_, step);
+    for (PassBatch& batch : passes_of(step.rows, setup_->settings)) {
+      m.loss += forward_backward(batch, n);
       m.tokens += batch.tokens;
     }
+    m.more = objective_->take_metrics();
     m.grad_norm = optimizer_->grad_norm(*request_.device);
     m.learning_rate = schedule_->at(state_.step);
     if (!std::isfinite(m.loss) || !std::isfinite(m.grad_norm)) return diverged(m);
     const double limit = setup_->settings.max_grad_norm;
     const double scale = limit > 0 ? std::min(1.0, limit / (m.grad_norm + 1e-6)) : 1.0;
-    optimizer_->step(*request_.device, m.learning_rate, scale);
+    optimizer_->step(*request_.device, schedule_->factor(state_.step), scale);
 
     ++state_.step;
     state_.cursor = step.after;
@@ -147,39 +154,11 @@ class Trainer {
     return report(m);
   }
 
-  // The rows of a step as passes: a micro-batch each, or as few as max_length allows.
-  std::vector<PassBatch> passes_of(const StepRows& step) const {
-    std::vector<std::vector<size_t>> groups;
-    if (setup_->settings.packing) {
-      std::vector<int64_t> lengths;
-      for (const LoadedRow& row : step.rows) {
-        lengths.push_back(static_cast<int64_t>(row.tokens.ids.size()));
-      }
-      groups = pack_best_fit(lengths, setup_->settings.max_length);
-    } else {
-      const auto size = static_cast<size_t>(setup_->settings.batch_size);
-      for (size_t i = 0; i < step.rows.size(); ++i) {
-        if (i % size == 0) groups.emplace_back();
-        groups.back().push_back(i);
-      }
-    }
-    std::vector<PassBatch> passes;
-    for (const auto& group : groups) {
-      std::vector<const LoadedRow*> rows;
-      for (const size_t i : group) rows.push_back(&step.rows[i]);
-      passes.push_back(make_pass(rows));
-    }
-    return passes;
-  }
-
-  // One pass; its part of the step's loss. N: labelled tokens of the whole step.
-  double forward_backward(PassBatch& batch, int64_t n) {
+  // One pass; its part of the step's loss. N: of the whole step.
+  double forward_backward(PassBatch& batch, double n) {
     place_pictures(*setup_->model, batch.inputs);
     features_->place(pass_, *setup_->model, batch);
-    const TextOutputs out = run_text(pass_, *setup_->model, batch.inputs);
-    const at::Tensor sum =
-        loss_of(pass_, *setup_->model, out.last, batch.rows, batch.labels, request_.loss);  // [1]
-    const at::Tensor part = sum.mul(1.0 / static_cast<double>(n));
+    const at::Tensor part = objective_->sum_of(pass_, batch).mul(1.0 / n);  // [1]
     part.backward();
     optimizer_->collect();
     return part.item<double>();
@@ -195,14 +174,21 @@ class Trainer {
     MORTISE_ASSIGN(const HeldOutLoss loss,
                    held_out_loss(request_, *setup_, *features_, kHeldOutRowsMax));
     result_.eval_loss = loss.loss;
-    return held_out_->write(base::as_bytes(held_out_line(state_.step, loss)));
+    const base::Json line = held_out_line(state_.step, loss);
+    MORTISE_TRY(held_out_->write(base::as_bytes(line.dump() + "\n")));
+    const BestSettings& best = setup_->settings.best;
+    if (!best.is_used()) return {};
+    if (!line[best.metric].is_number()) return unjudged(best.metric);
+    state_.verdict = judge(best, state_.verdict, state_.step, line[best.metric].as_double());
+    const bool is_best = state_.verdict.best_step == state_.step;
+    return best.load_at_end && is_best ? save_checkpoint() : base::Status();
   }
 
   base::Status save_checkpoint() {
     MORTISE_TRY(metrics_->sync());
     if (held_out_) MORTISE_TRY(held_out_->sync());
     return save_run_state(files_, checkpoints_folder(), state_, *optimizer_, setup_->adapter.get(),
-                          request_.base_model_name);
+                          request_.base_model_name, setup_->settings.best.load_at_end);
   }
 
   base::Status report(const StepMetrics& m) {
@@ -221,6 +207,13 @@ class Trainer {
                        .learning_rate = m.learning_rate});
     }
     return {};
+  }
+
+  static Error unjudged(const std::string& metric) {
+    return Error(Code::kFailedPrecondition,
+                 "The held-out rows give no \"" + metric + "\": they lack a kind of answer.",
+                 "Raise holdout.ratio, or judge by eval_loss.")
+        .at_field("/train/metric_for_best_model");
   }
 
   Error diverged(const StepMetrics& m) const {
@@ -247,6 +240,7 @@ class Trainer {
   std::optional<FlatAdamW> optimizer_;
   std::optional<StepLoader> loader_;
   std::unique_ptr<base::File> metrics_, held_out_;
+  std::unique_ptr<Objective> objective_;
   std::optional<FeatureCache> features_;
   Pass pass_;
   RunState state_;

@@ -16,6 +16,10 @@
 #include "engine/op/device.h"
 #include "store/domain.h"
 
+namespace mortise::plugin {
+class PreferenceLoss;
+}
+
 namespace mortise::engine {
 
 class Loss;  // engine/op/op.h
@@ -30,8 +34,9 @@ struct TrainRequest {
   std::shared_ptr<store::Domain> domain;  // of the data set; null for plain files
   Device* device = nullptr;               // required
   Loss* loss = nullptr;                   // a pack's; nullptr: the host's cross entropy
-  const Encoder* encoder = nullptr;       // may be nullptr for rows of the task type "tokens"
-  int32_t threads = 0;                    // of the host's compute; 0: as it is
+  const plugin::PreferenceLoss* preference = nullptr;  // instead: rows of preference or kto
+  const Encoder* encoder = nullptr;  // may be nullptr for rows of the task type "tokens"
+  int32_t threads = 0;               // of the host's compute; 0: as it is
   base::Json facts;  // object or null: what else the numbers depend on ("packs", "tokenizer"); a
                      // checkpoint with other facts is not gone on from
 };
@@ -53,6 +58,9 @@ struct TrainResult {
   int64_t resumed_at = 0;  // step of the checkpoint the run went on from; 0: from the start
   double first_loss = 0, last_loss = 0;  // of the steps of this run
   double eval_loss = -1;                 // the last one over held-out rows; -1: none
+  int64_t best_step = 0;                 // by metric_for_best_model; 0: nothing was judged
+  double best_metric = 0;                // there
+  bool stopped_early = false;
   double seconds = 0, data_wait_seconds = 0;
   int64_t tokens = 0, trained_parameters = 0, train_rows = 0, held_out_rows = 0;
   int64_t tower_runs = 0;                    // pictures that went through a frozen tower

@@ -64,6 +64,7 @@ std::span<const Check> tokenizer_checks();
 std::span<const Check> format_checks();
 std::span<const Check> writer_checks();
 std::span<const Check> loss_checks();
+std::span<const Check> preference_checks();
 std::span<const Check> device_checks();
 std::span<const Check> device_op_checks();
 

@@ -7,6 +7,7 @@
 #include "plugin/kit/check.h"
 #include "plugin/kit/exercise.h"
 #include "plugin/kit/loss_bench.h"
+#include "plugin/preference_loss.h"
 
 namespace mortise::plugin::kit {
 
@@ -14,6 +15,7 @@ using base::Code;
 using base::Result;
 
 Result<std::string> exercise_loss(Case& at, const std::shared_ptr<Plugin>& plugin) {
+  if (at.declares(MORTISE_KIND_LOSS_PREFERENCE)) return exercise_preference(at, plugin);
   MORTISE_ASSIGN(const std::vector<Loss> losses, open_losses(at, plugin));
   std::string out;
   for (const Loss& loss : losses) {
@@ -52,6 +54,7 @@ template <class Body>
 Outcome for_each_loss(Case& at, Body body) {
   MORTISE_ASSIGN(const auto plugin, at.open());
   MORTISE_ASSIGN(const std::vector<Loss> losses, open_losses(at, plugin));
+  if (losses.empty()) return skip("The pack has no loss over tokens.");
   for (const Loss& loss : losses) {
     Outcome outcome = body(loss, sample_problem(loss.is_fused(), at.dice(9)));
     if (outcome.state == State::kPass) continue;

@@ -43,6 +43,7 @@ Status wrap_any(const Plugin& plugin, const std::string& id) {
          wrap_one<mortise_dataset_format>(plugin, id, status) ||
          wrap_one<mortise_dataset_format_writer>(plugin, id, status) ||
          wrap_one<mortise_loss>(plugin, id, status) ||
+         wrap_one<mortise_preference_loss>(plugin, id, status) ||
          wrap_one<mortise_device_ops>(plugin, id, status) ||
          wrap_one<mortise_device_discovery>(plugin, id, status) ||
          wrap_one<mortise_device_memory>(plugin, id, status) ||

@@ -20,6 +20,7 @@ base::Result<std::string> exercise_metric(Case& at, const std::shared_ptr<Plugin
 base::Result<std::string> exercise_tokenizer(Case& at, const std::shared_ptr<Plugin>& plugin);
 base::Result<std::string> exercise_format(Case& at, const std::shared_ptr<Plugin>& plugin);
 base::Result<std::string> exercise_loss(Case& at, const std::shared_ptr<Plugin>& plugin);
+base::Result<std::string> exercise_preference(Case& at, const std::shared_ptr<Plugin>& plugin);
 base::Result<std::string> exercise_device(Case& at, const std::shared_ptr<Plugin>& plugin);
 
 // The host's table for an id, made and thrown away. Errors: of Plugin::get_interface.

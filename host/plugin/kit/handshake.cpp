@@ -109,6 +109,7 @@ std::vector<std::string> known_interfaces() {
   add(TableFacts<mortise_dataset_format>::kIds);
   add(TableFacts<mortise_dataset_format_writer>::kIds);
   add(TableFacts<mortise_loss>::kIds);
+  add(TableFacts<mortise_preference_loss>::kIds);
   add(TableFacts<mortise_device_ops>::kIds);
   add(TableFacts<mortise_device_discovery>::kIds);
   add(TableFacts<mortise_device_memory>::kIds);

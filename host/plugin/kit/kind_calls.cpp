@@ -5,6 +5,7 @@
 #include <mortise/draft/device_partition.h>
 #include <mortise/draft/device_stream.h>
 #include <mortise/draft/loss.h>
+#include <mortise/draft/loss_preference.h>
 #include <mortise/kind/format.h>
 #include <mortise/kind/format_writer.h>
 #include <mortise/kind/metric.h>
@@ -46,7 +47,29 @@ void end_null(const Plugin& plugin, const char* id, Enders... enders) {
   (((*table)->*enders)(nullptr), ...);
 }
 
-Result<mortise_status> provoke_loss(Case&, const Plugin& plugin, mortise_error* error) {
+// A call without arrays.
+Result<mortise_status> provoke_preference(const Case& at, const Plugin& plugin,
+                                          mortise_error* error) {
+  MORTISE_ASSIGN(const auto* table,
+                 plugin.get_interface<mortise_preference_loss>(MORTISE_KIND_LOSS_PREFERENCE));
+  mortise_preference_instance* instance = nullptr;
+  mortise_preference_facts facts{};
+  facts.struct_size = sizeof facts;
+  ErrorBox ignored;
+  const std::string config = at.config().dump();
+  MORTISE_TRY(ignored.check(table->create(text_of(config), &instance, &facts, ignored.get())));
+  mortise_preference_call call{};
+  call.struct_size = sizeof call;
+  call.answers_count = 2;
+  const mortise_status status = table->evaluate(instance, &call, error);
+  table->destroy(instance);
+  return status;
+}
+
+Result<mortise_status> provoke_loss(Case& at, const Plugin& plugin, mortise_error* error) {
+  if (plugin.has_interface(MORTISE_KIND_LOSS_PREFERENCE)) {
+    return provoke_preference(at, plugin, error);
+  }
   const char* id =
       plugin.has_interface(MORTISE_KIND_LOSS) ? MORTISE_KIND_LOSS : MORTISE_KIND_LOSS_FUSED_LINEAR;
   MORTISE_ASSIGN(const mortise_loss* table, plugin.get_interface<mortise_loss>(id));
@@ -127,6 +150,16 @@ Result<mortise_status> create_with(Case& at, const Plugin& plugin, std::string_v
     if (status == MORTISE_STATUS_OK) table->destroy(instance);
     return status;
   }
+  if (kind == "loss" && plugin.has_interface(MORTISE_KIND_LOSS_PREFERENCE)) {
+    MORTISE_ASSIGN(const auto* table,
+                   plugin.get_interface<mortise_preference_loss>(MORTISE_KIND_LOSS_PREFERENCE));
+    mortise_preference_instance* instance = nullptr;
+    mortise_preference_facts facts{};
+    facts.struct_size = sizeof facts;
+    const mortise_status status = table->create(text_of(config), &instance, &facts, error);
+    if (status == MORTISE_STATUS_OK) table->destroy(instance);
+    return status;
+  }
   if (kind == "loss") {
     const char* id = plugin.has_interface(MORTISE_KIND_LOSS) ? MORTISE_KIND_LOSS
                                                              : MORTISE_KIND_LOSS_FUSED_LINEAR;
@@ -171,6 +204,8 @@ Status end_nothing(const Plugin& plugin) {
   for (const char* id : {MORTISE_KIND_LOSS, MORTISE_KIND_LOSS_FUSED_LINEAR}) {
     end_null<mortise_loss>(plugin, id, &mortise_loss::destroy, &mortise_loss::plan_destroy);
   }
+  end_null<mortise_preference_loss>(plugin, MORTISE_KIND_LOSS_PREFERENCE,
+                                    &mortise_preference_loss::destroy);
   end_null<mortise_device_ops>(plugin, MORTISE_DEVICE_OPS, &mortise_device_ops::op_destroy);
   end_null<mortise_device_memory>(plugin, MORTISE_DEVICE_MEMORY,
                                   &mortise_device_memory::free_pinned);

@@ -206,7 +206,7 @@ const std::vector<Check>& all_checks() {
     for (const auto part :
          {load_checks(), entry_checks(), use_checks(), error_checks(), metric_checks(),
           metric_state_checks(), tokenizer_checks(), format_checks(), writer_checks(),
-          loss_checks(), device_checks(), device_op_checks()}) {
+          loss_checks(), preference_checks(), device_checks(), device_op_checks()}) {
       out.insert(out.end(), part.begin(), part.end());
     }
     return out;

@@ -16,6 +16,7 @@ constexpr const char* kMetric = "metric_cpp";
 constexpr const char* kTokenizer = "tokenizer_cpp";
 constexpr const char* kFormat = "format_cpp";
 constexpr const char* kLoss = "loss_cpp";
+constexpr const char* kPreference = "../packs/loss_dpo";  // no example is of this interface
 constexpr const char* kDevice = "device_simulated";
 
 constexpr State kFail = State::kFail, kCrash = State::kCrash, kTimeout = State::kTimeout;
@@ -89,6 +90,9 @@ Evil format(const char* fault, const char* check, State state, const char* words
 Evil loss(const char* fault, const char* check, State state, const char* words,
           Edit edit = nullptr) {
   return {fault, kLoss, "evil_loss", check, state, words, edit, nullptr};
+}
+Evil preference(const char* fault, const char* check, const char* words) {
+  return {fault, kPreference, "evil_preference", check, kFail, words, nullptr, nullptr};
 }
 [[maybe_unused]] Evil device(const char* fault, const char* check, State state, const char* words,
                              Edit edit = nullptr) {
@@ -259,6 +263,9 @@ std::vector<Evil> of_losses() {
       loss("trusts_tensors", "loss.wrong_shapes_are_refused", kFail, "INVALID_ARGUMENT"),
       loss("wants_full_size", "loss.smaller_calls_fit", kFail, "fewer rows"),
       loss("ignores_grad_loss", "loss.gradient_scales_and_adds", kFail, "-2.5"),
+      preference("wrong_slope", "preference.slope_is_that_of_the_loss", "finite differences"),
+      preference("gives_the_mean", "preference.parts_add_up", "no sum"),
+      preference("trusts_answers", "preference.wrong_answers_are_refused", "INVALID_ARGUMENT"),
       loss("writes_beside_its_loss", "use.succeeds", kFail, "beside the tensor loss"),
   };
 }

@@ -97,6 +97,7 @@ TEST(Host, FindsNothingInAnEvilPackWithoutAFault) {
   for (const auto& [example, library] :
        {std::pair("metric_cpp", "evil_metric"), std::pair("tokenizer_cpp", "evil_tokenizer"),
         std::pair("format_cpp", "evil_format"), std::pair("loss_cpp", "evil_loss"),
+        std::pair("../packs/loss_dpo", "evil_preference"),
         std::pair("device_simulated", "evil_device")}) {
     const Evil healthy{"none",       example, library, "load.plugin_loads",
                        State::kPass, "",      nullptr, nullptr};

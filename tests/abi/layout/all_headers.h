@@ -13,6 +13,7 @@
 #include <mortise/draft/device_telemetry.h>
 #include <mortise/draft/device_torch_bridge.h>
 #include <mortise/draft/loss.h>
+#include <mortise/draft/loss_preference.h>
 #include <mortise/draft/tokenizer_trainer.h>
 #include <mortise/entry.h>
 #include <mortise/kind/format.h>

@@ -78,6 +78,43 @@ TEST_F(Encoding, LearnsTheAnswerAndItsEndAlone) {
   EXPECT_EQ(text_of(row->labels), "_______yo$_");
 }
 
+TEST_F(Encoding, KeepsTheWeightOfEachMessageThroughImagesAndCuts) {
+  const char* messages = R"({"image_path": "a.png", "messages": [
+      {"role": "user", "content": "hi"}, {"role": "assistant", "content": "yo", "loss_scale": 0.5},
+      {"role": "assistant", "content": "so"}]})";
+  const auto row = encode(messages, settings("chat"));
+  ASSERT_TRUE(row.ok()) << row.error().text();
+  EXPECT_EQ(text_of(row->ids), "u:###\nhi\na:yo$\na:so$\n");
+  EXPECT_EQ(row->weights, (std::vector<double>{0,   0,   0,   0, 0, 0, 0, 0, 0, 0, 0,
+                                               0.5, 0.5, 0.5, 0, 0, 0, 1, 1, 1, 0}));
+  RowSettings left = settings("chat", 8);
+  left.truncation = Truncation::kLeft;
+  EXPECT_EQ(encode(messages, left)->weights, (std::vector<double>{0.5, 0, 0, 0, 1, 1, 1, 0}));
+  EXPECT_TRUE(encode(R"({"messages": [{"role": "assistant", "content": "yo", "loss_scale": 1}]})",
+                     settings("chat"))
+                  ->weights.empty());
+}
+
+TEST_F(Encoding, PutsThePairOfAPreferenceRowEndToEnd) {
+  const char* row = R"({"image_path": "a.png", "rejected_response": "no",
+      "messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so"},
+                   {"role": "user", "content": "?"}, {"role": "assistant", "content": "yes"}]})";
+  const auto whole = encode(row, settings("preference"));
+  ASSERT_TRUE(whole.ok()) << whole.error().text();
+  EXPECT_EQ(text_of(whole->ids), "u:###\nhi\na:so$\nu:?\na:yes$\nu:###\nhi\na:so$\nu:?\na:no$\n");
+  EXPECT_EQ(text_of(whole->labels), "_____________________yes$______________________no$_");
+  EXPECT_EQ(whole->split, 26);
+  EXPECT_EQ(whole->images, (std::vector<std::string>{"a.png", "a.png"}));
+  RowSettings sharing = settings("preference");
+  sharing.shares_beginnings = true;
+  const auto once = encode(row, sharing);
+  ASSERT_TRUE(once.ok()) << once.error().text();
+  EXPECT_EQ(text_of(once->ids), "u:###\nhi\na:so$\nu:?\na:yes$\n:no$\n");
+  EXPECT_EQ(text_of(once->labels), "_____________________yes$__no$_");
+  EXPECT_EQ(once->shared, 20);
+  EXPECT_EQ(once->images, std::vector<std::string>{"a.png"});
+}
+
 TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {
   const char* question = R"({"image_path": "a.png", "question": "what?", "output": "ok"})";
   const auto text = encode(question, settings("vqa"));

@@ -43,6 +43,30 @@ OpCase attention_case(const char* name, std::vector<int32_t> q, std::vector<int3
           }};
 }
 
+void add_loss_cases(const Tensor& x, std::vector<OpCase>& cases) {
+  cases.push_back(
+      {"LinearCrossEntropy",
+       {x, random_tensor({20, 12}, 25)},
+       [](Device& d, const Tensors& t) -> Tensors {
+         return {linear_cross_entropy(d, t[0], t[1], ints({0, 2, 6}), ints({4, 19, 0}))};
+       }});
+  cases.push_back({"LinearCrossEntropyOfNoLabel",
+                   {x, random_tensor({20, 12}, 25)},
+                   [](Device& d, const Tensors& t) -> Tensors {
+                     return {linear_cross_entropy(d, t[0], t[1], ints({}), ints({}))};
+                   }});
+  // Two answers; the head trains, or is frozen as under LoRA.
+  for (const bool trains : {true, false}) {
+    cases.push_back({trains ? "AnswerLogProbs" : "AnswerLogProbsOfAFrozenHead",
+                     {x, random_tensor({20, 12}, 25)},
+                     [trains](Device& d, const Tensors& t) -> Tensors {
+                       return {answer_log_probs(d, t[0], trains ? t[1] : t[1].detach(),
+                                                ints({0, 2, 5, 6}), ints({4, 19, 7, 0}),
+                                                {1, 0, 1, 1}, 2)};
+                     }});
+  }
+}
+
 std::vector<OpCase> all_cases() {
   std::vector<OpCase> cases;
   const Tensor x = random_tensor({7, 12}, 11), w = random_tensor({5, 12}, 12);
@@ -99,17 +123,7 @@ std::vector<OpCase> all_cases() {
       {"Embedding", {random_tensor({10, 4}, 24)}, [](Device& d, const Tensors& t) -> Tensors {
          return {embedding(d, ints({3, 0, 9, 3}), t[0])};
        }});
-  cases.push_back(
-      {"LinearCrossEntropy",
-       {x, random_tensor({20, 12}, 25)},
-       [](Device& d, const Tensors& t) -> Tensors {
-         return {linear_cross_entropy(d, t[0], t[1], ints({0, 2, 6}), ints({4, 19, 0}))};
-       }});
-  cases.push_back({"LinearCrossEntropyOfNoLabel",
-                   {x, random_tensor({20, 12}, 25)},
-                   [](Device& d, const Tensors& t) -> Tensors {
-                     return {linear_cross_entropy(d, t[0], t[1], ints({}), ints({}))};
-                   }});
+  add_loss_cases(x, cases);
   return cases;
 }
 
@@ -154,6 +168,18 @@ void expect_agreement(const OpCase& op, at::ScalarType type, double tolerance) {
     EXPECT_GT(counts.native, 0u) << name;
   }
   for (const auto& [name, counts] : composed.counts()) EXPECT_EQ(counts.native, 0u) << name;
+}
+
+TEST(AnswerLogProbs, SumToTheCrossEntropyOfAllLabels) {
+  Device device;
+  const Tensor x = random_tensor({7, 12}, 11), w = random_tensor({20, 12}, 25);
+  const Tensor rows = ints({0, 2, 5}), labels = ints({4, 19, 7});
+  const Tensor sums = answer_log_probs(device, x, w, rows, labels, {0, 2, 2}, 3);
+  EXPECT_NEAR(-sums.sum().item<double>(),
+              linear_cross_entropy(device, x, w, rows, labels).item<double>(), 1e-5);
+  EXPECT_EQ(sums[1].item<double>(), 0);
+  EXPECT_NEAR(-sums[0].item<double>(),
+              linear_cross_entropy(device, x, w, ints({0}), ints({4})).item<double>(), 1e-5);
 }
 
 class Operation : public testing::TestWithParam<OpCase> {};

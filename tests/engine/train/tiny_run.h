@@ -3,8 +3,10 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -38,12 +40,13 @@ class TinyRun : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   void write_model() {
-    const base::Json config = *base::parse_json(R"({
-      "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 40,
+    base::Json config = *base::parse_json(R"({
+      "architectures": ["LlamaForCausalLM"], "model_type": "llama",
       "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
       "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64,
       "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "tie_word_embeddings": false,
       "torch_dtype": "float32", "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2})");
+    config["vocab_size"] = vocabulary_;
     std::ofstream(folder_ + "/model/config.json") << config.dump(2);
     const auto parsed = parse_config(config);
     ASSERT_TRUE(parsed.ok()) << parsed.error().text();
@@ -109,6 +112,8 @@ class TinyRun : public ::testing::Test {
     request.output_folder = folder_ + "/" + output;
     request.device = &device;
     request.facts = facts_;
+    request.encoder = encoder_;
+    request.preference = preference_;
     auto result = run_training(files, base::system_clock(), request, hooks);
     counts_ = device.counts();
     return result;
@@ -129,14 +134,47 @@ class TinyRun : public ::testing::Test {
     ASSERT_EQ(left.size(), right.size());
     for (size_t s = 0; s < left.size(); ++s) {
       for (const char* field : {"step", "epoch", "loss", "grad_norm", "learning_rate", "tokens",
-                                "labelled_tokens", "examples"}) {
+                                "labelled_tokens", "examples", "rewards/margins"}) {
         EXPECT_EQ(left[s][field].dump(), right[s][field].dump()) << field << " of step " << s + 1;
       }
     }
-    EXPECT_TRUE(bytes_of(a + "/adapter/adapter_model.safetensors") ==
-                bytes_of(b + "/adapter/adapter_model.safetensors"));
+    for (const char* file : {"/adapter/adapter_model.safetensors", "/model/model.safetensors"}) {
+      EXPECT_TRUE(bytes_of(a + file) == bytes_of(b + file)) << file;
+    }
   }
 
+  // A run killed in any of its seven steps and started again leaves what the whole run leaves.
+  void expect_exact_resume(const base::Json& manifest) {
+    base::Json unthreaded = manifest;
+    unthreaded["train"]["dataloader_num_workers"] = 0;
+    const auto whole = run(manifest, "whole");
+    ASSERT_TRUE(whole.ok()) << whole.error().text();
+    for (int64_t at = 1; at < 7; ++at) {
+      const std::string output = "killed" + std::to_string(at);
+      const pid_t child = fork();
+      if (child == 0) {  // dies in the middle of step `at` + 1, with nothing cleaned up
+        TrainHooks hooks;
+        hooks.progress = [&](const TrainProgress& p) {
+          if (p.step == at) kill(getpid(), SIGKILL);
+        };
+        (void)run(unthreaded, output, hooks);
+        _exit(0);
+      }
+      int status = 0;
+      waitpid(child, &status, 0);
+      ASSERT_TRUE(WIFSIGNALED(status));
+
+      const auto result = run(manifest, output);
+
+      ASSERT_TRUE(result.ok()) << result.error().text();
+      EXPECT_EQ(result->resumed_at, (at - 1) / 2 * 2);  // step 2, 4, 6: saved after its report
+      expect_same_run("whole", output);
+    }
+  }
+
+  int64_t vocabulary_ = 40;
+  const Encoder* encoder_ = nullptr;                    // of rows of text
+  const plugin::PreferenceLoss* preference_ = nullptr;  // of rows of preference or kto
   std::string folder_;
   base::Json facts_;                         // of the worker: packs and tokenizer
   const mortise_device_ops* ops_ = nullptr;  // of the device; none: libtorch composes

@@ -11,6 +11,7 @@
 #include "engine/model/presets.h"
 #include "engine/op/node.h"
 #include "engine/train/train.h"
+#include "plugin/registry.h"
 #include "tests/engine/data/byte_encoder.h"
 #include "tests/support/png.h"
 
@@ -79,11 +80,13 @@ class VisionRun : public ::testing::Test {
     request.output_folder = folder_ + "/" + output;
     request.device = &device;
     request.encoder = &encoder;
+    request.preference = preference_;
     return run_training(base::posix_file_ops(), base::system_clock(), request, hooks_);
   }
 
   std::string folder_;
   TrainHooks hooks_;
+  const plugin::PreferenceLoss* preference_ = nullptr;
 };
 
 TEST_F(VisionRun, LearnsWhatOnlyTheImageTells) {
@@ -121,6 +124,59 @@ TEST_F(VisionRun, FreezesTheTowerAndResumesExactly) {
   EXPECT_EQ(bytes("whole/adapter/adapter_model.safetensors").find("vision_tower"),
             std::string::npos);
   EXPECT_NE(bytes("whole/adapter/adapter_config.json").find("exclude_modules"), std::string::npos);
+}
+
+TEST_F(VisionRun, AdaptersOnTheTowerLearnAlsoWithLayersThatAreRecomputed) {
+  const char* method = R"({"type": "lora", "r": 8, "lora_dropout": 0.1,
+                           "target_modules": ".*vision_tower.*(q_proj|v_proj|fc1)|.*linear_1"})";
+  const std::string train = R"({"max_steps": 30, "per_device_train_batch_size": 6, "freeze": [],
+                                "learning_rate": 0.01, "precision": "fp32", "save_steps": 0)";
+  const auto result = run(method, (train + "}").c_str(), "plain");
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_LT(result->last_loss, result->first_loss);
+  ASSERT_TRUE(
+      run(method, (train + R"(, "gradient_checkpointing": true})").c_str(), "recomputed").ok());
+  const auto adapter = [&](const std::string& output) {
+    return *base::read_file(base::posix_file_ops(),
+                            folder_ + "/" + output + "/adapter/adapter_model.safetensors");
+  };
+  EXPECT_NE(adapter("plain").find("encoder.layers.0.mlp.fc1.lora_A"), std::string::npos);
+  EXPECT_TRUE(adapter("plain") == adapter("recomputed"));
+}
+
+TEST_F(VisionRun, LearnsToPreferWhatTheImageShows) {
+  plugin::HostServices services;
+  auto search = pack::usual_search(base::posix_file_ops(), "", false);
+  ASSERT_TRUE(search.ok());
+  plugin::Registry registry(std::move(*search), services);
+  const auto loss = registry.open_preference_loss("mortise.loss_dpo", {});
+  ASSERT_TRUE(loss.ok()) << loss.error().text();
+  preference_ = &*loss;
+  constexpr std::array<const char*, 3> kNames = {"red", "green", "blue"};
+  std::ofstream rows(folder_ + "/rows.jsonl");
+  for (size_t i = 0; i < 12; ++i) {
+    const auto turn = [](const char* role, const char* text) {
+      return Json::object({{"role", role}, {"content", text}});
+    };
+    rows << Json::object({{"images", Json::array({"films/" + std::to_string(i) + ".png"})},
+                          {"messages", Json::array({turn("user", "colour?"),
+                                                    turn("assistant", kNames[i % 3])})},
+                          {"rejected_response", kNames[(i + 1) % 3]}})
+                .dump()
+         << "\n";
+  }
+  rows.close();
+  Json info =
+      *base::parse_json(*base::read_file(base::posix_file_ops(), folder_ + "/dataset.json"));
+  info["task_type"] = "preference";
+  std::ofstream(folder_ + "/dataset.json") << info.dump();
+  const auto result = run(R"({"type": "lora", "r": 8, "target_modules": "all-linear"})",
+                          R"({"max_steps": 40, "per_device_train_batch_size": 6,
+                              "learning_rate": 0.02, "precision": "fp32", "save_steps": 0})",
+                          "out");
+  ASSERT_TRUE(result.ok()) << result.error().text();
+  EXPECT_NEAR(result->first_loss, 0.693147, 1e-5);
+  EXPECT_LT(result->last_loss, 0.6);
 }
 
 TEST_F(VisionRun, NamesTheRowWhoseImageIsCut) {

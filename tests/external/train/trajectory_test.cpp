@@ -120,6 +120,7 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
                                  {"packing", packing_},
                                  {"shuffle", false},
                                  {"precision", bf16_ ? "bf16" : "fp32"},
+                                 {"gradient_checkpointing", recompute_},
                                  {"freeze", Json::array()}})},
          {"holdout", Json::object({{"ratio", 0.0}})}});
   }
@@ -177,6 +178,7 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
   const GoldenCase* pictures_ = nullptr;  // of Qwen-VL
   bool packing_ = true;
   bool bf16_ = false;
+  bool recompute_ = false;
   bool native_ = false;  // through the kernels of device_cpu
 };
 
@@ -186,6 +188,11 @@ class LoraTrajectory : public Trajectory {
 };
 
 TEST_P(LoraTrajectory, FollowsPeftStepByStep) {
+  follow();
+}
+
+TEST_P(LoraTrajectory, FollowsPeftWithLayersThatAreRecomputed) {
+  recompute_ = true;
   follow();
 }
 
@@ -254,6 +261,7 @@ class FullTrajectory : public Trajectory {};
 TEST_P(FullTrajectory, FollowsTheTrainerStepByStep) {
   const std::string variant = GetParam();
   packing_ = variant != "unpacked";
+  recompute_ = variant == "recomputed";
   native_ = variant == "native";
   const GoldenCase golden("qwen2-1");
   const Json& t = golden.info()["full_finetune"];
@@ -283,9 +291,9 @@ TEST_P(FullTrajectory, FollowsTheTrainerStepByStep) {
 }
 
 #ifdef MORTISE_WITH_DEVICE_CPU
-#define MORTISE_FULL_VARIANTS "packed", "unpacked", "native"
+#define MORTISE_FULL_VARIANTS "packed", "unpacked", "recomputed", "native"
 #else
-#define MORTISE_FULL_VARIANTS "packed", "unpacked"
+#define MORTISE_FULL_VARIANTS "packed", "unpacked", "recomputed"
 #endif
 INSTANTIATE_TEST_SUITE_P(Goldens, FullTrajectory, ::testing::Values(MORTISE_FULL_VARIANTS),
                          [](const auto& info) { return std::string(info.param); });

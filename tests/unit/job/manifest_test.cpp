@@ -37,8 +37,8 @@ TEST(Manifest, AnUnknownTaskTypeIsAnsweredWithThoseThatAreKnown) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().message, "The task type \"zzz\" is unknown.");
   EXPECT_EQ(refused.error().hint,
-            "The task types are: vqa, caption, sft, chat, preference, pretrain, tokens, grounding, "
-            "ocr, classification, asr, audio_qa, video_qa, report.");
+            "The task types are: vqa, caption, sft, chat, preference, kto, pretrain, tokens, "
+            "grounding, ocr, classification, asr, audio_qa, video_qa, report.");
 }
 
 TEST(Manifest, AnExportThatIsNotBuiltIsRefusedBeforeItIsAJob) {

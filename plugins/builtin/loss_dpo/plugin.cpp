@@ -1,0 +1,7 @@
+// The face of the pack: mortise.loss.preference/1. Called by the engine through the C ABI.
+#include <mortise/cpp/plugin.hpp>
+
+#include "dpo.h"
+
+MORTISE_PLUGIN("mortise.loss_dpo", {MORTISE_KIND_LOSS_PREFERENCE,
+                                    mortise::sdk::preference_loss_table<mortise::loss_dpo::Dpo>()});
