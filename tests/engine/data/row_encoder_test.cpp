@@ -104,7 +104,10 @@ TEST_F(Encoding, PutsThePairOfAPreferenceRowEndToEnd) {
   EXPECT_EQ(text_of(whole->ids), "u:###\nhi\na:so$\nu:?\na:yes$\nu:###\nhi\na:so$\nu:?\na:no$\n");
   EXPECT_EQ(text_of(whole->labels), "_____________________yes$______________________no$_");
   EXPECT_EQ(whole->split, 26);
-  EXPECT_EQ(whole->images, (std::vector<std::string>{"a.png", "a.png"}));
+  ASSERT_EQ(whole->pictures.size(), 2u);
+  EXPECT_EQ(whole->pictures[0].begin, 2);
+  EXPECT_EQ(whole->pictures[1].begin, 26 + 2);
+  EXPECT_EQ(whole->pictures[1].medium, 0u);
   RowSettings sharing = settings("preference");
   sharing.shares_beginnings = true;
   const auto once = encode(row, sharing);
@@ -112,7 +115,8 @@ TEST_F(Encoding, PutsThePairOfAPreferenceRowEndToEnd) {
   EXPECT_EQ(text_of(once->ids), "u:###\nhi\na:so$\nu:?\na:yes$\n:no$\n");
   EXPECT_EQ(text_of(once->labels), "_____________________yes$__no$_");
   EXPECT_EQ(once->shared, 20);
-  EXPECT_EQ(once->images, std::vector<std::string>{"a.png"});
+  ASSERT_EQ(once->pictures.size(), 1u);
+  EXPECT_EQ(once->pictures[0].begin, 2);
 }
 
 TEST_F(Encoding, RepeatsPlaceholdersInBothKindsOfTemplate) {

@@ -126,7 +126,7 @@ class QwenRun : public ::testing::Test {
   TrainResult whole_;
 };
 
-constexpr const char* kLora = R"({"type": "lora", "r": 4, "target_modules": "all-linear"})";
+constexpr const char* kQwenLora = R"({"type": "lora", "r": 4, "target_modules": "all-linear"})";
 
 TEST_F(QwenRun, LearnsWhatOnlyTheImageTells) {
   const auto result = run(R"({"type": "full"})",
@@ -140,7 +140,7 @@ TEST_F(QwenRun, LearnsWhatOnlyTheImageTells) {
 }
 
 TEST_F(QwenRun, AFrozenTowerRunsOnceAPictureAndARunGoesOnExactly) {
-  expect_exact_resume(kLora,
+  expect_exact_resume(kQwenLora,
                       R"({"max_steps": 12, "per_device_train_batch_size": 5, "precision": "fp32",
                           "freeze": ["vision", "projector"], "save_steps": 3})",
                       8);
@@ -149,7 +149,7 @@ TEST_F(QwenRun, AFrozenTowerRunsOnceAPictureAndARunGoesOnExactly) {
 }
 
 TEST_F(QwenRun, TheMergerTrainsOnTheRowsOfATowerThatRanOnce) {
-  expect_exact_resume(kLora,
+  expect_exact_resume(kQwenLora,
                       R"({"max_steps": 12, "per_device_train_batch_size": 5, "precision": "bf16",
                           "save_steps": 3})",
                       7);
@@ -171,7 +171,7 @@ TEST_F(QwenRun, TheNumbersDoNotDependOnTheThreadsThatLoad) {
           "dataloader_num_workers": 1, "max_length": 60})"};
   for (size_t i = 0; i < 3; ++i) {
     const std::string output = "out" + std::to_string(i);
-    const auto result = run(kLora, trains[i], output);
+    const auto result = run(kQwenLora, trains[i], output);
     ASSERT_TRUE(result.ok()) << result.error().text();
     adapters[i] = bytes_of(output + "/adapter/adapter_model.safetensors");
   }
@@ -195,15 +195,15 @@ TEST_F(QwenRun, FilmsAndImagesOfOneRowLearnTogether) {
                           "out");
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_LT(result->last_loss, 0.03) << "from " << result->first_loss;  // blind: ln 2 / 8 = 0.087
-  const auto frozen = run(kLora, R"({"max_steps": 3, "precision": "fp32"})", "frozen");
+  const auto frozen = run(kQwenLora, R"({"max_steps": 3, "precision": "fp32"})", "frozen");
   ASSERT_TRUE(frozen.ok()) << frozen.error().text();
   EXPECT_EQ(frozen->tower_runs, 6) << "four images and two films";
 }
 
 TEST_F(QwenRun, KeepsTheBudgetBesideTheAdapter) {
-  const auto wide = run(kLora, R"({"max_steps": 1, "precision": "fp32"})", "wide");
-  const auto narrow =
-      run(kLora, R"({"max_steps": 1, "precision": "fp32"})", "narrow", R"({"max_pixels": 3136})");
+  const auto wide = run(kQwenLora, R"({"max_steps": 1, "precision": "fp32"})", "wide");
+  const auto narrow = run(kQwenLora, R"({"max_steps": 1, "precision": "fp32"})", "narrow",
+                          R"({"max_pixels": 3136})");
   ASSERT_TRUE(wide.ok() && narrow.ok());
   EXPECT_LT(narrow->tokens, wide->tokens);
   EXPECT_FALSE(std::filesystem::exists(folder_ / "wide/adapter/preprocessor_config.json"));
@@ -212,8 +212,9 @@ TEST_F(QwenRun, KeepsTheBudgetBesideTheAdapter) {
 }
 
 TEST_F(QwenRun, ReportsTheRowAndBothLengthsWhenImagesBlowIt) {
-  const auto result = run(
-      kLora, R"({"max_steps": 1, "shuffle": false, "max_length": 30, "precision": "fp32"})", "out");
+  const auto result =
+      run(kQwenLora, R"({"max_steps": 1, "shuffle": false, "max_length": 30, "precision": "fp32"})",
+          "out");
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().row, 8) << "the first of 112 x 112 pixels";
   EXPECT_EQ(result.error().message,
@@ -223,19 +224,19 @@ TEST_F(QwenRun, ReportsTheRowAndBothLengthsWhenImagesBlowIt) {
 TEST_F(QwenRun, NamesTheRowWhoseImageIsTooLargeMissingOrBroken) {
   const char* train = R"({"max_steps": 3, "shuffle": false, "precision": "fp32"})";
   write("films/4.png", png_head(20'000));
-  const auto large = run(kLora, train, "large");
+  const auto large = run(kQwenLora, train, "large");
   ASSERT_FALSE(large.ok());
   EXPECT_EQ(large.error().code, Code::kResourceExhausted) << large.error().text();
   EXPECT_EQ(large.error().row, 5);
   EXPECT_EQ(large.error().file, "films/4.png");
   EXPECT_NE(large.error().message.find("20000"), std::string::npos) << large.error().text();
   write("films/4.png", tests::png_of(100, {1, 2, 3}).substr(0, 900));
-  const auto cut = run(kLora, train, "cut");
+  const auto cut = run(kQwenLora, train, "cut");
   ASSERT_FALSE(cut.ok());
   EXPECT_EQ(cut.error().row, 5);
   EXPECT_EQ(cut.error().file, "films/4.png");
   media_.erase("films/4.png");
-  const auto gone = run(kLora, train, "gone");
+  const auto gone = run(kQwenLora, train, "gone");
   ASSERT_FALSE(gone.ok());
   EXPECT_EQ(gone.error().code, Code::kNotFound) << gone.error().text();
   EXPECT_EQ(gone.error().row, 5);
@@ -246,7 +247,7 @@ TEST_F(QwenRun, NamesTheRowWhosePlacesAreNotItsPictures) {
            {"question", "<image> or <image>?"},
            {"output", "one"}});
   const auto result =
-      run(kLora, R"({"max_steps": 2, "shuffle": false, "precision": "fp32"})", "out");
+      run(kQwenLora, R"({"max_steps": 2, "shuffle": false, "precision": "fp32"})", "out");
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().row, 13) << result.error().text();
   EXPECT_NE(result.error().message.find("1 images, but the text has 2 places"), std::string::npos);
@@ -256,7 +257,7 @@ TEST_F(QwenRun, AModelOfTextRefusesRowsWithPictures) {
   std::filesystem::remove_all(folder_ / "model");
   ASSERT_TRUE(new_model(base::posix_file_ops(), {.preset = "qwen2-tiny"}, folder_ / "model").ok());
   const auto result =
-      run(kLora, R"({"max_steps": 1, "shuffle": false, "precision": "fp32"})", "out");
+      run(kQwenLora, R"({"max_steps": 1, "shuffle": false, "precision": "fp32"})", "out");
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().row, 1);
   EXPECT_NE(result.error().message.find("1 images, but the model takes none"), std::string::npos)
