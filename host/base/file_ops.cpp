@@ -232,7 +232,9 @@ class PosixFileOps final : public FileOps {
       found.push_back({std::string(name), static_cast<uint64_t>(facts.st_size),
                        S_ISDIR(facts.st_mode),
                        facts.st_ctim.tv_sec * INT64_C(1'000'000'000) + facts.st_ctim.tv_nsec,
-                       facts.st_mode & 0777});
+                       facts.st_mode & 0777,
+                       facts.st_mtim.tv_sec * INT64_C(1'000'000'000) + facts.st_mtim.tv_nsec,
+                       S_ISREG(facts.st_mode)});
     }
     ::closedir(folder);
     std::sort(found.begin(), found.end(),

@@ -44,6 +44,8 @@ struct FileInfo {
   bool is_folder = false;
   int64_t changed_ns = 0;    // when content, name or mode last changed (ctime); 0 unknown
   uint32_t permissions = 0;  // 0400 and the like; 0 unknown
+  int64_t modified_ns = 0;   // when content last changed (mtime); 0 unknown
+  bool is_plain = false;     // a regular file; false also when unknown
 };
 
 class FileOps {

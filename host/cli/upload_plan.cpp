@@ -56,6 +56,8 @@ Status list_below(const std::shared_ptr<const UploadSource>& root, const std::st
     const std::string name = below.empty() ? entry.name : base::join_path(below, entry.name);
     if (entry.is_folder) {
       MORTISE_TRY(list_below(root, name, out));
+    } else if (entry.is_plain) {  // looked at already
+      out.push_back({name, root, entry.size_bytes, entry.modified_ns});
     } else {
       MORTISE_ASSIGN(out.emplace_back(), look_at(name, root));
     }
