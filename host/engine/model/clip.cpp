@@ -18,9 +18,10 @@ Tensor normalise(Pass& pass, const Tensor& x, const Norm& norm) {
   return layer_norm(*pass.device, x, norm.weight, norm.bias, norm.eps);
 }
 
-// One layer of the encoder on packed rows x [T, C] (Radford et al. 2021: norm first).
-Tensor run_layer(Pass& pass, const EncoderConfig& config, const EncoderLayer& layer,
-                 const Tensor& x, const Bounds& bounds, bool causal) {
+}  // namespace
+
+Tensor run_encoder_layer(Pass& pass, const EncoderConfig& config, const EncoderLayer& layer,
+                         const Tensor& x, const Bounds& bounds, bool causal) {
   const int64_t head_dim = config.hidden_size / config.heads;
   const auto heads = [&](const Tensor& y) { return y.view({x.size(0), -1, head_dim}); };
   const Tensor n = normalise(pass, x, layer.norm1);
@@ -33,6 +34,8 @@ Tensor run_layer(Pass& pass, const EncoderConfig& config, const EncoderLayer& la
                             gelu_kind(config.activation));
   return h + layer.fc2.forward(pass, inner);
 }
+
+namespace {
 
 // [I, 3, H, W] -> [I*P, 3*patch*patch], patches row by row, inside one: channel, row, column.
 Tensor patches_of(const EncoderConfig& config, const Tensor& pixels) {
@@ -114,7 +117,8 @@ std::vector<Tensor> run_vision(Pass& pass, const VisionTower& tower, const Tenso
   const Bounds bounds = equal_bounds(images, tokens);
   std::vector<Tensor> states = {x.view({images, tokens, channels})};
   for (int64_t i = 0; i < last_layer; ++i) {
-    x = run_layer(pass, config, tower.layers[static_cast<size_t>(i)], x, bounds, /*causal=*/false);
+    x = run_encoder_layer(pass, config, tower.layers[static_cast<size_t>(i)], x, bounds,
+                          /*causal=*/false);
     states.push_back(x.view({images, tokens, channels}));
   }
   return states;
@@ -142,7 +146,7 @@ std::vector<Tensor> run_clip_text(Pass& pass, const ClipText& text, const Tensor
   Tensor x = text.tokens.forward(pass, ids) + embedding(*pass.device, places, text.positions);
   std::vector<Tensor> states = {x};
   for (const EncoderLayer& layer : text.layers) {
-    x = run_layer(pass, text.config, layer, x, bounds, /*causal=*/!text.config.is_siglip);
+    x = run_encoder_layer(pass, text.config, layer, x, bounds, /*causal=*/!text.config.is_siglip);
     states.push_back(x);
   }
   states.push_back(normalise(pass, x, text.final_norm));

@@ -18,7 +18,7 @@ FrozenPart frozen_part(const Model& model, const std::vector<Parameter>& trained
     // An adapter's keys hold the module's path too. Qwen-VL's projector is a part of its tower.
     if (parameter.name.find(prefixes.projector) != std::string::npos) {
       part = FrozenPart::kTower;
-    } else if (parameter.name.find(prefixes.vision) != std::string::npos) {
+    } else if (parameter.name.find(prefixes.tower) != std::string::npos) {
       return FrozenPart::kNothing;
     }
   }

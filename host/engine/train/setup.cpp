@@ -21,10 +21,10 @@ std::vector<std::string> frozen_prefixes(const Model& model, const TrainSettings
   std::vector<std::string> out;
   for (const std::string& name : settings.freeze) {
     std::string prefix = name;
-    if (name == "vision") prefix = model.vision ? prefixes.vision : "";
+    if (name == "vision") prefix = model.vision ? prefixes.tower : "";
     if (name == "vision" && model.qwen_vision) {  // all but the merger, which is the projector
-      out.push_back(prefixes.vision + "patch_embed.");
-      prefix = prefixes.vision + "blocks.";
+      out.push_back(prefixes.tower + "patch_embed.");
+      prefix = prefixes.tower + "blocks.";
     }
     if (name == "projector") prefix = model.config.is_multimodal() ? prefixes.projector : "";
     if (name == "text") prefix = prefixes.text;
