@@ -75,6 +75,7 @@ Result<GenerateRequest> ChatModel::request_of(const RowMessages& conversation,
   request.pixels = std::move(tensors.pixels);
   request.images = std::move(tensors.images);
   request.videos = std::move(tensors.videos);
+  request.sounds = std::move(tensors.sounds);
   return request;
 }
 

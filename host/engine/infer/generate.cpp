@@ -41,7 +41,7 @@ base::Status check_sounds(const Model& model, const GenerateRequest& request) {
                                  static_cast<int32_t>(model.config.audio_token_id));
   int64_t features = 0;
   for (const SoundClip& clip : request.sounds.clips) {
-    features += audio_tokens(*model.config.audio, clip.heard);
+    features += model.config.audio->tokens(clip.heard);
   }
   if (places == features) return {};
   return base::Error(Code::kInvalidArgument,

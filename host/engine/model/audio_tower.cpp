@@ -64,7 +64,7 @@ Tensor run_convolutions(Pass& pass, const AudioTower& tower, const SoundBatch& s
   std::vector<Tensor> windows;
   int64_t at = 0;
   for (const SoundClip& clip : sounds.clips) {
-    const int64_t used = std::min(clip.frames, frames_needed(clip.heard));
+    const int64_t used = std::min(clip.frames, AudioConfig::frames_needed(clip.heard));
     windows.push_back(windows_of(mels.narrow(0, at, used), 1, 1, 1));
     at += clip.frames;
   }
@@ -72,7 +72,8 @@ Tensor run_convolutions(Pass& pass, const AudioTower& tower, const SoundBatch& s
   std::vector<Tensor> second;
   at = 0;
   for (size_t i = 0; i < windows.size(); ++i) {
-    const int64_t wanted = 2 * audio_steps(sounds.clips[i].heard), there = windows[i].size(0);
+    const int64_t wanted = 2 * AudioConfig::steps(sounds.clips[i].heard),
+                  there = windows[i].size(0);
     const int64_t used = std::min(wanted, there);  // the row behind them saw a frame left out
     second.push_back(windows_of(inner.narrow(0, at, used), 1, wanted - used, 2));
     at += there;
@@ -85,7 +86,7 @@ Tensor pool_pairs(const Tensor& x, const std::vector<SoundClip>& clips) {
   std::vector<Tensor> pooled;
   int64_t at = 0;
   for (const SoundClip& clip : clips) {
-    const int64_t steps = audio_steps(clip.heard), pairs = steps / 2;
+    const int64_t steps = AudioConfig::steps(clip.heard), pairs = steps / 2;
     pooled.push_back(x.narrow(0, at, 2 * pairs).view({pairs, 2, x.size(1)}).mean(1));
     at += steps;
   }
@@ -94,25 +95,13 @@ Tensor pool_pairs(const Tensor& x, const std::vector<SoundClip>& clips) {
 
 }  // namespace
 
-int64_t audio_steps(int64_t heard) {
-  return (heard - 1) / 2 + 1;
-}
-
-int64_t audio_tokens(const AudioConfig& config, int64_t heard) {
-  return config.pools ? audio_steps(heard) / 2 : audio_steps(heard);
-}
-
-int64_t frames_needed(int64_t heard) {
-  return 2 * audio_steps(heard) + 1;
-}
-
 Tensor run_audio_tower(Pass& pass, const AudioTower& tower, const SoundBatch& sounds,
                        std::vector<Tensor>* states) {
   check_sounds(tower.config, sounds);
   std::vector<Tensor> places;
   std::vector<int32_t> bounds = {0};
   for (const SoundClip& clip : sounds.clips) {
-    const int64_t steps = audio_steps(clip.heard);
+    const int64_t steps = AudioConfig::steps(clip.heard);
     places.push_back(tower.positions.narrow(0, 0, steps));
     bounds.push_back(bounds.back() + static_cast<int32_t>(steps));
   }

@@ -27,7 +27,8 @@ struct AudioTower {
   Norm norm;
 };
 
-// One clip. Of a spectrum that was padded with silence, the frames behind frames_needed(heard)
+// One clip. Of a spectrum that was padded with silence, the frames behind
+// AudioConfig::frames_needed(heard)
 // change nothing and may be left out.
 struct SoundClip {
   int64_t frames = 0;  // in mels, from 1
@@ -39,13 +40,6 @@ struct SoundBatch {
   at::Tensor mels;  // [sum of frames, B]; undefined: none
   std::vector<SoundClip> clips;
 };
-
-// Steps that a clip of so many heard frames has after the convolutions, and the features that its
-// placeholders stand for; of Qwen2-Audio 0 for a clip that is too short.
-int64_t audio_steps(int64_t heard);
-int64_t audio_tokens(const AudioConfig& config, int64_t heard);
-// So many frames of its padded spectrum decide them.
-int64_t frames_needed(int64_t heard);
 
 // Features [M, C] after the last norm, clip by clip. `states`, unless nullptr, gets the streams
 // [sum of L, C] after 0 .. layers layers. Throws OpFailure: INVALID_ARGUMENT naming both numbers

@@ -90,6 +90,12 @@ struct AudioConfig {
   bool pools = false;            // Qwen2-Audio: two steps become one feature
 
   int64_t frames_max() const { return 2 * positions_max; }  // of a spectrum
+  // Steps that a clip of so many frames of sound has after the convolutions; the features that its
+  // placeholders stand for (Qwen2-Audio: 0 for a clip that is too short); how many frames of its
+  // spectrum, silence behind it included, decide them.
+  static int64_t steps(int64_t heard) { return (heard - 1) / 2 + 1; }
+  int64_t tokens(int64_t heard) const { return pools ? steps(heard) / 2 : steps(heard); }
+  static int64_t frames_needed(int64_t heard) { return 2 * steps(heard) + 1; }
 };
 
 struct ModelConfig {

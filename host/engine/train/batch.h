@@ -26,7 +26,8 @@ namespace mortise::engine {
 struct LoadedRow {
   EncodedRow tokens;
   PictureTensors pictures;
-  std::vector<std::string> image_keys, video_keys;  // one a picture: equal keys, equal values
+  // One a picture or sound: equal keys, equal values.
+  std::vector<std::string> image_keys, video_keys, sound_keys;
 };
 
 struct StepRows {
@@ -38,7 +39,7 @@ struct StepRows {
 struct PassBatch {
   TextInputs inputs;
   at::Tensor rows, labels;  // int32 [L]: position t predicts labels
-  std::vector<std::string> image_keys, video_keys;
+  std::vector<std::string> image_keys, video_keys, sound_keys;
   int64_t tokens = 0, labelled = 0;
 };
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows);

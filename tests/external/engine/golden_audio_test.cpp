@@ -66,7 +66,7 @@ TEST(GoldenWhisper, FramesBehindTheSoundDecideNothing) {
   std::vector<at::Tensor> mels;
   for (size_t i = 0; i < 2; ++i) {
     whole.clips[i].heard = i == 0 ? 51 : 90;
-    const int64_t needed = frames_needed(whole.clips[i].heard);
+    const int64_t needed = AudioConfig::frames_needed(whole.clips[i].heard);
     mels.push_back(whole.mels.narrow(0, static_cast<int64_t>(i) * 120, needed));
     cut.clips.push_back({needed, whole.clips[i].heard});
   }
