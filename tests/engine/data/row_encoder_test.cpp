@@ -146,7 +146,7 @@ TEST_F(Encoding, RefusesWhatCannotBeLearned) {
           .code,
       Code::kInvalidArgument);
   EXPECT_EQ(encode(R"({"question": "q"})", settings("vqa")).error().field, "/output");
-  EXPECT_EQ(encode(R"({"audio_path": "a", "text": "x"})", settings("asr")).error().code,
+  EXPECT_EQ(encode(R"({"image_path": "a", "objects": {}})", settings("grounding")).error().code,
             Code::kUnimplemented);
   EXPECT_EQ(encode(R"({"input_ids": [1, 2], "labels": [1]})", settings("tokens")).error().field,
             "/labels");
