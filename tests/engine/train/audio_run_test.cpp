@@ -13,6 +13,7 @@
 #include "engine/model/presets.h"
 #include "engine/op/node.h"
 #include "engine/train/train.h"
+#include "engine/weights/checkpoint.h"
 #include "tests/engine/data/byte_encoder.h"
 #include "tests/support/media_files.h"
 #include "tests/support/temp_folder.h"
@@ -111,7 +112,7 @@ class AudioRun : public ::testing::Test {
   TrainHooks hooks_;
 };
 
-constexpr const char* kLora = R"({"type": "lora", "r": 4, "target_modules": "all-linear"})";
+constexpr const char* kSoundLora = R"({"type": "lora", "r": 4, "target_modules": "all-linear"})";
 
 TEST_F(AudioRun, LearnsWhatOnlyTheSoundTells) {
   const auto result = run(R"({"type": "full"})",
@@ -128,15 +129,15 @@ TEST_F(AudioRun, AFrozenTowerHearsAClipOnceAndARunGoesOnExactly) {
   constexpr const char* kTrain =
       R"({"max_steps": 12, "per_device_train_batch_size": 5, "precision": "bf16",
           "dataloader_num_workers": 2, "save_steps": 3})";
-  const auto whole = run(kLora, kTrain, "whole");
+  const auto whole = run(kSoundLora, kTrain, "whole");
   ASSERT_TRUE(whole.ok()) << whole.error().text();
   EXPECT_EQ(whole->tower_runs, 12) << "in four epochs";
   int64_t steps = 0;
   hooks_.progress = [&](const TrainProgress& p) { steps = p.step; };
   hooks_.wish = [&] { return steps == 8 ? TrainWish::kCancel : TrainWish::kNone; };
-  EXPECT_EQ(run(kLora, kTrain, "cut").error().code, Code::kCancelled);
+  EXPECT_EQ(run(kSoundLora, kTrain, "cut").error().code, Code::kCancelled);
   hooks_ = {};
-  const auto result = run(kLora, kTrain, "cut");
+  const auto result = run(kSoundLora, kTrain, "cut");
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_GT(result->resumed_at, 0);
   const std::string adapter = bytes_of("whole/adapter/adapter_model.safetensors");
@@ -189,11 +190,11 @@ TEST_F(AudioRun, NamesTheRowWhoseSoundIsBrokenEmptyTooShortOrTooLong) {
 
 TEST_F(AudioRun, RefusesABudgetOfPicturesAndSpectraOfAnotherTower) {
   const char* train = R"({"max_steps": 1, "precision": "fp32"})";
-  const auto budget = run(kLora, train, "out", "audio_qa", R"({"max_pixels": 3136})");
+  const auto budget = run(kSoundLora, train, "out", "audio_qa", R"({"max_pixels": 3136})");
   ASSERT_FALSE(budget.ok());
   EXPECT_EQ(budget.error().field, "/media");
   write("model/preprocessor_config.json", R"({"feature_size": 128})");
-  const auto other = run(kLora, train, "out2");
+  const auto other = run(kSoundLora, train, "out2");
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().message,
             "\"feature_size\" makes spectra of 128 bins, but the model's tower takes 80.");
