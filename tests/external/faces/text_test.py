@@ -232,13 +232,14 @@ class MediaPreprocess(FaceTest):
         (self.folder / "preprocessor_config.json").write_text('{"chunk_length": 1}')
         chirp = (GOLDENS / "audio-logmel/chirp.wav").read_bytes()
         empty = b"RIFF" + (36).to_bytes(4, "little") + chirp[8:40] + bytes(4)
-        for name, content, why in (("long.wav", chirp, "1.30 seconds; at most 1 are read"),
-                                   ("cut.wav", chirp[:900], "damaged"),
-                                   ("text.wav", b"no sound", "no sound that is read here"),
-                                   ("empty.wav", empty, "The sound has no samples")):
+        cases = (("long.wav", chirp, 7, "1.30 seconds; at most 1 are read"),
+                 ("cut.wav", chirp[:900], 1, "damaged"),
+                 ("text.wav", b"no sound", 1, "no sound that is read here"),
+                 ("empty.wav", empty, 1, "The sound has no samples"))
+        for name, content, code, why in cases:
             (self.folder / name).write_bytes(content)
             told = self.mortise("media", "preprocess", "--model", self.folder, "--audio",
-                                self.folder / name, "--out", self.folder / "out", code=1)
+                                self.folder / name, "--out", self.folder / "out", code=code)
             self.assertIn(why, told)
             self.assertIn(name, told)
             self.assertFalse((self.folder / "out").exists())
