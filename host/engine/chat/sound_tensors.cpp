@@ -25,7 +25,7 @@ Result<Json> processor_at(base::FileOps& files, const std::string& path) {
 }
 
 Result<LogMel> spectrum_of(base::FileOps& files, const std::string& path,
-                          const LogMelOptions& options) {
+                           const LogMelOptions& options) {
   MORTISE_ASSIGN(auto file, files.open(path, base::OpenMode::kRead));
   MORTISE_ASSIGN(auto source, ingest::ByteSource::of_file(std::move(file)));
   const double seconds =

@@ -369,7 +369,7 @@ base::Status RowEncoder::truncate(EncodedRow& row) const {
         Code::kInvalidArgument,
         "The row has " + std::to_string(length) + " tokens" + pictures + ", max_length is " +
             std::to_string(settings_.length_max) + ".",
-        row.pictures.empty()
+        row.pictures.empty() || settings_.audio.token_id >= 0
             ? "Raise max_length, shorten the row, or set truncation to left or right."
             : "Raise max_length, lower media.max_pixels, or set truncation to left or right.");
   }
