@@ -134,12 +134,18 @@ Result<int> metric_score(const Arguments& arguments) {
 }
 
 Result<int> media_preprocess(const Arguments& arguments) {
-  if (arguments.has("--audio") || arguments.has("--video")) {
-    return Error(Code::kUnimplemented, "Audio and video are not preprocessed by this build.",
-                 "Give --image FILE.");
+  if (arguments.has("--video")) {
+    return Error(Code::kUnimplemented, "Video is not preprocessed by this build.",
+                 "Give --image FILE or --audio FILE.");
+  }
+  if (arguments.has("--audio") && arguments.has("--image")) {
+    return Error(Code::kInvalidArgument, "A processor takes images or sound.",
+                 "Give --image or --audio.")
+        .with("exit_code", "2");
   }
   Json given = Json::object({{"model", absolute_path(arguments.text("--model"))},
                              {"images", paths_of(arguments, "--image")},
+                             {"audios", paths_of(arguments, "--audio")},
                              {"out", absolute_path(arguments.text("--out"))}});
   return run({.kind = "media.preprocess", .arguments = std::move(given)});
 }
@@ -170,6 +176,7 @@ Result<int> model_generate(const Arguments& arguments) {
                              {"prompt", arguments.text("--prompt")},
                              {"ids", std::move(ids)},
                              {"images", paths_of(arguments, "--image")},
+                             {"audios", paths_of(arguments, "--audio")},
                              {"videos", paths_of(arguments, "--video")},
                              {"max_new_tokens", count},
                              {"temperature", temperature},
@@ -232,7 +239,7 @@ void add_tensor_commands(std::vector<Command>& out) {
                  "The tensors that the model's own processor would give.",
                  {kModel,
                   {"--image", "FILE", "PNG or JPEG", Take::kMany},
-                  {"--audio", "FILE", "not in this build"},
+                  {"--audio", "FILE", "WAV, FLAC, MP3 or Ogg", Take::kMany},
                   {"--video", "DIR", "not in this build"},
                   {"--out", "FILE", "a .safetensors file", Take::kOne, true}},
                  media_preprocess});
@@ -254,6 +261,7 @@ void add_tensor_commands(std::vector<Command>& out) {
                   {"--prompt", "TEXT", "what to continue"},
                   {"--ids", "JSON", "the prompt as an array of ids"},
                   {"--image", "FILE", "PNG, JPEG or WebP, one for each <image>", Take::kMany},
+                  {"--audio", "FILE", "WAV, FLAC, MP3 or Ogg, one for each <audio>", Take::kMany},
                   {"--video", "FILE", "a film, a folder of frames or a tar, one for each <video>",
                    Take::kMany},
                   {"--max-new-tokens", "N", "(64)"},

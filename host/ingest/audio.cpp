@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <string>
 
@@ -74,6 +75,15 @@ Status check_head(ByteSource& source) {
                "Convert it to WAV, FLAC, MP3 or Ogg.");
 }
 
+// With two decimals where they say something.
+std::string seconds_text(double seconds) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2f", seconds);
+  std::string_view view = text;
+  if (view.ends_with(".00")) view.remove_suffix(3);
+  return std::string(view);
+}
+
 Status check_facts(const AudioFacts& facts, const AudioLimits& limits) {
   const auto over = [](const std::string& has, const std::string& limit) {
     return Error(Code::kResourceExhausted, "The sound has " + has + "; " + limit + ".",
@@ -89,8 +99,8 @@ Status check_facts(const AudioFacts& facts, const AudioLimits& limits) {
         std::to_string(limits.rate_min) + " to " + std::to_string(limits.rate_max) + " are read");
   }
   if (facts.seconds() > limits.seconds_max) {
-    return over(std::to_string(std::llround(facts.seconds())) + " seconds",
-                "at most " + std::to_string(std::llround(limits.seconds_max)) + " are read");
+    return over(seconds_text(facts.seconds()) + " seconds",
+                "at most " + seconds_text(limits.seconds_max) + " are read");
   }
   return {};
 }

@@ -20,8 +20,26 @@ Result<std::string> bytes_of_data_url(const std::string& url) {
   return std::string(base::as_text(*bytes));
 }
 
+namespace {
+
+// base64 as input_audio has it, which the name of the medium is.
+Result<ingest::Medium> sound_of_base64(const std::string& data,
+                                       const ingest::MediaOptions& options) {
+  auto bytes = base::from_base64(data);
+  if (!bytes.ok()) return std::move(bytes.error());
+  MORTISE_ASSIGN(auto reader,
+                 ingest::AudioReader::open(ingest::ByteSource::of_bytes(*bytes), options.audio));
+  MORTISE_ASSIGN(auto samples, ingest::read_audio(reader, options.audio_rate));
+  return ingest::Medium(ingest::Sound{options.audio_rate, std::move(samples)});
+}
+
+}  // namespace
+
 Result<ingest::Medium> medium_of_data_url(const engine::MediaField& medium,
                                           const ingest::MediaOptions& options) {
+  if (medium.kind == ingest::MediaKind::kAudio) {
+    return sound_of_base64(medium.names.front(), options);
+  }
   MORTISE_ASSIGN(const std::string bytes, bytes_of_data_url(medium.names.front()));
   MORTISE_ASSIGN(ingest::Image image, ingest::decode_image(base::as_bytes(bytes), options.image));
   return ingest::Medium(std::move(image));
@@ -30,7 +48,7 @@ Result<ingest::Medium> medium_of_data_url(const engine::MediaField& medium,
 namespace {
 
 // Parts in order, neighbouring texts as one, so that no control token can be put together from two
-// of them; the images' data: URLs go to `media`.
+// of them; the images' data: URLs and the sounds' base64 go to `media`.
 Result<Json> parts_of(const Json& content, const std::string& place,
                       std::vector<engine::MediaField>& media) {
   Json parts = Json::array();
@@ -41,10 +59,13 @@ Result<Json> parts_of(const Json& content, const std::string& place,
       const std::string& text = url.is_object() ? url["url"].as_string() : url.as_string();
       media.push_back({ingest::MediaKind::kImage, {}, {text}});
       parts.push_back(Json::object({{"type", "image"}}));
+    } else if (type == "input_audio") {
+      media.push_back({ingest::MediaKind::kAudio, {}, {part["input_audio"]["data"].as_string()}});
+      parts.push_back(Json::object({{"type", "audio"}, {"audio", ""}}));
     } else if (type != "text") {
       return Error(Code::kInvalidArgument,
                    "A part has the unknown type " + base::json_quote(type) + ".",
-                   "text and image_url are served.")
+                   "text, image_url and input_audio are served.")
           .at_field(place + ".content");
     } else if (parts.size() > 0 && parts.items().back().contains("text")) {
       Json& text = parts.items().back()["text"];

@@ -67,14 +67,14 @@ class Service {
 };
 
 // A chat request of OpenAI's shape as a plain conversation (RowMessages::is_plain): "<image>" and
-// control tokens in its texts stay text; images are their data: URLs. Errors: INVALID_ARGUMENT
-// naming the part.
+// control tokens in its texts stay text; images are their data: URLs, sounds their base64. Errors:
+// INVALID_ARGUMENT naming the part.
 base::Result<engine::RowMessages> conversation_of(const base::Json& request);
 
 // The bytes of "data:image/png;base64,...". Errors: INVALID_ARGUMENT.
 base::Result<std::string> bytes_of_data_url(const std::string& url);
-// The image of such a URL, decoded within the options' limits; an engine::OpenMedia. Errors also:
-// those of decode_image.
+// The image of such a URL, or the sound of base64, decoded within the options' limits; an
+// engine::OpenMedia. Errors also: those of decode_image and of AudioReader.
 base::Result<ingest::Medium> medium_of_data_url(const engine::MediaField& medium,
                                                 const ingest::MediaOptions& options);
 

@@ -156,8 +156,16 @@ Status check_part(const Json& part, const std::string& where) {
     return bad_field("An image is taken only inside the request, as a data: URL.", where,
                      "Nothing is fetched here: send data:image/png;base64,...");
   }
-  return bad_field("A part of a message is {\"type\": \"text\"} or {\"type\": \"image_url\"}.",
-                   where);
+  if (type == "input_audio") {
+    const Json& audio = part["input_audio"];
+    const std::string& format = audio["format"].as_string();
+    if (audio["data"].is_string() && (format == "wav" || format == "mp3")) return {};
+    return bad_field("Sound is {\"data\": base64, \"format\": \"wav\" or \"mp3\"}.", where);
+  }
+  return bad_field(
+      "A part of a message is {\"type\": \"text\"}, {\"type\": \"image_url\"} or {\"type\": "
+      "\"input_audio\"}.",
+      where);
 }
 
 Status check_calls(const Json& calls, const std::string& where) {

@@ -5,6 +5,7 @@
 #include "app/mortise-worker/device.h"
 #include "engine/chat/chat_model.h"
 #include "engine/chat/image_tensors.h"
+#include "engine/chat/sound_tensors.h"
 #include "engine/infer/forward.h"
 #include "engine/infer/generate.h"
 #include "engine/lora/adapter_config.h"
@@ -67,6 +68,9 @@ engine::RowMessages conversation_of(Context& context) {
   engine::RowMessages conversation;
   for (const Json& path : context.argument("images").items()) {
     conversation.media.push_back({ingest::MediaKind::kImage, {}, {path.as_string()}});
+  }
+  for (const Json& path : context.argument("audios").items()) {
+    conversation.media.push_back({ingest::MediaKind::kAudio, {}, {path.as_string()}});
   }
   for (const Json& path : context.argument("videos").items()) {
     conversation.media.push_back({ingest::MediaKind::kVideo, {}, {path.as_string()}});
@@ -136,8 +140,9 @@ Status fit_to_tokenizer(Context& context, engine::NewModelRequest& request) {
   if (text.is_null()) text = Json::object();
   fill(text, "vocab_size", static_cast<int64_t>(tokenizer.facts().vocab_count));
   if (tokenizer.facts().eos_id >= 0) fill(text, "eos_token_id", tokenizer.facts().eos_id);
-  constexpr std::array<std::pair<const char*, const char*>, 5> kPictures = {
+  constexpr std::array<std::pair<const char*, const char*>, 6> kPictures = {
       {{"image_token_index", "<image>"},
+       {"audio_token_index", "<|AUDIO|>"},
        {"image_token_id", "<|image_pad|>"},
        {"video_token_id", "<|video_pad|>"},
        {"vision_start_token_id", "<|vision_start|>"},
@@ -207,8 +212,8 @@ Result<job::TaskResult> model_forward(Context& context) {
   return result;
 }
 
-// arguments: {model, adapters [], prompt | ids, images [], videos [], max_new_tokens, temperature,
-// seed, logprobs}
+// arguments: {model, adapters [], prompt | ids, images [], audios [], videos [], max_new_tokens,
+// temperature, seed, logprobs}
 Result<job::TaskResult> model_generate(Context& context) {
   const Json& adapters = context.argument("adapters");
   if (adapters.size() > 1) {
@@ -225,12 +230,15 @@ Result<job::TaskResult> model_generate(Context& context) {
   return done();
 }
 
-// arguments: {model, images [], out}
+// arguments: {model, images [] | audios [], out}
 Result<job::TaskResult> media_preprocess(Context& context) {
-  std::vector<std::string> images;
+  std::vector<std::string> images, audios;
   for (const Json& path : context.argument("images").items()) images.push_back(path.as_string());
+  for (const Json& path : context.argument("audios").items()) audios.push_back(path.as_string());
+  const std::string folder = context.text("model");
   MORTISE_ASSIGN(const engine::NamedTensors tensors,
-                 engine::image_tensors(context.files, context.text("model"), images));
+                 audios.empty() ? engine::image_tensors(context.files, folder, images)
+                                : engine::sound_tensors(context.files, folder, audios));
   MORTISE_TRY(engine::save_tensors(context.files, context.text("out"), tensors));
   return done();
 }

@@ -60,7 +60,9 @@ Result<GenerateRequest> ChatModel::request_of(const RowMessages& conversation,
     for (const MediaField& medium : media) {
       MORTISE_ASSIGN(const ingest::Medium decoded, open_media(medium, pictures_.media_options()));
       auto picture = pictures_.prepare(decoded);
-      if (!picture.ok()) return std::move(picture.error().at_file(medium.names.front()));
+      const std::string& name = medium.names.front();  // or the data, in a request
+      if (!picture.ok() && name.size() <= 4096) picture.error().at_file(name);
+      if (!picture.ok()) return std::move(picture.error());
       counts.push_back(picture->tokens);
       prepared.push_back(std::move(*picture));
     }
@@ -75,6 +77,7 @@ Result<GenerateRequest> ChatModel::request_of(const RowMessages& conversation,
   request.pixels = std::move(tensors.pixels);
   request.images = std::move(tensors.images);
   request.videos = std::move(tensors.videos);
+  request.sounds = std::move(tensors.sounds);
   return request;
 }
 

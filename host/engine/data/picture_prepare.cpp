@@ -38,11 +38,12 @@ Result<Json> processor_json(base::FileOps& files, const std::string& folder, con
   return both[section];
 }
 
-// The first folder that says how images are prepared; the last one when none does.
-Result<std::string> folder_of(base::FileOps& files, const std::vector<std::string>& folders) {
+// The first folder that says how images (or sound) are prepared; the last one when none does.
+Result<std::string> folder_of(base::FileOps& files, const std::vector<std::string>& folders,
+                              const char* section = "image_processor") {
   for (const std::string& folder : folders) {
     if (folder.empty()) continue;
-    MORTISE_ASSIGN(const Json found, processor_json(files, folder, kImageFile, "image_processor"));
+    MORTISE_ASSIGN(const Json found, processor_json(files, folder, kImageFile, section));
     if (!found.is_null()) return folder;
   }
   return folders.back();
@@ -61,6 +62,25 @@ Status check_patches(const PatchOptions& options, const QwenVisionConfig& vision
     return Error(Code::kInvalidArgument,
                  std::string("\"") + size.name + "\" is " + std::to_string(size.got) +
                      ", but the model's tower has " + std::to_string(size.wanted) + ".",
+                 "Use the processor's files that belong to this model.")
+        .at_field(std::string("/") + size.name);
+  }
+  return {};
+}
+
+// A spectrum is as this tower was trained to hear it.
+Status check_spectrum(const LogMelOptions& options, const AudioConfig& audio) {
+  const struct {
+    const char *name, *what;
+    int64_t got, wanted;
+  } sizes[] = {{"feature_size", "bins", options.bins, audio.mel_bins},
+               {"chunk_length", "frames", options.frames_max(), audio.frames_max()}};
+  for (const auto& size : sizes) {
+    if (size.got == size.wanted) continue;
+    return Error(Code::kInvalidArgument,
+                 std::string("\"") + size.name + "\" makes spectra of " + std::to_string(size.got) +
+                     " " + size.what + ", but the model's tower takes " +
+                     std::to_string(size.wanted) + ".",
                  "Use the processor's files that belong to this model.")
         .at_field(std::string("/") + size.name);
   }
@@ -132,6 +152,16 @@ Result<PictureProcessor> PictureProcessor::read(base::FileOps& files,
                                                 const ModelConfig& config, const Json& media) {
   PictureProcessor out;
   if (!config.is_multimodal()) return out;
+  if (media.size() > 0 && config.audio) {
+    return Error(Code::kInvalidArgument,
+                 "A " + config.model_type + " model takes no pictures that could be bounded.",
+                 "Leave \"media\" out of the manifest.")
+        .at_field("/media");
+  }
+  if (config.audio) {
+    MORTISE_TRY(out.read_sound(files, folders, *config.audio));
+    return out;
+  }
   MORTISE_ASSIGN(const std::string folder, folder_of(files, folders));
   if (config.qwen_vision) {
     MORTISE_TRY(out.read_patches(files, folder, *config.qwen_vision, media));
@@ -184,6 +214,28 @@ Status PictureProcessor::read_patches(base::FileOps& files, const std::string& f
   return check_frames(media_.frames);
 }
 
+Status PictureProcessor::read_sound(base::FileOps& files, const std::vector<std::string>& folders,
+                                    const AudioConfig& audio) {
+  constexpr const char* kSection = "feature_extractor";
+  MORTISE_ASSIGN(const std::string folder, folder_of(files, folders, kSection));
+  MORTISE_ASSIGN(const Json json, processor_json(files, folder, kImageFile, kSection));
+  LogMelOptions defaults;
+  defaults.bins = audio.mel_bins;
+  defaults.samples_max = audio.frames_max() * defaults.hop;
+  auto options = parse_log_mel(json, defaults);
+  if (options.ok()) {
+    const Status fits = check_spectrum(*options, audio);
+    if (!fits.ok()) options = Error(fits.error());
+  }
+  if (!options.ok()) return std::move(options.error().at_file(base::join_path(folder, kImageFile)));
+  sound_ = *options;
+  tower_ = audio;
+  media_.audio_rate = static_cast<int>(sound_->rate);
+  media_.audio.seconds_max =  // a longer one is not even decoded
+      static_cast<double>(sound_->samples_max) / static_cast<double>(sound_->rate);
+  return {};
+}
+
 uint64_t PictureProcessor::bytes_max(MediaKind kind, const ingest::MediumShape& shape) const {
   if (fixed_ && kind == MediaKind::kImage) {
     const int64_t side = fixed_->shortest_edge;
@@ -192,8 +244,11 @@ uint64_t PictureProcessor::bytes_max(MediaKind kind, const ingest::MediumShape& 
     const int64_t width = crops ? fixed_->crop_width : std::max(side, fixed_->width);
     return floats_bytes(height * width * 3);
   }
+  if (kind == MediaKind::kAudio) {
+    return sound_ ? floats_bytes(sound_->frames_max() * sound_->bins) : 0;
+  }
   const auto& options = kind == MediaKind::kVideo ? film_ : image_;
-  if (!options || kind == MediaKind::kAudio) return 0;
+  if (!options) return 0;
   const int64_t factor = options->patch_size * options->merge_size;
   const auto size =
       smart_resize(std::max<int64_t>(shape.height, 1), std::max<int64_t>(shape.width, 1), factor,
@@ -216,6 +271,23 @@ Result<PreparedPicture> PictureProcessor::prepare_film(const ingest::Film& film)
   return out;
 }
 
+Result<PreparedPicture> PictureProcessor::prepare_sound(const ingest::Sound& sound) const {
+  const int64_t hop = sound_->hop;
+  const int64_t heard = (std::ssize(sound.samples) + hop - 1) / hop;
+  MORTISE_ASSIGN(LogMel spectrum,
+                 log_mel(sound.samples, *sound_, AudioConfig::frames_needed(heard)));
+  PreparedPicture out{.kind = MediaKind::kAudio, .values = {}};
+  out.tokens = tower_.tokens(spectrum.heard);
+  if (out.tokens < 1) {
+    return Error(Code::kInvalidArgument,
+                 "The sound has " + std::to_string(sound.samples.size()) +
+                     " samples, too few for one token of the model.",
+                 "Leave it out, or pad it with silence to a tenth of a second.");
+  }
+  out.values = std::move(spectrum);
+  return out;
+}
+
 Result<PreparedPicture> PictureProcessor::prepare(const ingest::Medium& medium) const {
   PreparedPicture out;
   if (const auto* image = std::get_if<Image>(&medium)) {
@@ -232,7 +304,8 @@ Result<PreparedPicture> PictureProcessor::prepare(const ingest::Medium& medium) 
     if (!film_) return not_taken(MediaKind::kVideo);
     MORTISE_ASSIGN(out, prepare_film(*film));
   } else {
-    return not_taken(MediaKind::kAudio);
+    if (!sound_) return not_taken(MediaKind::kAudio);
+    return prepare_sound(std::get<ingest::Sound>(medium));
   }
   const auto& grid = std::get<PatchValues>(out.values);
   const int64_t merge = image_->merge_size * image_->merge_size;

@@ -15,9 +15,6 @@ using base::Error;
 using base::Json;
 using ingest::MediaKind;
 
-// The marks of ms-swift, LLaMA-Factory and LLaVA.
-constexpr std::string_view kImageTag = "<image>", kVideoTag = "<video>";
-
 size_t count_of(std::string_view text, std::string_view what) {
   size_t count = 0;
   for (size_t at = text.find(what); at != std::string_view::npos;
@@ -73,32 +70,40 @@ base::Result<RowEncoder> RowEncoder::create(const Encoder& encoder, const ChatSe
                                             RowSettings settings) {
   RowEncoder out(encoder, chat, std::move(settings));
   const RowSettings& s = out.settings_;
+  out.shown_ = {{{MediaKind::kImage, "image", "<image>", s.image},
+                 {MediaKind::kAudio, "audio", "<audio>", s.audio},
+                 {MediaKind::kVideo, "video", "<video>", s.video}}};
   if (s.task_type == "tokens") return out;
-  for (const PictureMark* mark : {&s.image, &s.video}) {
-    if (mark->token_id < 0) continue;
-    MORTISE_ASSIGN(const EncodedText token, encoder.encode(mark->token));
-    if (token.ids == std::vector<int32_t>{mark->token_id}) continue;
+  for (Shown& shown : out.shown_) {
+    if (!shown.is_taken()) continue;
+    MORTISE_ASSIGN(const EncodedText token, encoder.encode(shown.mark.token));
+    shown.in_parts = out.template_takes(shown);
+    if (token.ids == std::vector<int32_t>{shown.mark.token_id}) continue;
     return Error(Code::kInvalidArgument,
-                 std::string("The model's ") + (mark == &s.image ? "image" : "video") + " token " +
-                     std::to_string(mark->token_id) + " is not what the tokenizer makes of \"" +
-                     mark->token + "\".",
+                 std::string("The model's ") + shown.part + " token " +
+                     std::to_string(shown.mark.token_id) +
+                     " is not what the tokenizer makes of \"" + shown.mark.token + "\".",
                  "Add it to the tokenizer as a special token of that id.");
   }
-  out.image_parts_ = out.template_takes("image", s.image);
-  out.video_parts_ = out.template_takes("video", s.video);
+  return out;
+}
+
+// Qwen2-Audio's template looks for a member that is called as the type is.
+Json RowEncoder::Shown::as_part() const {
+  Json out = Json::object({{"type", part}});
+  if (kind == MediaKind::kAudio) out[part] = "";
   return out;
 }
 
 // Whether a part of this type gives exactly one placeholder.
-bool RowEncoder::template_takes(const char* part, const PictureMark& mark) const {
-  if (mark.token_id < 0) return false;
-  const Json parts = Json::array({Json::object({{"type", part}}), text_part("mortise")});
+bool RowEncoder::template_takes(const Shown& shown) const {
+  const Json parts = Json::array({shown.as_part(), text_part("mortise")});
   ChatRequest probe;
   probe.messages = Json::array({Json::object({{"role", "user"}, {"content", parts}})});
   probe.add_generation_prompt = true;
   probe.variables = chat_->variables;
   const auto text = render_chat(chat_->chat_template, probe);
-  return text.ok() && count_of(*text, mark.token) == 1 && count_of(*text, "mortise") == 1 &&
+  return text.ok() && count_of(*text, shown.mark.token) == 1 && count_of(*text, "mortise") == 1 &&
          count_of(*text, "'type'") == 0;
 }
 
@@ -111,21 +116,23 @@ Json RowEncoder::written(const std::string& text) const {
   };
   std::string_view rest = text;
   while (true) {
-    const auto find = [&](const PictureMark& mark, std::string_view tag) {
-      return mark.token_id < 0 ? std::string_view::npos : rest.find(tag);
-    };
-    const size_t image = find(settings_.image, kImageTag), video = find(settings_.video, kVideoTag);
-    const size_t at = std::min(image, video);
-    words += rest.substr(0, at);
-    if (at == std::string_view::npos) break;
-    const bool is_image = at == image;
-    if (is_image ? image_parts_ : video_parts_) {
-      end_words();
-      parts.push_back(Json::object({{"type", is_image ? "image" : "video"}}));
-    } else {
-      words += is_image ? settings_.image.text : settings_.video.text;
+    const Shown* next = nullptr;
+    size_t at = std::string_view::npos;
+    for (const Shown& shown : shown_) {
+      const size_t found = shown.is_taken() ? rest.find(shown.tag) : std::string_view::npos;
+      if (found >= at) continue;
+      at = found;
+      next = &shown;
     }
-    rest.remove_prefix(at + (is_image ? kImageTag : kVideoTag).size());
+    words += rest.substr(0, at);
+    if (next == nullptr) break;
+    if (next->in_parts) {
+      end_words();
+      parts.push_back(next->as_part());
+    } else {
+      words += next->mark.text;
+    }
+    rest.remove_prefix(at + next->tag.size());
   }
   if (parts.size() == 0) return words;
   end_words();
@@ -133,28 +140,26 @@ Json RowEncoder::written(const std::string& text) const {
 }
 
 // Every picture has its mark in the texts: missing ones go to the front of the first user message,
-// images before films.
+// images before sounds before films.
 Json RowEncoder::with_marks(const RowMessages& row) const {
   Json messages = row.messages;
-  const auto missing = [&](MediaKind kind, std::string_view tag) {
-    const size_t have = tags_in(messages, tag), need = engine::count_of(row.media, kind);
-    return need > have ? need - have : 0;
-  };
-  size_t images = missing(MediaKind::kImage, kImageTag);
-  size_t videos = missing(MediaKind::kVideo, kVideoTag);
+  std::array<size_t, 3> missing{};
+  for (size_t k = 0; k < shown_.size(); ++k) {
+    const size_t have = tags_in(messages, shown_[k].tag);
+    const size_t need = engine::count_of(row.media, shown_[k].kind);
+    missing[k] = need > have ? need - have : 0;
+  }
   for (Json& message : messages.items()) {
     Json* content = message.find("content");
     if (content == nullptr || !content->is_string()) continue;
     std::string text = content->as_string();
-    const auto put_front = [&](size_t& count, std::string_view tag, bool in_parts,
-                               const PictureMark& mark) {
-      for (; count > 0; --count) {
-        text = std::string(tag) + (in_parts || text.empty() ? "" : gap_after(mark)) + text;
+    const bool is_user = message["role"].as_string() == "user";
+    for (size_t k = shown_.size(); is_user && k-- > 0;) {
+      const Shown& shown = shown_[k];
+      for (; missing[k] > 0; --missing[k]) {
+        const char* gap = shown.in_parts || text.empty() ? "" : gap_after(shown.mark);
+        text = std::string(shown.tag) + gap + text;
       }
-    };
-    if (message["role"].as_string() == "user") {
-      put_front(videos, kVideoTag, video_parts_, settings_.video);
-      put_front(images, kImageTag, image_parts_, settings_.image);
     }
     *content = written(text);
   }
@@ -234,13 +239,13 @@ base::Result<EncodedRow> RowEncoder::encode_chat(const Json& row, const MediaTok
 base::Result<std::vector<int64_t>> RowEncoder::counted(const RowMessages& row,
                                                        const MediaTokens& tokens) const {
   for (const MediaField& medium : row.media) {
-    if (medium.kind == MediaKind::kImage && settings_.image.token_id >= 0) continue;
-    if (medium.kind == MediaKind::kVideo && settings_.video.token_id >= 0) continue;
+    const auto shown = std::ranges::find(shown_, medium.kind, &Shown::kind);
+    if (shown != shown_.end() && shown->is_taken()) continue;
     return Error(Code::kInvalidArgument,
                  "There are " + std::to_string(engine::count_of(row.media, medium.kind)) + " " +
                      kind_word(medium.kind) + "s, but the model takes none.",
                  "Choose a model with a tower for them (llava for images; qwen2_vl and qwen2_5_vl "
-                 "for images and videos), or leave them out of the rows.")
+                 "for images and videos; qwen2_audio for sound), or leave them out of the rows.")
         .at_field(medium.field);
   }
   if (row.media.empty()) return std::vector<int64_t>();
@@ -250,21 +255,25 @@ base::Result<std::vector<int64_t>> RowEncoder::counted(const RowMessages& row,
                                     std::to_string(row.media.size()) + " media.");
 }
 
-// Image parts as the template takes them: as they are, or as marks in one text.
-Json RowEncoder::with_image_parts(const Json& messages) const {
+// Parts of media as the template takes them: as they are, or as marks in one text.
+Json RowEncoder::with_media_parts(const Json& messages) const {
   Json out = messages;
   for (Json& message : out.items()) {
     Json* content = message.find("content");
     if (content == nullptr || !content->is_array()) continue;
     std::string text;
-    bool has_image = false, after_image = false;
+    const Shown *before = nullptr, *untaken = nullptr;
+    bool has_media = false;
     for (const Json& part : content->items()) {
-      if (after_image) text += gap_after(settings_.image);
-      after_image = part["type"].as_string() == "image";
-      has_image = has_image || after_image;
-      text += after_image ? settings_.image.text : part["text"].as_string();
+      if (before != nullptr) text += gap_after(before->mark);
+      const auto shown = std::ranges::find_if(
+          shown_, [&](const Shown& one) { return part["type"].as_string() == one.part; });
+      before = shown == shown_.end() ? nullptr : &*shown;
+      has_media = has_media || before != nullptr;
+      if (before != nullptr && !before->in_parts) untaken = before;
+      text += before != nullptr ? before->mark.text : part["text"].as_string();
     }
-    if (!has_image || !image_parts_) *content = std::move(text);
+    if (!has_media || untaken != nullptr) *content = std::move(text);
   }
   return out;
 }
@@ -272,8 +281,8 @@ Json RowEncoder::with_image_parts(const Json& messages) const {
 base::Result<std::vector<int32_t>> RowEncoder::plain_prompt(const RowMessages& conversation) const {
   const Json words = Json::array({conversation.messages, conversation.tools});
   std::vector<int32_t> marks;
-  for (const PictureMark* mark : {&settings_.image, &settings_.video}) {
-    if (mark->token_id >= 0) marks.push_back(mark->token_id);
+  for (const Shown& shown : shown_) {
+    if (shown.is_taken()) marks.push_back(shown.mark.token_id);
   }
   MORTISE_ASSIGN(const TextGuard guard, TextGuard::create(*encoder_, std::move(marks), words));
   Json messages = Json::array();
@@ -283,7 +292,7 @@ base::Result<std::vector<int32_t>> RowEncoder::plain_prompt(const RowMessages& c
     messages.push_back(std::move(guarded));
   }
   ChatRequest request;
-  request.messages = with_image_parts(messages);
+  request.messages = with_media_parts(messages);
   MORTISE_ASSIGN(request.tools, guard.guarded(conversation.tools));
   request.variables = chat_->variables;
   request.add_generation_prompt = true;
@@ -316,22 +325,17 @@ base::Result<EncodedRow> RowEncoder::encode_prompt(const RowMessages& conversati
 // n-th picture of this kind.
 base::Status RowEncoder::expand(const std::vector<MediaField>& media,
                                 const std::vector<int64_t>& counts, EncodedRow& row) const {
-  const struct {
-    MediaKind kind;
-    int32_t token_id;
-    std::string_view tag;
-  } kinds[] = {{MediaKind::kImage, settings_.image.token_id, kImageTag},
-               {MediaKind::kVideo, settings_.video.token_id, kVideoTag}};
-  std::vector<size_t> order[2];  // of the media of each kind
-  for (size_t k = 0; k < 2; ++k) {
-    if (kinds[k].token_id < 0) continue;
+  std::array<std::vector<size_t>, 3> order;  // of the media of each kind
+  for (size_t k = 0; k < shown_.size(); ++k) {
+    const Shown& shown = shown_[k];
+    if (!shown.is_taken()) continue;
     for (size_t i = 0; i < media.size(); ++i) {
-      if (media[i].kind == kinds[k].kind) order[k].push_back(i);
+      if (media[i].kind == shown.kind) order[k].push_back(i);
     }
     const auto found =
-        static_cast<size_t>(std::count(row.ids.begin(), row.ids.end(), kinds[k].token_id));
+        static_cast<size_t>(std::count(row.ids.begin(), row.ids.end(), shown.mark.token_id));
     if (found == order[k].size()) continue;
-    const std::string word = kind_word(kinds[k].kind), tag(kinds[k].tag);
+    const std::string word = kind_word(shown.kind), tag(shown.tag);
     return Error(Code::kInvalidArgument,
                  "There are " + std::to_string(order[k].size()) + " " + word +
                      "s, but the text has " + std::to_string(found) + " places for them.",
@@ -339,18 +343,21 @@ base::Status RowEncoder::expand(const std::vector<MediaField>& media,
                      ", or none at all; a chat template shows each " + word + " part once.");
   }
   EncodedRow wide;
-  size_t next[2] = {0, 0};
+  std::array<size_t, 3> next{};
   for (size_t i = 0; i < row.ids.size(); ++i) {
-    const size_t k = row.ids[i] == kinds[0].token_id ? 0 : row.ids[i] == kinds[1].token_id ? 1 : 2;
+    const auto shown = std::ranges::find_if(
+        shown_, [&](const Shown& one) { return row.ids[i] == one.mark.token_id; });
+    const bool is_place = shown != shown_.end();
     int64_t count = 1;
-    if (k < 2) {
+    if (is_place) {
+      const auto k = static_cast<size_t>(shown - shown_.begin());
       const size_t medium = order[k][next[k]++];
       count = counts[medium];
       wide.pictures.push_back({medium, static_cast<int64_t>(wide.ids.size()), count});
     }
     const auto times = static_cast<size_t>(count);
     wide.ids.insert(wide.ids.end(), times, row.ids[i]);
-    wide.labels.insert(wide.labels.end(), times, k < 2 ? kNoLabel : row.labels[i]);
+    wide.labels.insert(wide.labels.end(), times, is_place ? kNoLabel : row.labels[i]);
     if (!row.weights.empty()) wide.weights.insert(wide.weights.end(), times, row.weights[i]);
   }
   row = std::move(wide);
@@ -373,7 +380,7 @@ base::Status RowEncoder::truncate(EncodedRow& row) const {
         Code::kInvalidArgument,
         "The row has " + std::to_string(length) + " tokens" + pictures + ", max_length is " +
             std::to_string(settings_.length_max) + ".",
-        row.pictures.empty()
+        row.pictures.empty() || settings_.audio.token_id >= 0
             ? "Raise max_length, shorten the row, or set truncation to left or right."
             : "Raise max_length, lower media.max_pixels, or set truncation to left or right.");
   }

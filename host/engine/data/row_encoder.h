@@ -4,9 +4,11 @@
 // chat_model. Knows no tensors, and of pictures only how many tokens each one takes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -22,7 +24,7 @@ constexpr int32_t kNoLabel = -100;
 
 enum class Truncation { kRefuse, kLeft, kRight };
 
-// What stands in a text for a picture of one kind.
+// What stands in a text for a picture of one kind. A sound counts as a picture here and below.
 struct PictureMark {
   int32_t token_id = -1;  // once for each feature; -1: the model takes none of this kind
   std::string token;      // its text, "<image>" or "<|image_pad|>"
@@ -37,6 +39,7 @@ struct RowSettings {
   int64_t length_max = 2048;  // tokens of a row, placeholders repeated
   Truncation truncation = Truncation::kRefuse;
   PictureMark image, video;
+  PictureMark audio = {};
   bool shares_beginnings = false;  // of preference pairs: positions must be those of the tokens
 };
 // The marks of a model, as its configuration names them and its tokenizer spells them; length_max
@@ -70,8 +73,9 @@ struct RowMessages {
   base::Json tools;
   std::vector<MediaField> media;  // in the order of their places, kind by kind
   // Texts are a stranger's words, not rows: "<image>" and control tokens in them stay text, and
-  // images are parts {"type": "image"} between parts {"type": "text", "text"}. Roles are trusted.
-  // In rows "<image>" and "<video>" are the places of pictures, in texts and as such parts.
+  // media are parts {"type": "image"} or "audio" between parts {"type": "text", "text"}. Roles are
+  // trusted.
+  // In rows "<image>", "<audio>" and "<video>" are the places of media, in texts and as such parts.
   bool is_plain = false;
 };
 // Errors: UNIMPLEMENTED naming a task type that has no conversation here; INVALID_ARGUMENT naming
@@ -103,13 +107,26 @@ class RowEncoder {  // [parallel]
                                          const MediaTokens& tokens) const;
 
  private:
+  // Media of one kind, as texts and templates show them.
+  struct Shown {
+    ingest::MediaKind kind;
+    const char* part;      // the type of such a part of a message
+    std::string_view tag;  // in the texts of rows: those of ms-swift, LLaMA-Factory and LLaVA
+    PictureMark mark;
+    // The template shows parts of this kind; else their marks are written into the text.
+    bool in_parts = false;
+
+    bool is_taken() const { return mark.token_id >= 0; }
+    base::Json as_part() const;
+  };
+
   RowEncoder(const Encoder& encoder, const ChatSetup& chat, RowSettings settings)
       : encoder_(&encoder), chat_(&chat), settings_(std::move(settings)) {}
 
-  bool template_takes(const char* part, const PictureMark& mark) const;
+  bool template_takes(const Shown& shown) const;
   base::Json with_marks(const RowMessages& row) const;
   base::Json written(const std::string& text) const;
-  base::Json with_image_parts(const base::Json& messages) const;
+  base::Json with_media_parts(const base::Json& messages) const;
   base::Result<std::vector<int64_t>> counted(const RowMessages& row,
                                              const MediaTokens& tokens) const;
   base::Result<std::vector<int32_t>> plain_prompt(const RowMessages& conversation) const;
@@ -127,8 +144,7 @@ class RowEncoder {  // [parallel]
   const Encoder* encoder_;
   const ChatSetup* chat_;
   RowSettings settings_;
-  // The template shows parts of this kind; else their marks are written into the text.
-  bool image_parts_ = false, video_parts_ = false;
+  std::array<Shown, 3> shown_;  // in the order of media_fields(): image, sound, film
 };
 
 }  // namespace mortise::engine

@@ -20,7 +20,7 @@ base::Result<std::string> want_text(const Json& row, const char* field) {
       .at_field(std::string("/") + field);
 }
 
-// Parts as one text with "<image>" and "<video>" in their places.
+// Parts as one text with "<image>", "<audio>" and "<video>" in their places.
 base::Result<std::string> tagged(const Json& parts, const std::string& field) {
   std::string text;
   for (const Json& part : parts.items()) {
@@ -29,12 +29,13 @@ base::Result<std::string> tagged(const Json& parts, const std::string& field) {
       text += part["text"].as_string();
     } else if (type == "image" || type == "image_url") {
       text += "<image>";
-    } else if (type == "video") {
-      text += "<video>";
+    } else if (type == "video" || type == "audio") {
+      text += "<" + type + ">";
     } else {
       return Error(Code::kInvalidArgument,
                    "A part has the unknown type " + base::json_quote(type) + ".",
-                   "Parts are text, image and video; the files stand in images and videos.")
+                   "Parts are text, image, audio and video; the files stand in images, audios and "
+                   "videos.")
           .at_field(field);
     }
   }
@@ -102,11 +103,14 @@ base::Result<RowMessages> messages_of(const Json& row, const std::string& task_t
   add_context(row, out.messages);
   std::string question;
   Json answer;
-  if (task_type == "vqa" || task_type == "video_qa") {
+  if (task_type == "vqa" || task_type == "video_qa" || task_type == "audio_qa") {
     MORTISE_ASSIGN(question, want_text(row, "question"));
     MORTISE_ASSIGN(answer, want_text(row, "output"));
   } else if (task_type == "caption" || task_type == "ocr") {
     MORTISE_ASSIGN(answer, want_text(row, "output"));
+  } else if (task_type == "asr") {
+    if (row["question"].is_string()) question = row["question"].as_string();
+    MORTISE_ASSIGN(answer, want_text(row, "text"));
   } else if (task_type == "report") {
     MORTISE_ASSIGN(answer, report_text(row));
   } else if (task_type == "classification") {
@@ -115,8 +119,8 @@ base::Result<RowMessages> messages_of(const Json& row, const std::string& task_t
   } else {
     return Error(Code::kUnimplemented,
                  "Rows of the task type \"" + task_type + "\" cannot be trained on yet.",
-                 "sft, chat, preference, kto, vqa, video_qa, caption, ocr, report, classification, "
-                 "pretrain and tokens can.");
+                 "sft, chat, preference, kto, vqa, video_qa, audio_qa, asr, caption, ocr, report, "
+                 "classification, pretrain and tokens can.");
   }
   out.messages.push_back(message("user", question));
   out.messages.push_back(message("assistant", std::move(answer)));

@@ -35,6 +35,21 @@ Result<PictureMark> mark_of(const ModelConfig& config, const Encoder& encoder, c
   return mark;
 }
 
+// Qwen2-Audio's configuration does not name the tokens around a sound; its tokenizer has them.
+std::string single_token(const Encoder& encoder, const char* text) {
+  const auto ids = encoder.encode(text);
+  return ids.ok() && ids->ids.size() == 1 ? text : std::string();
+}
+
+Result<PictureMark> audio_mark_of(const ModelConfig& config, const Encoder& encoder) {
+  MORTISE_ASSIGN(PictureMark mark, mark_of(config, encoder, "audio", config.audio_token_id));
+  if (mark.token_id < 0) return mark;
+  const std::string start = single_token(encoder, "<|audio_bos|>");
+  const std::string end = single_token(encoder, "<|audio_eos|>");
+  if (!start.empty() && !end.empty()) mark.text = start + mark.token + end;
+  return mark;
+}
+
 }  // namespace
 
 Result<RowSettings> row_settings_of(const ModelConfig& config, const Encoder& encoder) {
@@ -42,6 +57,7 @@ Result<RowSettings> row_settings_of(const ModelConfig& config, const Encoder& en
   if (config.text) settings.length_max = config.text->positions_max;
   if (!config.is_multimodal()) return settings;
   MORTISE_ASSIGN(settings.image, mark_of(config, encoder, "image", config.image_token_id));
+  MORTISE_ASSIGN(settings.audio, audio_mark_of(config, encoder));
   MORTISE_ASSIGN(settings.video, mark_of(config, encoder, "video", config.video_token_id));
   return settings;
 }

@@ -192,6 +192,52 @@ PatchBatch joined(const std::vector<const PatchBatch*>& batches) {
   return all;
 }
 
+SoundBatch sounds_of(const TensorMap& inputs) {
+  SoundBatch sounds;
+  const auto found = inputs.find("input_features");
+  if (found == inputs.end()) {
+    if (inputs.contains("feature_attention_mask")) {
+      bad_input("feature_attention_mask", "belongs to \"input_features\": give both or none.");
+    }
+    return sounds;
+  }
+  const Tensor& features = found->second;
+  if (features.dim() != 3 || features.numel() == 0) {
+    bad_input("input_features",
+              "has the shape " + shape_text(features) + ", but must be [clips, bins, frames].");
+  }
+  const int64_t clips = features.size(0), frames = features.size(2);
+  const Tensor like = features.select(1, 0);  // [clips, frames]
+  const std::vector<int64_t> mask = numbers_of(inputs, "feature_attention_mask", &like);
+  for (int64_t i = 0; i < clips; ++i) {
+    SoundClip clip{frames, mask.empty() ? frames : 0};
+    for (int64_t t = 0; !mask.empty() && t < frames; ++t) {
+      const bool is_heard = mask[static_cast<size_t>(i * frames + t)] != 0;
+      if (is_heard && clip.heard < t) {
+        bad_input("feature_attention_mask", "hides frame " + std::to_string(clip.heard) +
+                                                " of clip " + std::to_string(i) +
+                                                ", but not frame " + std::to_string(t) + ".");
+      }
+      clip.heard += is_heard ? 1 : 0;
+    }
+    sounds.clips.push_back(clip);
+  }
+  sounds.mels = features.transpose(1, 2).reshape({clips * frames, features.size(1)});
+  return sounds;
+}
+
+SoundBatch joined(const std::vector<const SoundBatch*>& batches) {
+  SoundBatch all;
+  std::vector<Tensor> mels;
+  for (const SoundBatch* batch : batches) {
+    if (!batch->mels.defined()) continue;
+    mels.push_back(batch->mels);
+    all.clips.insert(all.clips.end(), batch->clips.begin(), batch->clips.end());
+  }
+  if (!mels.empty()) all.mels = mels.size() == 1 ? mels[0] : at::cat(mels, 0);
+  return all;
+}
+
 PackedBatch pack_batch(const TensorMap& inputs) {
   const auto found = inputs.find("input_ids");
   if (found == inputs.end()) bad_input("input_ids", "is missing.");

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/model/audio_tower.h"
 #include "engine/model/qwen_vision.h"
 #include "engine/op/op.h"
 
@@ -49,5 +50,11 @@ PackedBatch pack_batch(const TensorMap& inputs);
 std::pair<PatchBatch, PatchBatch> pictures_of(const TensorMap& inputs);
 // Pictures of several sequences end to end; without any, as a batch of none.
 PatchBatch joined(const std::vector<const PatchBatch*>& batches);
+
+// Sounds of Qwen2-Audio and Whisper: input_features [clips, bins, frames] with
+// feature_attention_mask [clips, frames], ones before zeros; without it all frames are heard.
+// Throws OpFailure INVALID_ARGUMENT naming the tensor.
+SoundBatch sounds_of(const TensorMap& inputs);
+SoundBatch joined(const std::vector<const SoundBatch*>& batches);
 
 }  // namespace mortise::engine

@@ -27,10 +27,11 @@ using at::Tensor;
 using base::Code;
 
 // What mm_token_type_ids and rope_deltas say follows from the ids and the grids: they are not read.
-constexpr std::array<std::string_view, 12> kKnownInputs = {
-    "input_ids",           "attention_mask",     "position_ids",   "labels",
-    "cu_seqlens",          "pixel_values",       "image_grid_thw", "video_grid_thw",
-    "pixel_values_videos", "second_per_grid_ts", "rope_deltas",    "mm_token_type_ids"};
+constexpr std::array<std::string_view, 14> kKnownInputs = {
+    "input_ids",           "attention_mask",        "position_ids",   "labels",
+    "cu_seqlens",          "pixel_values",          "image_grid_thw", "video_grid_thw",
+    "pixel_values_videos", "second_per_grid_ts",    "rope_deltas",    "mm_token_type_ids",
+    "input_features",      "feature_attention_mask"};
 
 // Only Qwen-VL knows what these mean.
 bool is_of_qwen_vl(const std::string& name) {
@@ -38,16 +39,24 @@ bool is_of_qwen_vl(const std::string& name) {
          name == "second_per_grid_ts" || name == "rope_deltas";
 }
 
+bool is_of_sound(const std::string& name) {
+  return name == "input_features" || name == "feature_attention_mask";
+}
+
 void check_names(const Model& model, const TensorMap& inputs) {
   for (const auto& [name, tensor] : inputs) {
     const bool known =
         std::find(kKnownInputs.begin(), kKnownInputs.end(), name) != kKnownInputs.end();
-    if (known && (model.qwen_vision || !is_of_qwen_vl(name))) continue;
+    const bool is_taken = is_of_qwen_vl(name) ? model.qwen_vision.has_value()
+                          : is_of_sound(name) ? model.audio.has_value()
+                                              : true;
+    if (known && is_taken) continue;
     base::Error error(Code::kInvalidArgument,
                       "The input \"" + name + "\" is not one that this model takes.",
                       "Known are input_ids, attention_mask, position_ids, labels, cu_seqlens and "
                       "pixel_values; of Qwen-VL also image_grid_thw, pixel_values_videos, "
-                      "video_grid_thw and second_per_grid_ts.");
+                      "video_grid_thw and second_per_grid_ts; of sound input_features and "
+                      "feature_attention_mask.");
     throw OpFailure(error.at_field(name));
   }
 }
@@ -77,6 +86,7 @@ TextInputs text_inputs(const Model& model, const TensorMap& inputs, const Packed
     }
     const auto pixels = inputs.find("pixel_values");
     if (pixels != inputs.end()) in.pixels = pixels->second;
+    in.sounds = sounds_of(inputs);
     return in;
   }
   std::tie(in.images, in.videos) = pictures_of(inputs);
@@ -101,6 +111,9 @@ void forward_text(Pass& pass, const Model& model, const TensorMap& inputs,
   }
   if (result.video_features.defined()) {
     out.emplace_back("video_features", result.video_features);
+  }
+  if (result.sound_features.defined()) {
+    out.emplace_back("audio_features", result.sound_features);
   }
   for (size_t k = 0; k < result.vision_states.size(); ++k) {
     out.emplace_back("vision_hidden_states." + std::to_string(k), result.vision_states[k]);
@@ -248,6 +261,24 @@ void forward_clip(Pass& pass, const Model& model, const TensorMap& inputs,
   add_gradients(loss, trained, out);
 }
 
+// Whisper's encoder: every frame of a clip is heard, its padding too.
+void forward_audio(Pass& pass, const Model& model, const TensorMap& inputs,
+                   const std::vector<Parameter>& trained, NamedTensors& out) {
+  const SoundBatch sounds = sounds_of(inputs);
+  if (!sounds.mels.defined()) fail(Code::kInvalidArgument, "The input holds no input_features.");
+  if (!trained.empty()) {
+    fail(Code::kInvalidArgument, "An encoder of sound alone has no loss to take gradients of.");
+  }
+  const auto clips = static_cast<int64_t>(sounds.clips.size());
+  std::vector<Tensor> states;
+  const Tensor last = run_audio_tower(pass, *model.audio, sounds, &states);
+  const auto shaped = [&](const Tensor& x) { return x.view({clips, -1, x.size(1)}); };
+  for (size_t k = 0; k < states.size(); ++k) {
+    out.emplace_back("hidden_states." + std::to_string(k), shaped(states[k]));
+  }
+  out.emplace_back("last_hidden_state", shaped(last));
+}
+
 base::Result<std::optional<at::ScalarType>> dtype_of(const std::string& name) {
   if (name.empty()) return std::optional<at::ScalarType>();
   if (name == "float32") return std::optional<at::ScalarType>(at::kFloat);
@@ -269,6 +300,8 @@ base::Result<NamedTensors> forward_tensors(Device& device, const Model& model,
     if (trained.empty()) quiet.emplace();
     if (model.text) {
       forward_text(pass, model, inputs, trained, out);
+    } else if (model.audio) {
+      forward_audio(pass, model, inputs, trained, out);
     } else {
       forward_clip(pass, model, inputs, trained, out);
     }

@@ -35,6 +35,22 @@ base::Status check_images(const Model& model, const GenerateRequest& request) {
                      "Put exactly one expanded image placeholder into the text for each image.");
 }
 
+base::Status check_sounds(const Model& model, const GenerateRequest& request) {
+  if (!model.audio) return {};
+  const auto places = std::count(request.prompt.begin(), request.prompt.end(),
+                                 static_cast<int32_t>(model.config.audio_token_id));
+  int64_t features = 0;
+  for (const SoundClip& clip : request.sounds.clips) {
+    features += model.config.audio->tokens(clip.heard);
+  }
+  if (places == features) return {};
+  return base::Error(Code::kInvalidArgument,
+                     "The prompt holds " + std::to_string(places) + " sound tokens, but " +
+                         std::to_string(request.sounds.clips.size()) + " sounds give " +
+                         std::to_string(features) + " features.",
+                     "Put exactly one expanded placeholder into the text for each sound.");
+}
+
 base::Status check_request(const Model& model, const GenerateRequest& request) {
   if (!model.text) {
     return base::Error(Code::kInvalidArgument,
@@ -57,6 +73,7 @@ base::Status check_request(const Model& model, const GenerateRequest& request) {
                        "Shorten the prompt or ask for fewer tokens.");
   }
   MORTISE_TRY(check_images(model, request));
+  MORTISE_TRY(check_sounds(model, request));
   return check_sampling(request.sampling);
 }
 
@@ -122,6 +139,7 @@ base::Status generate_step(Device& device, const Model& model,
     std::vector<int64_t> last_rows;
     std::vector<Tensor> pixels;
     std::vector<const PatchBatch*> images, videos;
+    std::vector<const SoundBatch*> sounds;
     TextInputs in;
     for (Sequence* sequence : sequences) {
       if (sequence->finish_ != Finish::kNone) continue;
@@ -140,6 +158,7 @@ base::Status generate_step(Device& device, const Model& model,
       if (sequence->request_.pixels.defined()) pixels.push_back(sequence->request_.pixels);
       images.push_back(&sequence->request_.images);
       videos.push_back(&sequence->request_.videos);
+      sounds.push_back(&sequence->request_.sounds);
     }
     for (const auto& axis : positions) {
       in.positions.insert(in.positions.end(), axis.begin(), axis.end());
@@ -147,6 +166,7 @@ base::Status generate_step(Device& device, const Model& model,
     if (active.empty()) return {};
     in.images = joined(images);
     in.videos = joined(videos);
+    in.sounds = joined(sounds);
     in.ids = int_tensor(ids);
     in.bounds = Bounds::of(std::move(bounds));
     if (!pixels.empty()) in.pixels = at::cat(pixels, 0);

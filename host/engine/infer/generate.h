@@ -26,6 +26,7 @@ struct GenerateRequest {
   std::vector<int32_t> prompt;  // image placeholders already expanded
   at::Tensor pixels;            // [I, 3, H, W]; undefined without images
   PatchBatch images, videos;    // the pictures of Qwen-VL
+  SoundBatch sounds;            // of Qwen2-Audio
   int64_t new_tokens_max = 128;
   SamplingOptions sampling;
   bool ignores_eos = false;       // go on after the model's own stop ids
@@ -44,8 +45,8 @@ enum class Finish { kNone, kStop, kLength };  // kStop: a stop id came; it is no
 // One answer in the making.
 class Sequence {
  public:
-  // Errors: INVALID_ARGUMENT for an empty prompt, options out of range, images that do not fit
-  // their tokens, or a prompt and new_tokens_max that together pass the model's
+  // Errors: INVALID_ARGUMENT for an empty prompt, options out of range, images or sounds that do
+  // not fit their tokens, or a prompt and new_tokens_max that together pass the model's
   // max_position_embeddings (naming all three);
   // RESOURCE_EXHAUSTED when the cache does not fit memory.
   static base::Result<std::unique_ptr<Sequence>> create(const Model& model,

@@ -57,6 +57,26 @@ PatchBatch patches_of(const std::vector<const PreparedPicture*>& pictures, Media
   return batch;
 }
 
+SoundBatch spectra_of(const std::vector<const PreparedPicture*>& pictures) {
+  SoundBatch batch;
+  int64_t frames = 0, bins = 0;
+  for (const PreparedPicture* picture : pictures) {
+    const auto* one = std::get_if<LogMel>(&picture->values);
+    if (one == nullptr) continue;
+    batch.clips.push_back({one->frames, one->heard});
+    frames += one->frames;
+    bins = one->bins;
+  }
+  if (batch.clips.empty()) return batch;
+  batch.mels = at::empty({frames, bins}, at::kFloat);
+  float* out = batch.mels.mutable_data_ptr<float>();
+  for (const PreparedPicture* picture : pictures) {
+    const auto* one = std::get_if<LogMel>(&picture->values);
+    if (one != nullptr) out = std::copy(one->values.begin(), one->values.end(), out);
+  }
+  return batch;
+}
+
 }  // namespace
 
 Result<PictureTensors> tensors_of(const std::vector<const PreparedPicture*>& pictures) {
@@ -68,6 +88,7 @@ Result<PictureTensors> tensors_of(const std::vector<const PreparedPicture*>& pic
   MORTISE_ASSIGN(out.pixels, pixels_of(fixed));
   out.images = patches_of(pictures, MediaKind::kImage);
   out.videos = patches_of(pictures, MediaKind::kVideo);
+  out.sounds = spectra_of(pictures);
   return out;
 }
 

@@ -35,24 +35,20 @@ Tensor encoder_layer(Pass& pass, const EncoderConfig& config, const EncoderLayer
   return h + layer.fc2.forward(pass, inner);
 }
 
-// Layers one after the other from x [T, C]: the streams after 0 .. count of them.
-std::vector<Tensor> run_layers(Pass& pass, const EncoderConfig& config,
-                               const std::vector<EncoderLayer>& layers, size_t count,
-                               const Tensor& x, const Bounds& bounds, bool causal) {
-  std::vector<Tensor> states = {x};
-  for (size_t i = 0; i < count; ++i) {
-    const EncoderLayer& l = layers[i];
-    const auto trained =
-        trained_tensors({&l.q, &l.k, &l.v, &l.out, &l.fc1, &l.fc2}, {&l.norm1, &l.norm2});
-    const auto out =
-        run_layer(pass, {states.back()}, trained,
-                  [&config, &l, bounds, causal](Pass& now, const std::vector<Tensor>& in) {
-                    return std::vector{encoder_layer(now, config, l, in[0], bounds, causal)};
-                  });
-    states.push_back(out[0]);
-  }
-  return states;
+}  // namespace
+
+Tensor run_encoder_layer(Pass& pass, const EncoderConfig& config, const EncoderLayer& layer,
+                         const Tensor& x, const Bounds& bounds, bool causal) {
+  const auto trained =
+      trained_tensors({&layer.q, &layer.k, &layer.v, &layer.out, &layer.fc1, &layer.fc2},
+                      {&layer.norm1, &layer.norm2});
+  return run_layer(pass, {x}, trained,
+                   [&config, &layer, bounds, causal](Pass& now, const std::vector<Tensor>& in) {
+                     return std::vector{encoder_layer(now, config, layer, in[0], bounds, causal)};
+                   })[0];
 }
+
+namespace {
 
 // [I, 3, H, W] -> [I*P, 3*patch*patch], patches row by row, inside one: channel, row, column.
 Tensor patches_of(const EncoderConfig& config, const Tensor& pixels) {
@@ -132,10 +128,12 @@ std::vector<Tensor> run_vision(Pass& pass, const VisionTower& tower, const Tenso
   x = (x + tower.positions).view({images * tokens, channels});
   if (tower.pre_norm.weight.defined()) x = normalise(pass, x, tower.pre_norm);
   const Bounds bounds = equal_bounds(images, tokens);
-  std::vector<Tensor> states =
-      run_layers(pass, config, tower.layers, static_cast<size_t>(last_layer), x, bounds,
-                 /*causal=*/false);
-  for (Tensor& state : states) state = state.view({images, tokens, channels});
+  std::vector<Tensor> states = {x.view({images, tokens, channels})};
+  for (int64_t i = 0; i < last_layer; ++i) {
+    x = run_encoder_layer(pass, config, tower.layers[static_cast<size_t>(i)], x, bounds,
+                          /*causal=*/false);
+    states.push_back(x.view({images, tokens, channels}));
+  }
   return states;
 }
 
@@ -158,10 +156,13 @@ std::vector<Tensor> run_clip_text(Pass& pass, const ClipText& text, const Tensor
     }
   }
   const Tensor places = int_tensor(positions);
-  const Tensor x = text.tokens.forward(pass, ids) + embedding(*pass.device, places, text.positions);
-  std::vector<Tensor> states = run_layers(pass, text.config, text.layers, text.layers.size(), x,
-                                          bounds, /*causal=*/!text.config.is_siglip);
-  states.push_back(normalise(pass, states.back(), text.final_norm));
+  Tensor x = text.tokens.forward(pass, ids) + embedding(*pass.device, places, text.positions);
+  std::vector<Tensor> states = {x};
+  for (const EncoderLayer& layer : text.layers) {
+    x = run_encoder_layer(pass, text.config, layer, x, bounds, /*causal=*/!text.config.is_siglip);
+    states.push_back(x);
+  }
+  states.push_back(normalise(pass, x, text.final_norm));
   return states;
 }
 

@@ -1,5 +1,6 @@
 // The encoders of CLIP and SigLIP: the vision tower (CLIP's is also llava's) and the text tower.
-// Called by model/model and infer/forward. Knows nothing of projectors' use or of decoders.
+// Called by model/model, model/audio_tower and infer/forward. Knows nothing of projectors' use or
+// of decoders.
 //
 // Letters: I images, P patches of one, S = P + 1 with the class token (SigLIP: P), C channels, T
 // packed tokens.
@@ -62,6 +63,12 @@ PooledVision pool_vision(Pass& pass, const VisionTower& tower, const at::Tensor&
 // layers layers, then the one after final_layer_norm.
 std::vector<at::Tensor> run_clip_text(Pass& pass, const ClipText& text, const at::Tensor& ids,
                                       const Bounds& bounds);
+
+// One layer of the encoder on packed rows x [T, C] (Radford et al. 2021: norm first), run once more
+// in the backward pass under Pass::recompute: config and layer live until then. Whisper's are
+// the same, without a bias on k.
+at::Tensor run_encoder_layer(Pass& pass, const EncoderConfig& config, const EncoderLayer& layer,
+                             const at::Tensor& x, const Bounds& bounds, bool causal);
 
 Gelu gelu_kind(const std::string& activation);
 

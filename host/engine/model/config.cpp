@@ -190,6 +190,10 @@ Result<ModelConfig> parse_config(const Json& json) {
     MORTISE_TRY(read_llava(json, config));
   } else if (is_qwen_vl(type)) {
     MORTISE_TRY(read_qwen_vl(json, config));
+  } else if (type == "qwen2_audio") {
+    MORTISE_TRY(read_qwen2_audio(json, config));
+  } else if (type == "whisper") {
+    MORTISE_TRY(read_whisper(json, config));
   } else if (type == "clip" || type == "clip_vision_model") {
     MORTISE_TRY(read_clip(json, config));
   } else if (type == "siglip" || type == "siglip_vision_model") {
@@ -198,8 +202,8 @@ Result<ModelConfig> parse_config(const Json& json) {
     return config_error("model_type", "is missing, so the architecture is not known.");
   } else {
     return unknown_choice("model_type", type,
-                          "llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, clip, "
-                          "clip_vision_model, siglip, siglip_vision_model");
+                          "llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, qwen2_audio, "
+                          "clip, clip_vision_model, siglip, siglip_vision_model, whisper");
   }
   return config;
 }

@@ -77,14 +77,36 @@ struct QwenVisionConfig {
   int64_t patch_values() const { return channels * temporal_patch_size * patch_size * patch_size; }
 };
 
+// Whisper's encoder, and Qwen2-Audio's tower: two convolutions over a spectrum, the second of them
+// halving its frames, then layers like CLIP's.
+struct AudioConfig {
+  EncoderConfig layers = {.hidden_size = 1280,
+                          .intermediate_size = 5120,
+                          .layers = 32,
+                          .heads = 20,
+                          .activation = "gelu"};  // its fields for pictures and text are unused
+  int64_t mel_bins = 128;
+  int64_t positions_max = 1500;  // steps after the convolutions
+  bool pools = false;            // Qwen2-Audio: two steps become one feature
+
+  int64_t frames_max() const { return 2 * positions_max; }  // of a spectrum
+  // Steps that a clip of so many frames of sound has after the convolutions; the features that its
+  // placeholders stand for (Qwen2-Audio: 0 for a clip that is too short); how many frames of its
+  // spectrum, silence behind it included, decide them.
+  static int64_t steps(int64_t heard) { return (heard - 1) / 2 + 1; }
+  int64_t tokens(int64_t heard) const { return pools ? steps(heard) / 2 : steps(heard); }
+  static int64_t frames_needed(int64_t heard) { return 2 * steps(heard) + 1; }
+};
+
 struct ModelConfig {
-  // llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, clip, clip_vision_model,
-  // siglip, siglip_vision_model
+  // llama, mistral, qwen2, qwen3, llava, qwen2_vl, qwen2_5_vl, qwen2_audio, clip,
+  // clip_vision_model, siglip, siglip_vision_model, whisper
   std::string model_type;
   std::string dtype;  // "float32" or "bfloat16": what the checkpoint says; empty unknown
-  std::optional<TextConfig> text;               // absent in clip, siglip
+  std::optional<TextConfig> text;               // absent in clip, siglip, whisper
   std::optional<EncoderConfig> vision;          // llava, clip, siglip
   std::optional<QwenVisionConfig> qwen_vision;  // qwen2_vl, qwen2_5_vl
+  std::optional<AudioConfig> audio;             // qwen2_audio, whisper
   std::optional<EncoderConfig> clip_text;
   int64_t projection_dim = 512;  // clip, siglip
   // llava: which layers' output feeds the projector (negative: from the end, -1 the last), whether
@@ -94,13 +116,13 @@ struct ModelConfig {
   std::string projector_activation = "gelu";
   bool projector_bias = true;
   // The ids that stand for one feature in the text; -1: the decoder takes none.
-  int64_t image_token_id = -1, video_token_id = -1;
+  int64_t image_token_id = -1, video_token_id = -1, audio_token_id = -1;
   int64_t vision_start_id = -1, vision_end_id = -1;  // around them (Qwen-VL); -1: none
   base::Json source;                                 // the whole file, for export
 
-  // The decoder takes images.
-  bool is_multimodal() const { return text && (vision || qwen_vision); }
-  // They are all of one size, and each takes tokens_per_image() tokens (llava).
+  // The decoder takes pictures or sound.
+  bool is_multimodal() const { return text && (vision || qwen_vision || audio); }
+  // Images are all of one size, and each takes tokens_per_image() tokens (llava).
   bool has_fixed_images() const { return text && vision; }
   int64_t tokens_per_image() const {
     return vision ? vision->patches() + (drops_class_token ? 0 : 1) : 0;

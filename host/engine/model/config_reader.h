@@ -1,5 +1,5 @@
-// Reading config.json field by field: what config.cpp (decoders) and config_vision.cpp (towers)
-// share. Knows no tensors. Not for other folders.
+// Reading config.json field by field: what config.cpp (decoders), config_vision.cpp and
+// config_audio.cpp (towers) share. Knows no tensors. Not for other folders.
 #pragma once
 
 #include <algorithm>
@@ -99,5 +99,10 @@ base::Status read_llava(const base::Json& json, ModelConfig& config);
 base::Status read_clip(const base::Json& json, ModelConfig& config);
 base::Status read_siglip(const base::Json& json, ModelConfig& config);
 base::Status read_qwen_vl(const base::Json& json, ModelConfig& config);
+base::Status read_whisper(const base::Json& json, ModelConfig& config);
+base::Status read_qwen2_audio(const base::Json& json, ModelConfig& config);
+
+// UNIMPLEMENTED naming the field unless this is one of the three kinds of gelu.
+base::Status check_activation(const char* field, const std::string& name);
 
 }  // namespace mortise::engine

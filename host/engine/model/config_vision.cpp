@@ -11,13 +11,6 @@ using base::Json;
 using base::Result;
 using base::Status;
 
-Status check_activation(const std::string& name) {
-  for (const std::string_view known : {"quick_gelu", "gelu", "gelu_pytorch_tanh"}) {
-    if (name == known) return {};
-  }
-  return unknown_choice("hidden_act", name, "quick_gelu, gelu, gelu_pytorch_tanh");
-}
-
 // What transformers assumes where config.json is silent.
 EncoderConfig encoder_defaults(bool is_text, bool is_siglip) {
   EncoderConfig encoder;
@@ -52,7 +45,7 @@ Result<EncoderConfig> read_encoder(const Json& json, bool is_text, bool is_sigli
   reader.size("max_position_embeddings", encoder.positions_max);
   reader.id("eos_token_id", encoder.eos_id);
   MORTISE_TRY(reader.status());
-  MORTISE_TRY(check_activation(encoder.activation));
+  MORTISE_TRY(check_activation("hidden_act", encoder.activation));
   if (encoder.hidden_size % encoder.heads != 0) {
     return config_error("num_attention_heads", "must divide hidden_size.");
   }
@@ -149,7 +142,7 @@ Result<QwenVisionConfig> read_qwen_vision(const Json& json, bool is_gated) {
   if (is_gated && vision.activation != "silu") {
     return unknown_choice("hidden_act", vision.activation, "silu");
   }
-  if (!is_gated) MORTISE_TRY(check_activation(vision.activation));
+  if (!is_gated) MORTISE_TRY(check_activation("hidden_act", vision.activation));
   if (vision.hidden_size % vision.heads != 0 || vision.head_dim() % 4 != 0) {
     return config_error("num_heads",
                         "must share out the tower's " + std::to_string(vision.hidden_size) +
@@ -161,6 +154,13 @@ Result<QwenVisionConfig> read_qwen_vision(const Json& json, bool is_gated) {
 }
 
 }  // namespace
+
+Status check_activation(const char* field, const std::string& name) {
+  for (const std::string_view known : {"quick_gelu", "gelu", "gelu_pytorch_tanh"}) {
+    if (name == known) return {};
+  }
+  return unknown_choice(field, name, "quick_gelu, gelu, gelu_pytorch_tanh");
+}
 
 Status read_llava(const Json& json, ModelConfig& config) {
   const Json& text = json["text_config"];
@@ -193,7 +193,7 @@ Status read_llava(const Json& json, ModelConfig& config) {
     return unknown_choice("vision_feature_select_strategy", select, "default, full");
   }
   config.drops_class_token = select == "default";
-  MORTISE_TRY(check_activation(config.projector_activation));
+  MORTISE_TRY(check_activation("projector_hidden_act", config.projector_activation));
   return read_feature_layers(json, config);
 }
 

@@ -25,13 +25,26 @@ constexpr NameRule kQwenVlNames[] = {
     {"model.visual.", "model.visual."},
     {"model.language_model.", "model.language_model."},
 };
+constexpr NameRule kQwen2AudioNames[] = {
+    {"language_model.model.", "model.language_model."},
+    {"language_model.lm_head.", "lm_head."},
+    {"audio_tower.", "model.audio_tower."},
+    {"multi_modal_projector.", "model.multi_modal_projector."},
+};
+constexpr NameRule kWhisperNames[] = {
+    {"model.encoder.", "encoder."},
+};
 
 std::span<const NameRule> rules_of(const std::string& model_type) {
   if (model_type == "llava") return kLlavaNames;
   if (model_type == "qwen2_vl" || model_type == "qwen2_5_vl") return kQwenVlNames;
+  if (model_type == "qwen2_audio") return kQwen2AudioNames;
+  if (model_type == "whisper") return kWhisperNames;
   return {};
 }
 
+// Of Whisper only the encoder is computed here.
+constexpr std::string_view kWhisperDecoder[] = {"decoder.", "model.decoder.", "proj_out."};
 constexpr std::string_view kIgnorable[] = {"rotary_emb.inv_freq", "rotary_pos_emb.inv_freq",
                                            "embeddings.position_ids", "masked_bias", ".attn.bias"};
 
@@ -55,6 +68,14 @@ class Layout {
   }
   void constant(std::string name, std::vector<int64_t> shape) {
     specs_.push_back({std::move(name), std::move(shape), Init::kOnes});
+  }
+  // Along one axis, three steps wide.
+  void convolution(const std::string& name, int64_t out, int64_t in) {
+    normal(name + ".weight", {out, in, 3});
+    specs_.push_back({name + ".bias", {out}, Init::kZeros});
+  }
+  void sinusoid(std::string name, std::vector<int64_t> shape) {
+    specs_.push_back({std::move(name), std::move(shape), Init::kSinusoid});
   }
   std::vector<TensorSpec> take() { return std::move(specs_); }
 
@@ -144,6 +165,25 @@ void add_projector(Layout& layout, const ModelConfig& config, const std::string&
   layout.linear(prefix + "linear_2", out, out, config.projector_bias);
 }
 
+void add_audio(Layout& layout, const AudioConfig& audio, const std::string& prefix) {
+  const int64_t hidden = audio.layers.hidden_size, inner = audio.layers.intermediate_size;
+  layout.convolution(prefix + "conv1", hidden, audio.mel_bins);
+  layout.convolution(prefix + "conv2", hidden, hidden);
+  layout.sinusoid(prefix + "embed_positions.weight", {audio.positions_max, hidden});
+  for (int64_t i = 0; i < audio.layers.layers; ++i) {
+    const std::string layer = prefix + "layers." + std::to_string(i) + ".";
+    layout.linear(layer + "self_attn.k_proj", hidden, hidden, /*bias=*/false);
+    for (const char* name : {"v_proj", "q_proj", "out_proj"}) {
+      layout.linear(layer + "self_attn." + name, hidden, hidden, /*bias=*/true);
+    }
+    layout.layer_norm(layer + "self_attn_layer_norm", hidden);
+    layout.linear(layer + "fc1", inner, hidden, /*bias=*/true);
+    layout.linear(layer + "fc2", hidden, inner, /*bias=*/true);
+    layout.layer_norm(layer + "final_layer_norm", hidden);
+  }
+  layout.layer_norm(prefix + "layer_norm", hidden);
+}
+
 // Blocks of LayerNorm and a plain MLP (2), or of RMSNorm and a gated one (2.5).
 void add_qwen_vision(Layout& layout, const QwenVisionConfig& vision, const std::string& prefix) {
   const int64_t hidden = vision.hidden_size, inner = vision.intermediate_size;
@@ -191,13 +231,18 @@ ModulePrefixes prefixes_of(const std::string& model_type) {
   if (model_type == "qwen2_vl" || model_type == "qwen2_5_vl") {
     return {"model.language_model.", "lm_head", "model.visual.", "model.visual.merger."};
   }
+  if (model_type == "qwen2_audio") {
+    return {"model.language_model.", "lm_head", "model.audio_tower.",
+            "model.multi_modal_projector."};
+  }
+  if (model_type == "whisper") return {"", "", "encoder.", ""};
   return {"model.", "lm_head", "vision_model.", ""};
 }
 
 std::vector<TensorSpec> layout_of(const ModelConfig& config) {
   const ModulePrefixes prefixes = prefixes_of(config.model_type);
   Layout layout(config.text ? config.text->initializer_range : 0.02);
-  if (config.vision) add_vision(layout, *config.vision, prefixes.vision);
+  if (config.vision) add_vision(layout, *config.vision, prefixes.tower);
   if (config.clip_text) add_clip_text(layout, *config.clip_text);
   if (config.clip_text && config.clip_text->is_siglip) {
     layout.linear("text_model.head", config.projection_dim, config.clip_text->hidden_size, true);
@@ -208,7 +253,12 @@ std::vector<TensorSpec> layout_of(const ModelConfig& config) {
     layout.linear("text_projection", config.projection_dim, config.clip_text->hidden_size, false);
     layout.constant("logit_scale", {});
   }
-  if (config.qwen_vision) add_qwen_vision(layout, *config.qwen_vision, prefixes.vision);
+  if (config.qwen_vision) add_qwen_vision(layout, *config.qwen_vision, prefixes.tower);
+  if (config.audio) add_audio(layout, *config.audio, prefixes.tower);
+  if (config.audio && config.text) {
+    layout.linear(prefixes.projector + "linear", config.text->hidden_size,
+                  config.audio->layers.hidden_size, /*bias=*/true);
+  }
   if (config.has_fixed_images()) add_projector(layout, config, prefixes.projector);
   if (config.text) add_text(layout, *config.text, prefixes);
   return layout.take();
@@ -238,6 +288,9 @@ std::string disk_name(const std::string& model_type, std::string_view memory_nam
 bool is_ignorable(const ModelConfig& config, std::string_view memory_name) {
   for (const std::string_view suffix : kIgnorable) {
     if (memory_name.ends_with(suffix)) return true;
+  }
+  for (const std::string_view prefix : kWhisperDecoder) {
+    if (config.model_type == "whisper" && memory_name.starts_with(prefix)) return true;
   }
   return config.text && config.text->tied && memory_name == "lm_head.weight";
 }

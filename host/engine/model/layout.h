@@ -12,7 +12,8 @@
 
 namespace mortise::engine {
 
-enum class Init { kNormal, kOnes, kZeros };
+// kSinusoid: sines, then cosines of rising wave length (Vaswani et al. 2017), [positions, C].
+enum class Init { kNormal, kOnes, kZeros, kSinusoid };
 
 struct TensorSpec {
   std::string name;  // "model.layers.0.self_attn.q_proj.weight"
@@ -26,7 +27,7 @@ std::vector<TensorSpec> layout_of(const ModelConfig& config);
 
 // Where the parts stand in memory: "model." or "model.language_model." and so on.
 struct ModulePrefixes {
-  std::string text, head, vision, projector;
+  std::string text, head, tower, projector;
 };
 ModulePrefixes prefixes_of(const std::string& model_type);
 

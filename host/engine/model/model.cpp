@@ -138,6 +138,29 @@ void bind_qwen_vision(Binder& bind, QwenTower& tower, const std::string& prefix)
   bind.linear(prefix + "merger.mlp.2", tower.merger_2);
 }
 
+void bind_audio(Binder& bind, AudioTower& tower, const std::string& prefix) {
+  const double eps = tower.config.layers.layer_norm_eps;
+  bind.tensor(prefix + "conv1.weight", tower.conv1_weight);
+  bind.tensor(prefix + "conv1.bias", tower.conv1_bias);
+  bind.tensor(prefix + "conv2.weight", tower.conv2_weight);
+  bind.tensor(prefix + "conv2.bias", tower.conv2_bias);
+  bind.tensor(prefix + "embed_positions.weight", tower.positions);
+  tower.layers.resize(static_cast<size_t>(tower.config.layers.layers));
+  for (size_t i = 0; i < tower.layers.size(); ++i) {
+    EncoderLayer& layer = tower.layers[i];
+    const std::string name = prefix + "layers." + std::to_string(i) + ".";
+    bind.linear(name + "self_attn.k_proj", layer.k);
+    bind.linear(name + "self_attn.v_proj", layer.v);
+    bind.linear(name + "self_attn.q_proj", layer.q);
+    bind.linear(name + "self_attn.out_proj", layer.out);
+    bind.norm(name + "self_attn_layer_norm", layer.norm1, eps);
+    bind.linear(name + "fc1", layer.fc1);
+    bind.linear(name + "fc2", layer.fc2);
+    bind.norm(name + "final_layer_norm", layer.norm2, eps);
+  }
+  bind.norm(prefix + "layer_norm", tower.norm, eps);
+}
+
 void bind_clip_text(Binder& bind, ClipText& text) {
   bind.embedding("text_model.embeddings.token_embedding", text.tokens);
   bind.tensor("text_model.embeddings.position_embedding.weight", text.positions);
@@ -202,11 +225,16 @@ void bind_model(Model& model, std::map<std::string, Tensor> tensors) {
   Binder bind(model, std::move(tensors));
   if (config.vision) {
     model.vision.emplace().config = *config.vision;
-    bind_vision(bind, *model.vision, prefixes.vision);
+    bind_vision(bind, *model.vision, prefixes.tower);
   }
   if (config.qwen_vision) {
     model.qwen_vision.emplace().config = *config.qwen_vision;
-    bind_qwen_vision(bind, *model.qwen_vision, prefixes.vision);
+    bind_qwen_vision(bind, *model.qwen_vision, prefixes.tower);
+  }
+  if (config.audio) {
+    model.audio.emplace().config = *config.audio;
+    bind_audio(bind, *model.audio, prefixes.tower);
+    if (config.text) bind.linear(prefixes.projector + "linear", model.projector_1);
   }
   if (config.clip_text) {
     model.clip_text.emplace().config = *config.clip_text;
@@ -276,6 +304,12 @@ void place_features(const Model& model, const char* kind, const Tensor& features
   if (model.vision) given += " (" + std::to_string(model.config.tokens_per_image()) + " an image)";
   fail(Code::kInvalidArgument, tokens + given + ".",
        std::string("Put exactly one expanded placeholder into the text for each ") + kind + ".");
+}
+
+// Sounds as features [M, C]; undefined without sounds.
+Tensor features_of_sounds(Pass& pass, const Model& model, const SoundBatch& sounds) {
+  if (!sounds.mels.defined()) return {};
+  return project(pass, model, tower_rows_of(pass, model, sounds));
 }
 
 // Pictures of Qwen-VL as features [M, C]; undefined without pictures. The tower's states go into
@@ -387,7 +421,14 @@ Tensor tower_rows_of(Pass& pass, const Model& model, const Tensor& pixels) {
   return chosen.reshape({-1, chosen.size(2)});
 }
 
+Tensor tower_rows_of(Pass& pass, const Model& model, const SoundBatch& sounds) {
+  if (model.audio) return run_audio_tower(pass, *model.audio, sounds);
+  fail(Code::kInvalidArgument,
+       "Sound was given, but a " + model.config.model_type + " model has no audio tower for it.");
+}
+
 Tensor project(Pass& pass, const Model& model, const Tensor& rows) {
+  if (model.audio) return model.projector_1.forward(pass, rows);
   if (model.qwen_vision) return merge_rows(pass, *model.qwen_vision, rows);
   const Tensor inner = gelu(*pass.device, model.projector_1.forward(pass, rows),
                             gelu_kind(model.config.projector_activation));
@@ -413,6 +454,7 @@ TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
   Tensor ids = model.config.is_multimodal() ? in.ids.clone() : in.ids;
   const std::vector<int64_t> image_places = take_places(ids, model.config.image_token_id, in);
   const std::vector<int64_t> video_places = take_places(ids, model.config.video_token_id, in);
+  const std::vector<int64_t> sound_places = take_places(ids, model.config.audio_token_id, in);
   Tensor features = in.image_features;
   if (!features.defined() && in.pixels.defined()) {
     out.image_features = image_features_of(pass, model, in.pixels);
@@ -425,9 +467,12 @@ TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& in) {
   out.video_features = in.videos.patches.defined()
                            ? picture_features(pass, model, in.videos, nullptr)
                            : in.video_features;
+  out.sound_features =
+      in.sounds.mels.defined() ? features_of_sounds(pass, model, in.sounds) : in.sound_features;
   Tensor embeds = model.text->embed.forward(pass, ids);
   place_features(model, "image", features, image_places, embeds);
   place_features(model, "video", out.video_features, video_places, embeds);
+  place_features(model, "sound", out.sound_features, sound_places, embeds);
   DecoderOutputs decoded = run_decoder(pass, *model.text,
                                        {.embeds = embeds,
                                         .positions = in.positions,

@@ -17,6 +17,7 @@
 
 #include "base/file_ops.h"
 #include "base/result.h"
+#include "engine/model/audio_tower.h"
 #include "engine/model/clip.h"
 #include "engine/model/config.h"
 #include "engine/model/decoder.h"
@@ -37,8 +38,9 @@ struct Model {
   std::optional<Decoder> text;
   std::optional<VisionTower> vision;
   std::optional<QwenTower> qwen_vision;
+  std::optional<AudioTower> audio;
   std::optional<ClipText> clip_text;
-  Linear projector_1, projector_2;            // llava
+  Linear projector_1, projector_2;            // llava; qwen2_audio has the first
   Linear visual_projection, text_projection;  // clip; siglip has the second, as text_model.head
   at::Tensor logit_scale, logit_bias;         // clip: [] and undefined; siglip: [1] both
 
@@ -86,6 +88,8 @@ struct TextInputs {
   // [M, C]; or undefined.
   at::Tensor image_features, video_features;
   PatchBatch images, videos;     // the pictures of Qwen-VL, in the order of their tokens
+  at::Tensor sound_features;     // the same of sounds: [M, C]
+  SoundBatch sounds;             // of Qwen2-Audio, in the order of their tokens
   std::vector<KvCache*> caches;  // one a sequence, or empty
   bool keep_states = false;
 };
@@ -95,6 +99,7 @@ struct TextOutputs {
   std::vector<at::Tensor> states;         // as DecoderOutputs
   at::Tensor image_features;              // [I, P, C], of Qwen-VL [M, C]; undefined without images
   at::Tensor video_features;              // [M, C]; undefined without videos
+  at::Tensor sound_features;              // [M, C]; undefined without sounds
   std::vector<at::Tensor> vision_states;  // keep_states, Qwen-VL: as QwenFeatures, of the images
 };
 
@@ -103,18 +108,20 @@ struct TextOutputs {
 void place_pictures(const Model& model, TextInputs& in);
 
 // Throws OpFailure: INVALID_ARGUMENT when the number of image tokens and of images do not fit, or
-// an id is out of range; what run_decoder and run_qwen_vision throw.
+// an id is out of range; what run_decoder, run_qwen_vision and run_audio_tower throw.
 TextOutputs run_text(Pass& pass, const Model& model, const TextInputs& inputs);
 
 // pixels [I, 3, H, W] -> features as they enter the text [I, P, C] (llava).
 at::Tensor image_features_of(Pass& pass, const Model& model, const at::Tensor& pixels);
 
 // The two halves of that, for who runs a tower that does not train only once: what the tower makes
-// of pixels, rows [I*P, C of the tower] (llava), or of patches, rows [patches, C of the tower]
-// (Qwen-VL, in the order of the patches); and what projector or merger make of such rows, features
-// [M, C] as they enter the text. Throw what the whole throws.
+// of pixels, rows [I*P, C of the tower] (llava), of patches, rows [patches, C of the tower]
+// (Qwen-VL, in the order of the patches), or of sounds, rows [M, C of the tower]; and what
+// projector or merger make of such rows, features [M, C] as they enter the text. Throw what the
+// whole throws.
 at::Tensor tower_rows_of(Pass& pass, const Model& model, const at::Tensor& pixels);
 at::Tensor tower_rows_of(Pass& pass, const Model& model, const PatchBatch& pictures);
+at::Tensor tower_rows_of(Pass& pass, const Model& model, const SoundBatch& sounds);
 at::Tensor project(Pass& pass, const Model& model, const at::Tensor& rows);
 
 // hidden [N, C] -> logits [N, V] in the model's type.

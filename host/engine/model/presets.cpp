@@ -23,7 +23,7 @@ struct Preset {
 };
 
 // Shapes as config.json in the older spelling, which every release of transformers reads.
-constexpr std::array<Preset, 9> kPresets = {{
+constexpr std::array<Preset, 10> kPresets = {{
     {"llama-tiny", R"({"architectures":["LlamaForCausalLM"],"model_type":"llama",
       "vocab_size":2048,"hidden_size":64,"intermediate_size":160,"num_hidden_layers":2,
       "num_attention_heads":4,"num_key_value_heads":2,"max_position_embeddings":1024,
@@ -111,6 +111,18 @@ constexpr std::array<Preset, 9> kPresets = {{
         "spatial_merge_size":2,"temporal_patch_size":2,"window_size":56,
         "fullatt_block_indexes":[1],"tokens_per_second":4},
       "torch_dtype":"float32"})"},
+    {"qwen2_audio-tiny", R"({"architectures":["Qwen2AudioForConditionalGeneration"],
+      "model_type":"qwen2_audio","audio_token_index":2047,
+      "text_config":{"model_type":"qwen2","vocab_size":2048,"hidden_size":64,
+        "intermediate_size":160,"num_hidden_layers":2,"num_attention_heads":4,
+        "num_key_value_heads":2,"max_position_embeddings":8192,"rms_norm_eps":1e-6,
+        "rope_theta":10000.0,"hidden_act":"silu","sliding_window":null,
+        "use_sliding_window":false,"tie_word_embeddings":false,"initializer_range":0.02,
+        "bos_token_id":null,"eos_token_id":null,"pad_token_id":null},
+      "audio_config":{"model_type":"qwen2_audio_encoder","d_model":32,"encoder_layers":2,
+        "encoder_attention_heads":2,"encoder_ffn_dim":64,"num_mel_bins":80,
+        "max_source_positions":1500,"activation_function":"gelu","scale_embedding":false},
+      "torch_dtype":"float32"})"},
 }};
 
 // Merges `from` into `into`, objects key by key. Only keys that are there may be set.
@@ -160,6 +172,19 @@ void fill_normal(float* data, int64_t count, double std, const CounterRng& rando
   });
 }
 
+// Row t: sin(t w_j), then cos(t w_j), with w_j from 1 down to 1/10000 by equal factors.
+void fill_sinusoid(float* data, int64_t rows, int64_t columns) {
+  const int64_t half = columns / 2;
+  for (int64_t t = 0; t < rows; ++t) {
+    for (int64_t j = 0; j < half; ++j) {
+      const double fall = half > 1 ? static_cast<double>(j) / static_cast<double>(half - 1) : 0;
+      const double angle = static_cast<double>(t) * std::pow(10000.0, -fall);
+      data[t * columns + j] = static_cast<float>(std::sin(angle));
+      data[t * columns + half + j] = static_cast<float>(std::cos(angle));
+    }
+  }
+}
+
 at::Tensor fresh_tensor(const TensorSpec& spec, uint64_t seed, at::ScalarType dtype) {
   at::Tensor tensor = at::empty(spec.shape, at::kFloat);
   if (spec.name == "logit_scale") {
@@ -167,6 +192,8 @@ at::Tensor fresh_tensor(const TensorSpec& spec, uint64_t seed, at::ScalarType dt
   } else if (spec.init == Init::kNormal) {
     fill_normal(tensor.mutable_data_ptr<float>(), tensor.numel(), spec.std,
                 CounterRng(seed, stream_of(spec.name)));
+  } else if (spec.init == Init::kSinusoid) {
+    fill_sinusoid(tensor.mutable_data_ptr<float>(), spec.shape[0], spec.shape[1]);
   } else {
     tensor.fill_(spec.init == Init::kOnes ? 1 : 0);
   }
@@ -206,6 +233,24 @@ Json patch_preprocessor_config(const QwenVisionConfig& vision) {
        {"image_std", Json::array({Json(0.26862954), Json(0.26130258), Json(0.27577711)})}});
 }
 
+// How sound becomes the spectrum that this tower takes.
+Json sound_preprocessor_config(const AudioConfig& audio) {
+  constexpr int64_t kRate = 16'000, kHop = 160;
+  const int64_t seconds = audio.frames_max() * kHop / kRate;
+  return Json::object({{"feature_extractor_type", "WhisperFeatureExtractor"},
+                       {"processor_class", "Qwen2AudioProcessor"},
+                       {"feature_size", audio.mel_bins},
+                       {"sampling_rate", kRate},
+                       {"hop_length", kHop},
+                       {"n_fft", 400},
+                       {"chunk_length", seconds},
+                       {"n_samples", seconds * kRate},
+                       {"nb_max_frames", seconds * kRate / kHop},
+                       {"padding_side", "right"},
+                       {"padding_value", 0.0},
+                       {"return_attention_mask", true}});
+}
+
 base::Status write_json(base::FileOps& files, const std::string& folder, const char* name,
                         const Json& json) {
   return base::write_file_durably(files, base::join_path(folder, name), json.dump(2) + "\n");
@@ -224,6 +269,10 @@ base::Status write_configs(base::FileOps& files, const std::string& folder,
   if (config.qwen_vision) {
     return write_json(files, folder, "preprocessor_config.json",
                       patch_preprocessor_config(*config.qwen_vision));
+  }
+  if (config.audio) {
+    return write_json(files, folder, "preprocessor_config.json",
+                      sound_preprocessor_config(*config.audio));
   }
   if (!config.has_fixed_images()) return {};
   MORTISE_TRY(

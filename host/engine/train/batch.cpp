@@ -23,21 +23,23 @@ using base::Error;
 uint64_t pixel_bytes(const LoadedRow& row) {
   uint64_t bytes = 0;
   const PictureTensors& all = row.pictures;
-  for (const Tensor* pixels : {&all.pixels, &all.images.patches, &all.videos.patches}) {
+  for (const Tensor* pixels :
+       {&all.pixels, &all.images.patches, &all.videos.patches, &all.sounds.mels}) {
     if (pixels->defined()) bytes += pixels->nbytes();
   }
   return bytes;
 }
 
-constexpr std::array<std::string_view, 5> kRowTensors = {"pixel_values", "image_grid_thw",
-                                                         "pixel_values_videos", "video_grid_thw",
-                                                         "second_per_grid_ts"};
+constexpr std::array<std::string_view, 7> kRowTensors = {
+    "pixel_values",       "image_grid_thw", "pixel_values_videos",   "video_grid_thw",
+    "second_per_grid_ts", "input_features", "feature_attention_mask"};
 
 void name_pictures(const std::string& prefix, int64_t count, std::vector<std::string>& keys) {
   for (int64_t i = 0; i < count; ++i) keys.push_back(prefix + std::to_string(i));
 }
 
-// The tensors of a "tokens" row: pixel_values [I, 3, H, W], or those of Qwen-VL with their grids.
+// The tensors of a "tokens" row: pixel_values [I, 3, H, W], those of Qwen-VL with their grids, or
+// input_features of sounds.
 base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
   const std::string& name = row.tokens.tensors;
   MORTISE_ASSIGN(const std::string path, dataset.media_path(name));
@@ -45,10 +47,9 @@ base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
   TensorMap tensors;
   for (const std::string& tensor : file.names()) {
     if (std::find(kRowTensors.begin(), kRowTensors.end(), tensor) == kRowTensors.end()) {
-      return Error(
-                 Code::kUnimplemented, "Tensors of a row may not hold \"" + tensor + "\".",
-                 "Known are pixel_values, image_grid_thw, pixel_values_videos, video_grid_thw and "
-                 "second_per_grid_ts.")
+      return Error(Code::kUnimplemented, "Tensors of a row may not hold \"" + tensor + "\".",
+                   "Known are pixel_values, image_grid_thw, pixel_values_videos, video_grid_thw, "
+                   "second_per_grid_ts, input_features and feature_attention_mask.")
           .at_file(path);
     }
     MORTISE_ASSIGN(tensors[tensor], file.tensor(tensor));
@@ -62,11 +63,13 @@ base::Status load_tensors(const Dataset& dataset, LoadedRow& row) {
   }
   auto status = guarded([&]() -> base::Status {
     std::tie(pictures.images, pictures.videos) = pictures_of(tensors);
+    pictures.sounds = sounds_of(tensors);
     return {};
   });
   if (!status.ok()) return std::move(status.error().at_file(path));
   name_pictures(name + "#image", std::ssize(pictures.images.grids), row.image_keys);
   name_pictures(name + "#video", std::ssize(pictures.videos.grids), row.video_keys);
+  name_pictures(name + "#sound", std::ssize(pictures.sounds.clips), row.sound_keys);
   return {};
 }
 
@@ -128,6 +131,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   std::vector<int32_t> ids, bounds = {0}, labelled_rows, labels;
   std::vector<Tensor> pixels;
   std::vector<const PatchBatch*> images, videos;
+  std::vector<const SoundBatch*> sounds;
   KeyRows keys;
   for (const LoadedRow* row : rows) {
     const EncodedRow& tokens = row->tokens;
@@ -152,8 +156,10 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
     if (row->pictures.pixels.defined()) pixels.push_back(row->pictures.pixels);
     images.push_back(&row->pictures.images);
     videos.push_back(&row->pictures.videos);
+    sounds.push_back(&row->pictures.sounds);
     pass.image_keys.insert(pass.image_keys.end(), row->image_keys.begin(), row->image_keys.end());
     pass.video_keys.insert(pass.video_keys.end(), row->video_keys.begin(), row->video_keys.end());
+    pass.sound_keys.insert(pass.sound_keys.end(), row->sound_keys.begin(), row->sound_keys.end());
   }
   pass.tokens = static_cast<int64_t>(ids.size());
   pass.labelled = static_cast<int64_t>(labels.size());
@@ -163,6 +169,7 @@ PassBatch make_pass(const std::vector<const LoadedRow*>& rows) {
   keys.give(pass.inputs);
   pass.inputs.images = joined(images);
   pass.inputs.videos = joined(videos);
+  pass.inputs.sounds = joined(sounds);
   pass.inputs.ids = int_tensor(ids);
   pass.inputs.bounds = Bounds::of(std::move(bounds));
   if (!pixels.empty()) pass.inputs.pixels = at::cat(pixels, 0);  // [I, 3, H, W]
@@ -253,7 +260,9 @@ base::Result<LoadedRow> StepLoader::make(const base::Json& json,
   for (const PicturePlace& place : row.tokens.pictures) {
     const PreparedPicture& picture = prepared[place.medium];
     placed.push_back(&picture);
-    auto& keys = picture.kind == ingest::MediaKind::kVideo ? row.video_keys : row.image_keys;
+    auto& keys = picture.kind == ingest::MediaKind::kVideo   ? row.video_keys
+                 : picture.kind == ingest::MediaKind::kAudio ? row.sound_keys
+                                                             : row.image_keys;
     keys.push_back(key_of(fields[place.medium]));
   }
   MORTISE_ASSIGN(row.pictures, tensors_of(placed));

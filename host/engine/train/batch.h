@@ -26,7 +26,8 @@ namespace mortise::engine {
 struct LoadedRow {
   EncodedRow tokens;
   PictureTensors pictures;
-  std::vector<std::string> image_keys, video_keys;  // one a picture: equal keys, equal values
+  // One a picture or sound: equal keys, equal values.
+  std::vector<std::string> image_keys, video_keys, sound_keys;
 };
 
 struct StepRows {
@@ -41,7 +42,7 @@ struct PassBatch {
   std::vector<double> weights;   // [L]; empty: each counts 1
   std::vector<int32_t> answers;  // [L]: the sequence of inputs.bounds that a label is in
   std::vector<int32_t> wanted;   // a sequence each: 1, or 0 for an answer to be made less likely
-  std::vector<std::string> image_keys, video_keys;
+  std::vector<std::string> image_keys, video_keys, sound_keys;
   int64_t tokens = 0, labelled = 0;
 };
 PassBatch make_pass(const std::vector<const LoadedRow*>& rows);

@@ -18,7 +18,7 @@ FrozenPart frozen_part(const Model& model, const std::vector<Parameter>& trained
     // An adapter's keys hold the module's path too. Qwen-VL's projector is a part of its tower.
     if (parameter.name.find(prefixes.projector) != std::string::npos) {
       part = FrozenPart::kTower;
-    } else if (parameter.name.find(prefixes.vision) != std::string::npos) {
+    } else if (parameter.name.find(prefixes.tower) != std::string::npos) {
       return FrozenPart::kNothing;
     }
   }
@@ -70,6 +70,20 @@ Tensor FeatureCache::features_of(Pass& pass, const Model& model, const PatchBatc
   return entering(pass, model, rows);
 }
 
+Tensor FeatureCache::features_of(Pass& pass, const Model& model, const SoundBatch& sounds,
+                                 const std::vector<std::string>& keys) {
+  std::vector<int64_t> begins = {0};
+  for (const SoundClip& clip : sounds.clips) begins.push_back(begins.back() + clip.frames);
+  const Tensor rows = rows_of(keys, [&](int64_t i) {
+    const SoundClip& clip = sounds.clips[static_cast<size_t>(i)];
+    const SoundBatch one{.mels = sounds.mels.narrow(0, begins[static_cast<size_t>(i)], clip.frames),
+                         .clips = {clip}};
+    Pass quiet{.device = pass.device};
+    return kept(quiet, model, tower_rows_of(quiet, model, one));
+  });
+  return entering(pass, model, rows);
+}
+
 void FeatureCache::place(Pass& pass, const Model& model, PassBatch& batch) {
   if (part_ == FrozenPart::kNothing) return;
   TextInputs& in = batch.inputs;
@@ -88,6 +102,10 @@ void FeatureCache::place(Pass& pass, const Model& model, PassBatch& batch) {
   if (in.videos.patches.defined()) {
     in.video_features = features_of(pass, model, in.videos, batch.video_keys);
     in.videos.patches = Tensor();
+  }
+  if (in.sounds.mels.defined()) {
+    in.sound_features = features_of(pass, model, in.sounds, batch.sound_keys);
+    in.sounds.mels = Tensor();
   }
 }
 

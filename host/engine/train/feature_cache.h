@@ -1,7 +1,7 @@
-// What a frozen tower makes of pictures, computed once a run: later epochs never run it. Where the
-// projector (or Qwen-VL's merger) stands still too, its features are kept; where it trains, the
-// rows of the tower before it are. Called by train/train and held_out. Knows nothing of rows or
-// files.
+// What a frozen tower makes of pictures or sounds, computed once a run: later epochs never run it.
+// Where the projector (or Qwen-VL's merger) stands still too, its features are kept; where it
+// trains, the rows of the tower before it are. Called by train/train and held_out. Knows nothing of
+// rows or files.
 //
 // Letters: N rows of one picture (features, or patches of the tower), C channels.
 #pragma once
@@ -32,13 +32,15 @@ class FeatureCache {  // [serial]
   // same bits. Nothing happens where the tower trains. Throws OpFailure as the tower does.
   void place(Pass& pass, const Model& model, PassBatch& batch);
 
-  int64_t tower_runs() const { return tower_runs_; }  // pictures that went through the tower
+  int64_t tower_runs() const { return tower_runs_; }  // pictures and sounds through the tower
 
  private:
   // run(i): the rows of picture i, which is called keys[i].
   template <class Run>
   at::Tensor rows_of(const std::vector<std::string>& keys, const Run& run);
   at::Tensor features_of(Pass& pass, const Model& model, const PatchBatch& pictures,
+                         const std::vector<std::string>& keys);
+  at::Tensor features_of(Pass& pass, const Model& model, const SoundBatch& sounds,
                          const std::vector<std::string>& keys);
   // Of the tower's rows: all that is kept, and all that enters the text.
   at::Tensor kept(Pass& quiet, const Model& model, const at::Tensor& rows) const;

@@ -15,17 +15,20 @@ using base::Code;
 using base::Error;
 using base::Json;
 
-// Names of modules that stay as they are: "vision" and "projector" are the model's parts, anything
-// else the beginning of a module's name.
+// Names of modules that stay as they are: "vision" (pictures' tower, or sound's), "projector" and
+// "text" are the model's parts, anything else the beginning of a module's name. Whisper's positions
+// are fixed.
 std::vector<std::string> frozen_prefixes(const Model& model, const TrainSettings& settings) {
   const ModulePrefixes prefixes = prefixes_of(model.config.model_type);
   std::vector<std::string> out;
+  if (model.audio && settings.full) out.push_back(prefixes.tower + "embed_positions");
   for (const std::string& name : settings.freeze) {
     std::string prefix = name;
-    if (name == "vision") prefix = model.vision ? prefixes.vision : "";
+    if (name == "vision") prefix = model.vision || model.audio ? prefixes.tower : "";
+    if (name == "audio") prefix = model.audio ? prefixes.tower : "";
     if (name == "vision" && model.qwen_vision) {  // all but the merger, which is the projector
-      out.push_back(prefixes.vision + "patch_embed.");
-      prefix = prefixes.vision + "blocks.";
+      out.push_back(prefixes.tower + "patch_embed.");
+      prefix = prefixes.tower + "blocks.";
     }
     if (name == "projector") prefix = model.config.is_multimodal() ? prefixes.projector : "";
     if (name == "text") prefix = prefixes.text;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/chat/image_tensors.h"
+#include "engine/chat/sound_tensors.h"
 #include "engine/infer/pictures.h"
 #include "tests/support/temp_folder.h"
 
@@ -82,6 +83,18 @@ TEST(ImageTensors, NameTheFileThatIsNoImage) {
   const std::string path = folder / "x.png";
   ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), path, "no image").ok());
   const auto made = image_tensors(base::posix_file_ops(), folder.path(), {path});
+  ASSERT_FALSE(made.ok());
+  EXPECT_EQ(made.error().file, path);
+}
+
+TEST(SoundTensors, NeedASoundAndNameTheFileThatIsNone) {
+  const tests::TempFolder folder;
+  const auto none = sound_tensors(base::posix_file_ops(), folder.path(), {});
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().code, base::Code::kInvalidArgument);
+  const std::string path = folder / "x.wav";
+  ASSERT_TRUE(base::write_file_durably(base::posix_file_ops(), path, "no sound").ok());
+  const auto made = sound_tensors(base::posix_file_ops(), folder.path(), {path});
   ASSERT_FALSE(made.ok());
   EXPECT_EQ(made.error().file, path);
 }

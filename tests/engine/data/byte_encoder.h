@@ -11,6 +11,7 @@
 namespace mortise::engine {
 
 constexpr int32_t kImage = 300, kEnd = 301, kPad = 302, kFilm = 303, kStart = 304, kStop = 305;
+constexpr int32_t kSound = 306, kSoundStart = 307, kSoundStop = 308;
 
 // Bytes are their own ids; the texts of kSpecial are one special token each, kImage and on.
 class ByteEncoder : public Encoder {
@@ -48,8 +49,9 @@ class ByteEncoder : public Encoder {
   int32_t bos_id() const override { return -1; }
 
  private:
-  static constexpr std::array<std::string_view, 6> kSpecial = {
-      "<image>", "</s>", "<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>"};
+  static constexpr std::array<std::string_view, 9> kSpecial = {
+      "<image>",        "</s>",      "<|image_pad|>", "<|video_pad|>", "<|vision_start|>",
+      "<|vision_end|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"};
 };
 
 }  // namespace mortise::engine

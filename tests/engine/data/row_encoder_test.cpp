@@ -53,11 +53,19 @@ class Encoding : public ::testing::Test {
     out.video = {kFilm, "<|video_pad|>", "<|vision_start|><|video_pad|><|vision_end|>"};
     return out;
   }
-  // Ids as text: "#" for a placeholder, "%" of a film, "[" and "]" around them, "$" the end mark.
+  // Qwen2-Audio's.
+  static RowSettings audio(const char* task, int64_t length = 100) {
+    RowSettings out = settings(task, length);
+    out.image = {};
+    out.audio = {kSound, "<|AUDIO|>", "<|audio_bos|><|AUDIO|><|audio_eos|>"};
+    return out;
+  }
+  // Ids as text: "#" for a placeholder, "%" of a film, "[" and "]" around them, "~" of a sound, "("
+  // and ")" around it, "$" the end mark.
   static std::string text_of(const std::vector<int32_t>& ids) {
     std::string text;
     for (const int32_t id : ids) {
-      text += id == kNoLabel ? '_' : id < kImage ? static_cast<char>(id) : "#$#%[]"[id - kImage];
+      text += id == kNoLabel ? '_' : id < kImage ? static_cast<char>(id) : "#$#%[]~()"[id - kImage];
     }
     return text;
   }
@@ -187,7 +195,7 @@ TEST_F(Encoding, RefusesWhatCannotBeLearned) {
           .code,
       Code::kInvalidArgument);
   EXPECT_EQ(encode(R"({"question": "q"})", settings("vqa")).error().field, "/output");
-  EXPECT_EQ(encode(R"({"audio_path": "a", "text": "x"})", settings("asr")).error().code,
+  EXPECT_EQ(encode(R"({"image_path": "a", "objects": {}})", settings("grounding")).error().code,
             Code::kUnimplemented);
   EXPECT_EQ(encode(R"({"input_ids": [1, 2], "labels": [1]})", settings("tokens")).error().field,
             "/labels");
@@ -233,6 +241,46 @@ TEST_F(Encoding, FilmsOfATemplateWithoutThemStandBetweenTheirMarks) {
   EXPECT_EQ(text_of(row->ids), "u:[%%]q\na:z$\n");
   EXPECT_EQ(asked_,
             (std::vector<MediaField>{{ingest::MediaKind::kVideo, "/video", {"1.png", "2.png"}}}));
+}
+
+// As Qwen2-Audio's own template: a part of sound is one that has a member of that name.
+constexpr const char* kAudioTemplate =
+    "{% set n = namespace(value=0) %}{% for m in messages %}{{ m.role[0] }}:"
+    "{% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content %}"
+    "{% if 'audio' in p or 'audio_url' in p or m.type == 'audio' %}{% set n.value = n.value + 1 %}"
+    "Audio {{ n.value }}: <|audio_bos|><|AUDIO|><|audio_eos|>\n"
+    "{% elif 'text' in p %}{{ p.text }}{% endif %}{% endfor %}{% endif %}"
+    "{{ '</s>' if m.role == 'assistant' }}\n{% endfor %}";
+
+TEST_F(Encoding, SoundsStandWhereTheirTemplateOrTheirMarksPutThem) {
+  counts_ = {3, 2};
+  const char* two = R"({"audios": ["a.wav", "b.wav"], "question": "x<audio>y", "output": "z"})";
+  const auto parts = encode(two, audio("audio_qa"), kAudioTemplate);
+  ASSERT_TRUE(parts.ok()) << parts.error().text();
+  EXPECT_EQ(text_of(parts->ids), "u:Audio 1: (~~~)\nxAudio 2: (~~)\ny\na:z$\n");
+  EXPECT_EQ(parts->pictures.at(1).medium, 1u);
+  EXPECT_EQ(parts->pictures.at(1).tokens, 2);
+  const auto marks = encode(two, audio("audio_qa"));
+  ASSERT_TRUE(marks.ok()) << marks.error().text();
+  EXPECT_EQ(text_of(marks->ids), "u:(~~~)x(~~)y\na:z$\n");
+  EXPECT_EQ(asked_.at(0), (MediaField{ingest::MediaKind::kAudio, "/audios/0", {"a.wav"}}));
+  const auto said = encode(R"({"audio_path": "a.wav", "text": "hi"})", audio("asr"));
+  ASSERT_TRUE(said.ok()) << said.error().text();
+  EXPECT_EQ(text_of(said->ids), "u:(~~~)\na:hi$\n");
+  EXPECT_EQ(text_of(said->labels), "__________hi$_");
+}
+
+TEST_F(Encoding, FindsTheMarkOfSound) {
+  ModelConfig config;
+  config.text.emplace();
+  config.audio.emplace();
+  config.audio_token_id = kSound;
+  const auto marks = row_settings_of(config, bytes_);
+  ASSERT_TRUE(marks.ok()) << marks.error().text();
+  EXPECT_EQ(marks->audio.text, "<|audio_bos|><|AUDIO|><|audio_eos|>");
+  EXPECT_EQ(marks->image.token_id, -1);
+  config.audio_token_id = 999;
+  EXPECT_EQ(row_settings_of(config, bytes_).error().code, Code::kInvalidArgument);
 }
 
 TEST_F(Encoding, TakesPartsOfAMessageAsTheirMarks) {

@@ -44,7 +44,8 @@ TEST_P(DeviceCpuGolden, ForwardAndGradientsMatchTheReference) {
 
 INSTANTIATE_TEST_SUITE_P(Cases, DeviceCpuGolden,
                          testing::Values("llama-1", "llama-2", "qwen2-1", "qwen2-2", "qwen3-1",
-                                         "mistral-1", "llava-1", "qwen2_vl-1", "qwen2_5_vl-1"),
+                                         "mistral-1", "llava-1", "qwen2_vl-1", "qwen2_5_vl-1",
+                                         "qwen2_audio-1"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), '-', '_');

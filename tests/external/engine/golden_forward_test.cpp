@@ -155,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenDecoder,
 
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenGradients,  // llava-2 holds a forward pass only
                          testing::Values("llama-1", "llama-2", "qwen2-1", "qwen2-2", "qwen3-1",
-                                         "mistral-1", "llava-1", "qwen2_vl-1", "qwen2_5_vl-1"),
+                                         "mistral-1", "llava-1", "qwen2_vl-1", "qwen2_5_vl-1",
+                                         "qwen2_audio-1"),
                          case_name);
 
 class GoldenBf16 : public testing::TestWithParam<const char*> {};

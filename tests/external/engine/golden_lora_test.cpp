@@ -126,19 +126,18 @@ INSTANTIATE_TEST_SUITE_P(Cases, GoldenMerge,
 
 INSTANTIATE_TEST_SUITE_P(
     Cases, GoldenLora,
-    testing::Values(Variant{"llama-1", "r8-all7"}, Variant{"llama-1", "r64-qv"},
-                    Variant{"llama-1", "rslora"}, Variant{"llama-1", "all-linear"},
-                    Variant{"llama-1", "save-head"}, Variant{"llama-1", "dora"},
-                    Variant{"llama-1", "patterns"}, Variant{"llama-1", "layers-1"},
-                    Variant{"llama-1", "embed"}, Variant{"llama-2", "rslora"},
-                    Variant{"qwen2-1", "r8-all7"}, Variant{"qwen2-1", "r64-qv"},
-                    Variant{"qwen2-1", "rslora"}, Variant{"qwen2-1", "bias-lora"},
-                    Variant{"qwen2-2", "all-linear"}, Variant{"qwen2-2", "save-head"},
-                    Variant{"qwen3-1", "r8-all7"}, Variant{"qwen3-1", "r64-qv"},
-                    Variant{"qwen3-1", "rslora"}, Variant{"mistral-1", "r8-all7"},
-                    Variant{"llava-1", "llm-r8"}, Variant{"llava-1", "all-linear"},
-                    Variant{"qwen2_vl-1", "llm-r8"}, Variant{"qwen2_vl-1", "all-linear"},
-                    Variant{"qwen2_5_vl-1", "llm-r8"}, Variant{"qwen2_5_vl-1", "all-linear"}),
+    testing::Values(
+        Variant{"llama-1", "r8-all7"}, Variant{"llama-1", "r64-qv"}, Variant{"llama-1", "rslora"},
+        Variant{"llama-1", "all-linear"}, Variant{"llama-1", "save-head"},
+        Variant{"llama-1", "dora"}, Variant{"llama-1", "patterns"}, Variant{"llama-1", "layers-1"},
+        Variant{"llama-1", "embed"}, Variant{"llama-2", "rslora"}, Variant{"qwen2-1", "r8-all7"},
+        Variant{"qwen2-1", "r64-qv"}, Variant{"qwen2-1", "rslora"}, Variant{"qwen2-1", "bias-lora"},
+        Variant{"qwen2-2", "all-linear"}, Variant{"qwen2-2", "save-head"},
+        Variant{"qwen3-1", "r8-all7"}, Variant{"qwen3-1", "r64-qv"}, Variant{"qwen3-1", "rslora"},
+        Variant{"mistral-1", "r8-all7"}, Variant{"llava-1", "llm-r8"},
+        Variant{"llava-1", "all-linear"}, Variant{"qwen2_vl-1", "llm-r8"},
+        Variant{"qwen2_vl-1", "all-linear"}, Variant{"qwen2_5_vl-1", "llm-r8"},
+        Variant{"qwen2_5_vl-1", "all-linear"}, Variant{"qwen2_audio-1", "llm-r8"}),
     variant_name);
 
 }  // namespace

@@ -131,6 +131,21 @@ class ModelForward(ForwardTest):
                               golden.tolerance["out.hidden"])
         self.assert_gradients(out, golden, 20)
 
+    def test_qwen2_audio_matches_transformers(self):
+        self.check_decoder("qwen2_audio-1")
+
+    def test_whispers_encoder_matches_transformers(self):
+        golden = Golden("whisper-1")
+
+        out = self.forward(golden.folder / "model",
+                           {"input_features": golden.tensors["in.input_features"]})
+
+        tolerance = golden.tolerance["out.hidden"]
+        self.assert_close(out, "last_hidden_state", golden.tensors["out.encoder"], tolerance)
+        for layer in range(3):
+            self.assert_close(out, f"hidden_states.{layer}",
+                              golden.tensors[f"out.hidden.{layer}"], tolerance)
+
     def test_an_input_that_no_model_takes_is_named(self):
         golden = Golden("llama-1")
         tensors.write(self.folder / "in.safetensors",
@@ -167,6 +182,9 @@ class AdapterForward(ForwardTest):
                 continue
             with self.subTest(case):
                 self.check_adapter(*case)
+
+    def test_the_adapter_of_qwen2_audio_matches_peft(self):
+        self.check_adapter("qwen2_audio-1", "llm-r8")
 
     def test_an_adapter_of_another_model_is_refused(self):
         golden = Golden("llama-1")

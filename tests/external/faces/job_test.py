@@ -23,8 +23,10 @@ class Trajectory(FaceTest):
         made = json.loads(self.mortise("model", "import", name, folder, *options, "--json"))
         return made["reference"]
 
-    def upload(self, ids, mask, labels, pixels=None, image_token=-1, tokens_per_image=1):
-        """Batches [D, micro-batch, row, token] as rows in the order of training."""
+    def upload(self, ids, mask, labels, pixels=None, image_token=-1, tokens_per_image=1,
+               sounds=None):
+        """Batches [D, micro-batch, row, token] as rows in the order of training. sounds: tensors
+        whose first axis is the rows."""
         folder = self.folder / "data"
         folder.mkdir()
         rows, image = [], 0
@@ -40,6 +42,12 @@ class Trajectory(FaceTest):
                     pixels.kind, [count, *pixels.shape[1:]], values)})
                 row["tensors"] = name
                 image += count
+            if sounds:
+                row["tensors"] = f"sound{len(rows)}.safetensors"
+                tensors.write(folder / row["tensors"], {
+                    name: tensors.Tensor(sound.kind, [1, *sound.shape[1:]],
+                                         sound.part(len(rows)).values)
+                    for name, sound in sounds.items()})
             rows.append(row)
         write_lines(folder / "rows.jsonl", rows)
         self.mortise("dataset", "upload", "batches", folder, "--task-type", "tokens", "--json")
@@ -78,13 +86,14 @@ class Trajectory(FaceTest):
         return folder
 
 
+SOUND_INPUTS = ("input_features", "feature_attention_mask")
 VARIANTS = ("r8-all7", "r64-qv", "all-linear", "llm-r8", "rslora", "layers-1")
 
 
 def lora_cases():
     """(model, variant) of every golden of the foundation's variants."""
     found = [(folder.parent.name, folder.name.removeprefix("lora-"))
-             for base in ("llama", "qwen2", "llava") for folder in GOLDENS.glob(f"{base}-?/lora-*")]
+             for base in ("llama", "qwen2", "llava", "qwen2_audio") for folder in GOLDENS.glob(f"{base}-?/lora-*")]
     return sorted(case for case in found if case[1] in VARIANTS)
 
 
@@ -100,7 +109,9 @@ class LoraJob(Trajectory):
         self.import_model("start", folder / "adapter", "--base", "golden")
         ids = source[prefix + "input_ids"]
         self.upload(ids, source[prefix + "attention_mask"], source[prefix + "labels"],
-                    source.get(prefix + "pixel_values"), *image_of(GOLDENS / base / "model"))
+                    source.get(prefix + "pixel_values"), *image_of(GOLDENS / base / "model"),
+                    sounds={name: source[prefix + name] for name in SOUND_INPUTS
+                            if prefix + name in source})
 
         job, metrics = self.train(info["trajectory"],
                                   {"type": "lora", "init_adapter": "start"}, ids.shape[-2])

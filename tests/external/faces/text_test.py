@@ -203,6 +203,47 @@ class MediaPreprocess(FaceTest):
                             "--out", self.folder / "out.safetensors", code=1)
         self.assertIn("broken.png", told)
 
+    def log_mel(self, processor):
+        (self.folder / "preprocessor_config.json").write_text(json.dumps(
+            {"feature_extractor_type": "WhisperFeatureExtractor", **processor}))
+        out = self.folder / "out.safetensors"
+        self.mortise("media", "preprocess", "--model", self.folder, "--audio",
+                     GOLDENS / "audio-logmel/chirp.wav", "--out", out)
+        return tensors.read(out)
+
+    def test_log_mel_features_and_masks_are_those_of_whispers_extractor(self):
+        stored = tensors.read(GOLDENS / "audio-logmel/tensors.safetensors")
+        for bins, frames in ((80, 400), (128, 200)):
+            padded = self.log_mel({"feature_size": bins, "processor_class": "Qwen2AudioProcessor"})
+            self.assertEqual(padded["input_features"].shape, [1, bins, 3000])
+            lines = [line[:frames] for line in padded["input_features"].rows()]
+            got = tensors.Tensor("F32", [bins, frames], [x for line in lines for x in line])
+            want = stored[f"mel{bins}.padded_30s_first_{frames}"]
+            self.assertLessEqual(tensors.worst_ratio(got, want, {"atol": 1e-4}), 1.0)
+            self.assertEqual(list(padded["feature_attention_mask"].values),
+                             list(stored[f"mel{bins}.attention_mask_30s"].values))
+            bare = self.log_mel({"feature_size": bins, "padding": "longest"})
+            got, want = bare["input_features"].part(0), stored[f"mel{bins}.longest"]
+            self.assertLessEqual(tensors.worst_ratio(got, want, {"atol": 1e-4}), 1.0)
+            self.assertEqual(list(bare["attention_mask"].values),
+                             list(stored[f"mel{bins}.longest_mask"].values))
+
+    def test_sound_over_the_limit_empty_or_broken_is_named(self):
+        (self.folder / "preprocessor_config.json").write_text('{"chunk_length": 1}')
+        chirp = (GOLDENS / "audio-logmel/chirp.wav").read_bytes()
+        empty = b"RIFF" + (36).to_bytes(4, "little") + chirp[8:40] + bytes(4)
+        cases = (("long.wav", chirp, 7, "1.30 seconds; at most 1 are read"),
+                 ("cut.wav", chirp[:900], 1, "damaged"),
+                 ("text.wav", b"no sound", 1, "no sound that is read here"),
+                 ("empty.wav", empty, 1, "The sound has no samples"))
+        for name, content, code, why in cases:
+            (self.folder / name).write_bytes(content)
+            told = self.mortise("media", "preprocess", "--model", self.folder, "--audio",
+                                self.folder / name, "--out", self.folder / "out", code=code)
+            self.assertIn(why, told)
+            self.assertIn(name, told)
+            self.assertFalse((self.folder / "out").exists())
+
 
 if __name__ == "__main__":
     unittest.main()

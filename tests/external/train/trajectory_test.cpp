@@ -51,7 +51,9 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
         row["input_ids"].push_back(ids[r][t].item<int64_t>());
         row["labels"].push_back(labels[r][t].item<int64_t>());
       }
-      if (pictures_ != nullptr) {
+      if (sounds_ != nullptr) {
+        add_sound(row, media, r);
+      } else if (pictures_ != nullptr) {
         add_pictures(row, media, ids[r], r);
       } else if (pixels.defined()) {
         add_pixels(row, media, ids[r], pixels, image);
@@ -73,6 +75,18 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
                              {{"pixel_values", pixels.narrow(0, image, count)}})
                     .ok());
     image += count;
+    row["tensors"] = name;
+    media[name] = name;
+  }
+
+  // The one clip of a row.
+  void add_sound(Json& row, Json& media, int64_t r) {
+    const std::string name = "sound" + std::to_string(r) + ".safetensors";
+    NamedTensors tensors;
+    for (const char* key : {"input_features", "feature_attention_mask"}) {
+      tensors.emplace_back(key, sounds_->tensor(std::string("in.") + key).narrow(0, r, 1));
+    }
+    ASSERT_TRUE(save_tensors(base::posix_file_ops(), folder_ + "/" + name, tensors).ok());
     row["tensors"] = name;
     media[name] = name;
   }
@@ -176,6 +190,7 @@ class Trajectory : public ::testing::TestWithParam<const char*> {
   std::array<PictureKind, 2> kinds_ = {
       {{"pixel_values", "image_grid_thw"}, {"pixel_values_videos", "video_grid_thw"}}};
   const GoldenCase* pictures_ = nullptr;  // of Qwen-VL
+  const GoldenCase* sounds_ = nullptr;    // of Qwen2-Audio
   bool packing_ = true;
   bool bf16_ = false;
   bool recompute_ = false;
@@ -218,6 +233,7 @@ void LoraTrajectory::follow() {
   kinds_[0].token = model->config.image_token_id;
   kinds_[1].token = model->config.video_token_id;
   if (model->qwen_vision) pictures_ = &from;
+  if (model->audio) sounds_ = &from;
   const at::Tensor ids = from.tensor(prefix + "input_ids");
   write_rows(
       ids, from.tensor(prefix + "attention_mask"), from.tensor(prefix + "labels"),
@@ -249,7 +265,8 @@ INSTANTIATE_TEST_SUITE_P(
                       "qwen2-1/lora-bias-lora", "llama-2/lora-rslora", "qwen2-2/lora-all-linear",
                       "llava-1/lora-all-linear", "llava-1/lora-llm-r8", "qwen2_vl-1/lora-llm-r8",
                       "qwen2_vl-1/lora-all-linear", "qwen2_5_vl-1/lora-llm-r8",
-                      "qwen2_5_vl-1/lora-all-linear", "llama-3-bf16/lora-r8-all7"),
+                      "qwen2_5_vl-1/lora-all-linear", "qwen2_audio-1/lora-llm-r8",
+                      "llama-3-bf16/lora-r8-all7"),
     [](const auto& info) {
       std::string name = info.param;
       for (char& c : name) c = c == '/' || c == '-' ? '_' : c;

@@ -261,6 +261,17 @@ TEST_F(ChatTest, TakesImagesInsideTheRequestOnly) {
   }
 }
 
+TEST_F(ChatTest, TakesSoundOfTheTwoFormatsThatOpenAiNames) {
+  const auto sound = [](const std::string& audio) {
+    return R"([{"type":"input_audio","input_audio":)" + audio + "}]";
+  };
+  EXPECT_EQ(chat(sound(R"({"data":"AAAA","format":"wav"})")).status, 200);
+  EXPECT_EQ(chat(sound(R"({"data":"AAAA","format":"mp3"})")).status, 200);
+  EXPECT_EQ(chat(sound(R"({"data":"AAAA","format":"flac"})")).status, 400);
+  EXPECT_EQ(chat(sound(R"({"data":7,"format":"wav"})")).status, 400);
+  EXPECT_EQ(chat(sound("\"AAAA\"")).status, 400);
+}
+
 TEST_F(ChatTest, BringsARefusalOfTheWorkerAsAnError) {
   EXPECT_EQ(chat("\"refuse\"").status, 400);
   EXPECT_EQ(chat("\"refuse\"", R"(,"stream":true)").status, 400);
