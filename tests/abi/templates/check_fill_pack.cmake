@@ -45,6 +45,7 @@ if(result EQUAL 0 OR NOT text MATCHES "/libraries/0/path")
 endif()
 foreach(broken "[]" "{" "")
   fill("${broken}" result text)
+  string(REGEX REPLACE "[ \n]+" " " text "${text}")  # CMake breaks lines where a path is long
   if(result EQUAL 0 OR NOT text MATCHES "is not a JSON")
     message(SEND_ERROR "the manifest '${broken}' was accepted: ${text}")
   endif()
