@@ -198,6 +198,10 @@ Result<int> edit(const Arguments& arguments) {
 
 const Option kCountAs = {"--tokenizer", "MODEL", "count tokens as this stored model does"};
 const Option kLengthMax = {"--max-length", "N", "name rows of more tokens; with --tokenizer"};
+const Option kRows = {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany};
+const Option kMap = {"--map", "TARGET=SOURCE", "name a column", Take::kMany};
+const Option kMaxBadRows = {"--max-bad-rows", "N", "leave out so many with --patch (0)"};
+const Option kPatch = {"--patch", "", "apply mechanical patches", Take::kFlag};
 const Option kFormat = {"--format", "ID", "the format of the rows, else the surest"};
 const Option kFormatConfig = {"--format-config", "JSON",
                               "its configuration, such as {\"header\": false}"};
@@ -212,16 +216,16 @@ void add_upload(std::vector<Command>& out) {
        {{"name", "NAME", "of the data set", Take::kOne, true},
         {"path", "PATH", "a file of rows, or a folder, zip or tar with one", Take::kOne, true},
         {"--task-type", "T", "vqa, caption, sft, chat, ...", Take::kOne, true},
-        {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+        kRows,
         kFormat,
         kFormatConfig,
         {"--modality", "M", "text, image, audio or video", Take::kMany},
         {"--description", "TEXT", "for people"},
         {"--label", "KEY=VALUE", "for search", Take::kMany},
         kMedia,
-        {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
-        {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
-        {"--patch", "", "apply mechanical patches", Take::kFlag},
+        kMap,
+        kMaxBadRows,
+        kPatch,
         kCountAs,
         kLengthMax,
         kDraft,
@@ -242,13 +246,13 @@ void add_upload_commands(std::vector<Command>& out) {
                  "Add rows: a new version that shares what is there.",
                  {kParent,
                   {"path", "PATH", "a file of rows, or a folder with one", Take::kOne, true},
-                  {"--rows", "FILE", "where rows are; 'train-*.jsonl' for several", Take::kMany},
+                  kRows,
                   kFormat,
                   kFormatConfig,
                   kMedia,
-                  {"--map", "TARGET=SOURCE", "name a column", Take::kMany},
-                  {"--max-bad-rows", "N", "leave out so many with --patch (0)"},
-                  {"--patch", "", "apply mechanical patches", Take::kFlag},
+                  kMap,
+                  kMaxBadRows,
+                  kPatch,
                   kCountAs,
                   kLengthMax,
                   kDraft},
