@@ -58,6 +58,38 @@ TEST_F(IngestTest, WritesCanonicalRowsAndNamesTheMapping) {
   EXPECT_EQ(rows_written(), row + row);
 }
 
+// The first 100 rows propose the mapping; behind them rows wait in batches of 64 while their media
+// are looked at. None is lost or passes another, wherever the rows end.
+TEST_F(IngestTest, KeepsEveryRowInItsOrderWhereverABatchEnds) {
+  request_.patch = true;
+  request_.max_bad_rows = 1'000;
+  for (const int count : {99, 100, 101, 163, 164, 165, 228, 229, 300}) {
+    output_.rows.clear();
+    std::deque<std::string> rows;
+    std::string kept;
+    std::vector<int64_t> missing;
+    for (int i = 0; i < count; ++i) {
+      const bool is_missing = i % 50 == 13;
+      const std::string name = is_missing ? "none" + std::to_string(i) + ".png" : "good.png";
+      const std::string text = "Which " + std::to_string(i) + "?";
+      rows.push_back(R"({"image":")" + name + R"(","query":")" + text + R"(","response":"This."})");
+      if (is_missing) missing.push_back(i + 1);
+      if (!is_missing) {
+        kept += R"({"image_path":"good.png","output":"This.","question":")" + text + "\"}\n";
+      }
+    }
+    const auto result = run(rows);
+    ASSERT_TRUE(result.ok()) << result.error().text();
+    EXPECT_EQ(result->report.rows_count, count);
+    EXPECT_EQ(rows_written(), kept) << count;
+    std::vector<int64_t> told;
+    for (const Finding& finding : result->report.findings) {
+      if (finding.code == "media_missing") told.push_back(finding.row);
+    }
+    EXPECT_EQ(told, missing) << count;
+  }
+}
+
 TEST_F(IngestTest, ListsEachMissingFileOnce) {
   const auto result = run({R"({"image":"none.png","query":"What?","response":"This."})",
                            R"({"image":"none.png","query":"Why?","response":"So."})", kGood});
